@@ -1,0 +1,1 @@
+"""How it is run and seen: the local Kafka, the demo, the agreements that ship."""

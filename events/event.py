@@ -1,0 +1,69 @@
+"""An event: a CloudEvents 1.0 envelope around one of the declared data."""
+
+from typing import Annotated, Any, Literal, Union
+
+from pydantic import BeforeValidator, Field, TypeAdapter, create_model
+
+from events.data import DATA, Data, Speaker
+from events.values import Contract, Instant, Number, Slug, Text
+
+
+def _sequence(given: Any) -> Any:
+    """CloudEvents carries attributes of a header as text; the number is meant."""
+    return int(given) if isinstance(given, str) and given.isdecimal() and len(given) < 17 else given
+
+
+class Event(Contract):
+    """The envelope (CloudEvents 1.0.2), with this contract's extensions from `sequence` on."""
+
+    specversion: Literal["1.0"] = "1.0"
+    id: Number
+    source: Annotated[str, Field(min_length=1, max_length=256)]
+    type: str
+    time: Instant
+    datacontenttype: Literal["application/json"] = "application/json"
+    subject: Text | None = None
+    dataschema: Text | None = None
+    sequence: Annotated[int, Field(ge=0, le=2**53), BeforeValidator(_sequence)] | None = None
+    partitionkey: Slug | None = None
+    recordedtime: Instant | None = None
+    timely: bool | None = None
+    onbehalfof: Speaker | None = None
+    data: Data
+
+    @property
+    def topic(self) -> str:
+        """The inbound topic this event belongs to."""
+        return self.data.TOPIC or self.data.topic  # type: ignore[attr-defined, no-any-return]
+
+    def json_line(self) -> bytes:
+        """The event as one structured CloudEvents JSON object, without what was not given."""
+        return self.__pydantic_serializer__.to_json(self, exclude_none=True, by_alias=True)
+
+
+def _event_type(data: type[Data]) -> type[Event]:
+    return create_model(
+        data.__name__ + "Event",
+        __base__=Event,
+        __doc__=data.__doc__,
+        type=(Literal[data.TYPE], data.TYPE),
+        data=(data, ...),
+    )
+
+
+EVENTS: dict[str, type[Event]] = {data.TYPE: _event_type(data) for data in DATA}
+"""The event class of each type."""
+
+if len(EVENTS) != len(DATA):
+    raise TypeError("two data declarations share one event type")
+
+
+ANY_EVENT: TypeAdapter[Event] = TypeAdapter(
+    Annotated[Union[tuple(EVENTS.values())], Field(discriminator="type")]  # noqa: UP007
+)
+"""Reads one event of any declared type."""
+
+
+def event(data: Data, **envelope: Any) -> Event:
+    """An event that says `data`; `envelope` has at least id, source and time."""
+    return EVENTS[data.TYPE](data=data, **envelope)

@@ -1,0 +1,190 @@
+"""The values events are made of: instants, civil dates, ids, quantities."""
+
+import unicodedata
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from functools import lru_cache
+from typing import Annotated, Any, Self
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    GetPydanticSchema,
+    WithJsonSchema,
+    model_validator,
+)
+from pydantic_core import PydanticCustomError, core_schema
+
+from events.errors import InvalidIdentifier, InvalidNumber
+
+FIRST_YEAR, LAST_YEAR = 2000, 2100
+LARGEST = 10**12
+MILLION = 10**6
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+class Contract(BaseModel):
+    """Base of everything read from a partner: strict, frozen, finite; unknown fields are kept."""
+
+    model_config = ConfigDict(frozen=True, strict=True, extra="allow", allow_inf_nan=False, validate_by_name=True, serialize_by_alias=True)
+
+
+def _in_utc(moment: datetime) -> datetime:
+    return moment.astimezone(UTC)
+
+
+def _instant(_source: Any, _handler: Any) -> core_schema.CoreSchema:
+    # The pattern comes first: pydantic reads "1700000000" as a moment even in strict mode.
+    text = core_schema.str_schema(pattern=r"^\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d", max_length=40)
+    moment = core_schema.datetime_schema(
+        strict=False,
+        tz_constraint="aware",
+        ge=datetime(FIRST_YEAR, 1, 1, tzinfo=UTC),
+        lt=datetime(LAST_YEAR + 1, 1, 1, tzinfo=UTC),
+    )
+    read = core_schema.chain_schema([text, moment])
+    return core_schema.no_info_after_validator_function(
+        _in_utc, core_schema.json_or_python_schema(read, core_schema.union_schema([moment, read]))
+    )
+
+
+def _civil_date(_source: Any, _handler: Any) -> core_schema.CoreSchema:
+    text = core_schema.str_schema(pattern=r"^\d{4}-\d\d-\d\d$")
+    day = core_schema.date_schema(
+        strict=False, ge=date(FIRST_YEAR, 1, 1), le=date(LAST_YEAR, 12, 31)
+    )
+    read = core_schema.chain_schema([text, day])
+    return core_schema.json_or_python_schema(read, core_schema.union_schema([day, read]))
+
+
+Instant = Annotated[
+    datetime,
+    GetPydanticSchema(_instant),
+    WithJsonSchema({"type": "string", "format": "date-time", "description": "With its zone."}),
+]
+"""An aware datetime in UTC, years 2000–2100; a time without a zone is refused."""
+
+CivilDate = Annotated[
+    date, GetPydanticSchema(_civil_date), WithJsonSchema({"type": "string", "format": "date"})
+]
+"""A day at its place, years 2000–2100."""
+
+
+def microseconds(moment: datetime) -> int:
+    """The whole microseconds from the epoch to an aware datetime."""
+    gap = moment - EPOCH
+    return (gap.days * 86_400 + gap.seconds) * MILLION + gap.microseconds
+
+
+class Identifier(str):
+    """The id of a CMO, site or product in `[a-z0-9-]{1,128}`; `name` is the text as it was given."""
+
+    __slots__ = ("name",)
+    name: str
+
+
+@lru_cache(maxsize=65_536)
+def identifier(text: str) -> Identifier:
+    """The id a name stands for: NFKD to ASCII, lower case, each run of other characters one `-`.
+
+    Raises `InvalidIdentifier` when nothing is left, or more than 128 characters.
+    """
+    plain = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode().lower()
+    kept = "".join(c if c.isalnum() else " " for c in plain)
+    slug = Identifier("-".join(kept.split()))
+    slug.name = text.strip()
+    if not slug:
+        raise InvalidIdentifier(f"{text!r} has no letter or digit an id could be made of")
+    if len(slug) > 128:
+        raise InvalidIdentifier(f"{text[:40]!r}… makes an id of {len(slug)} characters; 128 is the most")
+    return slug
+
+
+def _slug(text: str) -> str:
+    try:
+        return identifier(text)
+    except InvalidIdentifier as error:
+        raise PydanticCustomError("identifier", "{why}", {"why": str(error)}) from error
+
+
+def _exact(text: str) -> str:
+    trimmed = unicodedata.normalize("NFC", text).strip() if not text.isascii() else text.strip()
+    if not trimmed:
+        raise PydanticCustomError("number_empty", "a number or id cannot be empty")
+    return trimmed
+
+
+Slug = Annotated[str, Field(min_length=1, max_length=512), AfterValidator(_slug)]
+"""The id of a CMO, site or product, made from the name as given."""
+
+Number = Annotated[str, Field(min_length=1, max_length=128), AfterValidator(_exact)]
+"""A lot, order or document number: exact, NFC, trimmed."""
+
+Text = Annotated[str, Field(max_length=4_000)]
+"""Words for people."""
+
+
+def _whole_as_int(amount: int | float) -> int | float:
+    return int(amount) if isinstance(amount, float) and amount.is_integer() else amount
+
+
+Amount = Annotated[
+    int | float,
+    Field(ge=-LARGEST, le=LARGEST),
+    AfterValidator(_whole_as_int),
+    WithJsonSchema({"type": "number", "minimum": -LARGEST, "maximum": LARGEST}),
+]
+"""A finite number, at most 10¹² either way."""
+
+
+def millionths(amount: int | float) -> int:
+    """The amount in whole millionths, so that sums are exact; raises `InvalidNumber` if it is finer."""
+    if isinstance(amount, int):
+        return amount * MILLION
+    exact = Decimal(repr(amount)) * MILLION
+    whole = int(exact)
+    if whole != exact:
+        raise InvalidNumber(f"{amount!r} is finer than a millionth")
+    return whole
+
+
+class Quantity(Contract):
+    """A number of a unit, by its UN/ECE Recommendation 20 code (EA, KGM, LTR …)."""
+
+    value: Amount
+    unit: Annotated[str, Field(pattern=r"^[A-Z0-9]{2,3}$")]
+
+    @model_validator(mode="after")
+    def _holds_in_millionths(self) -> Self:
+        if isinstance(self.value, float):
+            try:
+                millionths(self.value)
+            except InvalidNumber as error:
+                raise PydanticCustomError("number_too_fine", "{why}", {"why": str(error)}) from error
+        return self
+
+    @property
+    def millionths(self) -> int:
+        """The value in whole millionths of its unit."""
+        return millionths(self.value)
+
+
+def _not_negative(quantity: Quantity) -> Quantity:
+    if quantity.value < 0:
+        raise PydanticCustomError("negative_quantity", "a quantity cannot be negative here")
+    return quantity
+
+
+def _positive(quantity: Quantity) -> Quantity:
+    if quantity.value <= 0:
+        raise PydanticCustomError("quantity_not_positive", "a quantity above 0 is needed here")
+    return quantity
+
+
+Stock = Annotated[Quantity, AfterValidator(_not_negative)]
+"""A quantity of 0 or more."""
+
+Ordered = Annotated[Quantity, AfterValidator(_positive)]
+"""A quantity above 0."""

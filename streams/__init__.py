@@ -1,0 +1,1 @@
+"""How it moves: the Faust app, its transport, shards, sinks and the command line."""
