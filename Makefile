@@ -1,0 +1,71 @@
+# Everything runs from .venv, which `make setup` builds from nothing but Python 3.11 or later.
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+.PHONY: help setup test test-fast check format coverage demo contract lock clean
+
+VENV := .venv
+BIN := $(VENV)/bin
+ARGS ?=
+SOURCES := events alerts streams deploy tests
+# The first Python that is new enough and can make environments; PYTHON=… names another.
+PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11 /usr/bin/python3; do \
+	if $$python -c 'import ensurepip, sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; \
+	then echo $$python; break; fi; done)
+
+help: ## Print every target
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: $(VENV)/project.stamp ## Make .venv with the locked versions, and the project in it
+
+$(VENV)/locked.stamp: requirements.txt
+	@if [ -z "$(PYTHON)" ]; then \
+		echo "No Python 3.11+ that can make environments: install python3 and python3-venv" >&2; \
+		exit 1; fi
+	@echo "Making $(VENV) with the versions of requirements.txt …" >&2
+	@$(PYTHON) -m venv --clear $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check \
+		--require-hashes -r requirements.txt
+	@touch $@
+
+$(VENV)/project.stamp: $(VENV)/locked.stamp pyproject.toml
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps \
+		--no-build-isolation --editable .
+	@touch $@
+
+test: setup ## Run every test, those on a real broker included; ARGS goes to pytest
+	@$(BIN)/python -m pytest $(ARGS)
+
+test-fast: setup ## Run the tests that need no broker and take no more than seconds
+	@$(BIN)/python -m pytest -m "not broker and not slow" $(ARGS)
+
+check: setup ## Lint, formatting, types and fast tests
+	@$(BIN)/ruff check $(SOURCES)
+	@$(BIN)/ruff format --check $(SOURCES)
+	@$(BIN)/mypy
+	@$(MAKE) --no-print-directory test-fast
+
+format: setup ## Format the code and mend what the linter can
+	@$(BIN)/ruff check --fix $(SOURCES)
+	@$(BIN)/ruff format $(SOURCES)
+
+coverage: setup ## Run every test and report the lines and branches none went through
+	@$(BIN)/coverage erase
+	@$(BIN)/coverage run -m pytest $(ARGS)
+	@$(BIN)/coverage combine --quiet
+	@$(BIN)/coverage report
+
+demo: setup ## Run the demo on a real Kafka; ARGS=--once ends it once all is judged
+	@$(BIN)/cmowatch demo $(ARGS)
+
+contract: setup ## Generate the contract's schemas and AsyncAPI document again
+	@$(BIN)/cmowatch contract
+
+lock: setup ## Lock the newest allowed versions, with hashes, in requirements.txt
+	@$(BIN)/uv pip compile pyproject.toml --extra dev --universal --python-version 3.11 --upgrade \
+		--generate-hashes --no-emit-index-url --no-emit-find-links --no-annotate --quiet \
+		--custom-compile-command "make lock" --output-file requirements.txt
+
+clean: ## Remove .venv and everything that can be made again
+	@rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage*
+	@find $(SOURCES) -name __pycache__ -type d -prune -exec rm -rf {} +
