@@ -112,7 +112,7 @@ class Decoder:
         self._known = lru_cache(maxsize=65_536)(self._known_on)
 
     def decode(self, message: Message) -> Accepted | Rejection:
-        """The event of `message`, or why it cannot be taken; never raises for what a message holds."""
+        """The event of `message`, or why it cannot be taken; never raises for what it holds."""
         cmo: str | None = None
         recorded = datetime.fromtimestamp(message.timestamp / 1000, UTC)
         try:
@@ -176,7 +176,9 @@ class Decoder:
             content_of(event),
         )
 
-    def _said_by(self, event: Event, cmo: str, recorded: datetime) -> tuple[Speaker, datetime, bool]:
+    def _said_by(
+        self, event: Event, cmo: str, recorded: datetime
+    ) -> tuple[Speaker, datetime, bool]:
         """Who says the event, when it counts as recorded, and whether that tells of timeliness."""
         known = self._voice(cmo, event.source, recorded.date())
         if known is None:
@@ -226,12 +228,22 @@ class Decoder:
         return self._sources_of(cmo, datetime(day.year, day.month, day.day, tzinfo=UTC)) is not None
 
 
+def read_event(message: Message) -> Event | Rejection:
+    """The event of a message by its shape alone, or why it has none; its speaker is not judged."""
+    try:
+        event = _read(message)
+        content_of(event)
+    except _Refused as refused:
+        reason, detail, field, value = refused.fault
+        return Rejection(reason, detail, message, field, value)
+    return event
+
+
 def _only_an_import_sets(event: Event) -> None:
     for name in ("recordedtime", "timely", "onbehalfof"):
         if (given := getattr(event, name)) is not None:
-            raise _Refused(
-                Reason.NOT_ENTITLED, "only a source marked as an import may set this", name, str(given)
-            )
+            detail = "only a source marked as an import may set this"
+            raise _Refused(Reason.NOT_ENTITLED, detail, name, str(given))
 
 
 def _read(message: Message) -> Event:
@@ -286,7 +298,8 @@ def _fault(error: ErrorDetails) -> _Refused:
         name = str(error["ctx"]["tag"])
         base = _VERSION.sub("", name)
         if base in _BASES:
-            return _Refused(Reason.UNKNOWN_VERSION, f"{base} has no such version", "type", _shown(name))
+            detail = f"{base} has no such version"
+            return _Refused(Reason.UNKNOWN_VERSION, detail, "type", _shown(name))
         return _Refused(Reason.UNKNOWN_TYPE, "no such event type", "type", _shown(name))
     if kind == "union_tag_not_found":
         return _Refused(Reason.UNKNOWN_TYPE, "an event needs a type", "type")

@@ -1,12 +1,20 @@
 """Everything that can go wrong with an event, drawn once.
 
-    EventError
-    ├── InvalidIdentifier     a name that leaves nothing of an id
-    ├── InvalidNumber         a quantity finer than a millionth
-    ├── InvalidMapping        a mapping file that cannot be used
-    ├── UnreadableTable       a delivered file that cannot be read as a table
-    ├── InvalidFile           a file of events that cannot be read
-    └── PublishError          events that could not be handed to Kafka
+EventError
+├── InvalidIdentifier     a name that leaves nothing of an id
+├── InvalidNumber         a quantity finer than a millionth
+├── InvalidMapping        a mapping file that cannot be used
+├── UnreadableTable       a delivered file that cannot be read as a table
+├── InvalidFile           a file of events that cannot be read
+├── Unaddressable         an event that names no topic or no CMO
+└── PublishError          events that could not be handed to Kafka
+    ├── InvalidState          the file of sequence numbers cannot be used
+    ├── InvalidSetting        the client refuses what it was configured with
+    ├── BrokersUnreachable    no broker answers
+    ├── NotPermitted          the broker knows us not, or does not let us
+    ├── TopicMissing          the topic is not on the broker
+    ├── EventTooLarge         more bytes than a message may have
+    └── Undelivered           not acknowledged within the time given
 """
 
 
@@ -34,5 +42,37 @@ class InvalidFile(EventError):
     """A file of events that cannot be read."""
 
 
+class Unaddressable(EventError):
+    """An event that does not say which topic or CMO it belongs to."""
+
+
 class PublishError(EventError):
     """Events that could not be handed to Kafka: says which, and what to do."""
+
+
+class InvalidState(PublishError):
+    """The file of sequence numbers cannot be read, written or had alone."""
+
+
+class InvalidSetting(PublishError):
+    """The Kafka client refuses what it was configured with; the value is never named."""
+
+
+class BrokersUnreachable(PublishError):
+    """No broker answers."""
+
+
+class NotPermitted(PublishError):
+    """The broker does not know who we are, or does not let us write."""
+
+
+class TopicMissing(PublishError):
+    """The broker has no such topic."""
+
+
+class EventTooLarge(PublishError):
+    """An event of more bytes than a message may have."""
+
+
+class Undelivered(PublishError):
+    """An event the broker did not acknowledge; it may have arrived all the same."""

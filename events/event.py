@@ -34,7 +34,7 @@ class Event(Contract):
     @property
     def topic(self) -> str:
         """The inbound topic this event belongs to."""
-        return self.data.TOPIC or self.data.topic  # type: ignore[attr-defined, no-any-return]
+        return self.data.TOPIC or self.data.topic  # type: ignore[attr-defined]
 
     def json_line(self) -> bytes:
         """The event as one structured CloudEvents JSON object, without what was not given."""
@@ -46,7 +46,7 @@ def _event_type(data: type[Data]) -> type[Event]:
         data.__name__ + "Event",
         __base__=Event,
         __doc__=data.__doc__,
-        type=(Literal[data.TYPE], data.TYPE),
+        type=(Literal[data.TYPE], data.TYPE),  # type: ignore[arg-type]
         data=(data, ...),
     )
 
@@ -59,7 +59,7 @@ if len(EVENTS) != len(DATA):
 
 
 ANY_EVENT: TypeAdapter[Event] = TypeAdapter(
-    Annotated[Union[tuple(EVENTS.values())], Field(discriminator="type")]  # noqa: UP007
+    Annotated[Union[tuple(EVENTS.values())], Field(discriminator="type")]  # type: ignore[arg-type] # noqa: UP007
 )
 """Reads one event of any declared type."""
 

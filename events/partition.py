@@ -1,4 +1,4 @@
-"""Which partition a CMO's events belong on: murmur2 of the key, as Java's client and kafka-python do."""
+"""Which partition a CMO's events belong on: murmur2 of the key, as Java and kafka-python do."""
 
 from functools import lru_cache
 

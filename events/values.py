@@ -28,7 +28,14 @@ EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 class Contract(BaseModel):
     """Base of everything read from a partner: strict, frozen, finite; unknown fields are kept."""
 
-    model_config = ConfigDict(frozen=True, strict=True, extra="allow", allow_inf_nan=False, validate_by_name=True, serialize_by_alias=True)
+    model_config = ConfigDict(
+        frozen=True,
+        strict=True,
+        extra="allow",
+        allow_inf_nan=False,
+        validate_by_name=True,
+        serialize_by_alias=True,
+    )
 
 
 def _in_utc(moment: datetime) -> datetime:
@@ -45,8 +52,9 @@ def _instant(_source: Any, _handler: Any) -> core_schema.CoreSchema:
         lt=datetime(LAST_YEAR + 1, 1, 1, tzinfo=UTC),
     )
     read = core_schema.chain_schema([text, moment])
+    given = core_schema.union_schema([{**moment, "strict": True}, read])
     return core_schema.no_info_after_validator_function(
-        _in_utc, core_schema.json_or_python_schema(read, core_schema.union_schema([moment, read]))
+        _in_utc, core_schema.json_or_python_schema(read, given)
     )
 
 
@@ -56,7 +64,8 @@ def _civil_date(_source: Any, _handler: Any) -> core_schema.CoreSchema:
         strict=False, ge=date(FIRST_YEAR, 1, 1), le=date(LAST_YEAR, 12, 31)
     )
     read = core_schema.chain_schema([text, day])
-    return core_schema.json_or_python_schema(read, core_schema.union_schema([day, read]))
+    given = core_schema.union_schema([{**day, "strict": True}, read])
+    return core_schema.json_or_python_schema(read, given)
 
 
 Instant = Annotated[
@@ -79,7 +88,7 @@ def microseconds(moment: datetime) -> int:
 
 
 class Identifier(str):
-    """The id of a CMO, site or product in `[a-z0-9-]{1,128}`; `name` is the text as it was given."""
+    """The id of a CMO, site or product in `[a-z0-9-]{1,128}`; `name` is the text as given."""
 
     __slots__ = ("name",)
     name: str
@@ -98,7 +107,8 @@ def identifier(text: str) -> Identifier:
     if not slug:
         raise InvalidIdentifier(f"{text!r} has no letter or digit an id could be made of")
     if len(slug) > 128:
-        raise InvalidIdentifier(f"{text[:40]!r}… makes an id of {len(slug)} characters; 128 is the most")
+        begin = repr(text[:40])
+        raise InvalidIdentifier(f"{begin}… makes an id of {len(slug)} characters; 128 is the most")
     return slug
 
 
@@ -140,7 +150,7 @@ Amount = Annotated[
 
 
 def millionths(amount: int | float) -> int:
-    """The amount in whole millionths, so that sums are exact; raises `InvalidNumber` if it is finer."""
+    """The amount in whole millionths, so that sums are exact; `InvalidNumber` if it is finer."""
     if isinstance(amount, int):
         return amount * MILLION
     exact = Decimal(repr(amount)) * MILLION
@@ -162,7 +172,8 @@ class Quantity(Contract):
             try:
                 millionths(self.value)
             except InvalidNumber as error:
-                raise PydanticCustomError("number_too_fine", "{why}", {"why": str(error)}) from error
+                why = {"why": str(error)}
+                raise PydanticCustomError("number_too_fine", "{why}", why) from error
         return self
 
     @property
