@@ -12,10 +12,12 @@ import sys
 import tempfile
 import threading
 import time
+from base64 import urlsafe_b64encode
 from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
 from typing import Self
+from uuid import uuid4
 
 KAFKA = "4.1.0"
 PORT = 9092
@@ -60,6 +62,8 @@ share.coordinator.state.topic.replication.factor=1
 share.coordinator.state.topic.min.isr=1
 group.initial.rebalance.delay.ms=0
 group.min.session.timeout.ms=1000
+broker.session.timeout.ms=2000
+broker.heartbeat.interval.ms=500
 log.cleaner.dedupe.buffer.size=8388608
 num.network.threads=2
 num.io.threads=4
@@ -368,10 +372,7 @@ def _write_whole(path: Path, text: str) -> None:
 
 
 def _cluster_id() -> str:
-    import base64
-    import uuid
-
-    return base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
+    return urlsafe_b64encode(uuid4().bytes).decode().rstrip("=")
 
 
 def _ports(wanted: int | None) -> tuple[int, int]:

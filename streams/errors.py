@@ -1,0 +1,25 @@
+"""What can go wrong in moving events: one tree, each error with what the operator is to do."""
+
+
+class StreamError(Exception):
+    """The stream cannot go on."""
+
+
+class NoBroker(StreamError):
+    """No Kafka broker answers."""
+
+
+class TopicError(StreamError):
+    """A topic is not as it must be."""
+
+
+class TopicRefused(TopicError):
+    """A topic is missing and was not created."""
+
+
+class WrongPartitions(TopicError):
+    """A topic has another number of partitions than the pinned one."""
+
+
+class CutBack(StreamError):
+    """The log lost what was already folded from it."""

@@ -1,0 +1,134 @@
+"""The topics as they must be, created where they are missing and compared where they are not."""
+
+from collections.abc import AsyncIterator, Iterable, Mapping
+from contextlib import asynccontextmanager
+from typing import Any, NamedTuple
+
+from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
+from aiokafka.errors import KafkaError, TopicAlreadyExistsError, for_code
+
+from events.data import INBOUND
+from streams.errors import NoBroker, TopicRefused, WrongPartitions
+from streams.settings import Settings
+
+BREACHES, DEAD_LETTERS = "cmo.breaches", "cmo.dead-letters"
+OWN = (DEAD_LETTERS, BREACHES)
+"""The topics we write ourselves, which are read to their end before any other."""
+
+TOPICS = (*OWN, *INBOUND)
+"""Every topic a shard is folded from, each with the same number of partitions."""
+
+_MEBIBYTE = 1 << 20
+_KEPT = {
+    "retention.ms": "-1",
+    "retention.bytes": "-1",
+    "cleanup.policy": "delete",
+    "compression.type": "uncompressed",
+    "message.timestamp.type": "LogAppendTime",
+}
+_LARGEST = {DEAD_LETTERS: 2 * _MEBIBYTE}
+
+
+class Difference(NamedTuple):
+    """A setting of a topic that is not what it must be; `found` is None for one just created."""
+
+    topic: str
+    setting: str
+    wanted: str
+    found: str | None
+
+    def __str__(self) -> str:
+        if self.found is None:
+            return f"{self.topic}: created with {self.wanted} {self.setting}"
+        return f"{self.topic}: {self.setting} is {self.found}, must be {self.wanted}"
+
+
+def wanted(topic: str) -> dict[str, str]:
+    """The settings that a topic must have."""
+    return {**_KEPT, "max.message.bytes": str(_LARGEST.get(topic, _MEBIBYTE))}
+
+
+async def create_or_verify(settings: Settings) -> list[Difference]:
+    """Creates the topics that are missing and says what differs in the others; changes none.
+
+    Raises `WrongPartitions` where a topic's number of partitions is not the pinned one,
+    `TopicRefused` where one is missing and may not be created, `NoBroker` where none answers.
+    """
+    async with _admin(settings) as admin:
+        partitions = await _partitions(admin)
+        missing = [topic for topic in TOPICS if topic not in partitions]
+        there = {topic: partitions[topic] for topic in TOPICS if topic in partitions}
+        _refuse_other_partitions(there, settings.partitions)
+        await _create(admin, missing, settings)
+        created = [Difference(t, "partitions", str(settings.partitions), None) for t in missing]
+        return created + await _differing(admin, there)
+
+
+@asynccontextmanager
+async def _admin(settings: Settings) -> AsyncIterator[Any]:
+    admin = AIOKafkaAdminClient(**settings.client(), client_id="cmowatch-topics")
+    try:
+        await admin.start()
+        yield admin
+    except KafkaError as error:
+        raise NoBroker(
+            f"{settings.brokers} does not answer as a Kafka broker: {error!r}. Operator action: "
+            "start the broker, or set CMOWATCH_BROKERS and CMOWATCH_SECURITY."
+        ) from error
+    finally:
+        await admin.close()
+
+
+async def _partitions(admin: Any) -> dict[str, int]:
+    described = await admin.describe_topics()
+    return {topic["topic"]: len(topic["partitions"]) for topic in described}
+
+
+def _refuse_other_partitions(there: Mapping[str, int], pinned: int) -> None:
+    for topic, count in there.items():
+        if count != pinned:
+            raise WrongPartitions(
+                f"{topic} has {count} partitions, and {pinned} are pinned: a CMO's events would "
+                f"be folded in two places. Operator action: set CMOWATCH_PARTITIONS={count} if "
+                "every topic has as many, else delete and re-create the topic and publish again."
+            )
+
+
+async def _create(admin: Any, missing: Iterable[str], settings: Settings) -> None:
+    new = [
+        NewTopic(topic, settings.partitions, settings.replication, topic_configs=wanted(topic))
+        for topic in missing
+    ]
+    if not new:
+        return
+    if not settings.declare_topics:
+        raise TopicRefused(
+            f"missing: {', '.join(topic.name for topic in new)}. Operator action: create them as "
+            "docs describe, or set CMOWATCH_DECLARE_TOPICS=true."
+        )
+    answer = await admin.create_topics(new)
+    for topic, code, *said in answer.topic_errors:
+        if code and for_code(code) is not TopicAlreadyExistsError:
+            raise TopicRefused(
+                f"the broker refused to create {topic}: {for_code(code).__name__} "
+                f"{said[0] if said else ''}. Operator action: grant Create on the topic, or lower "
+                "CMOWATCH_REPLICATION to the number of brokers."
+            )
+
+
+async def _differing(admin: Any, topics: Iterable[str]) -> list[Difference]:
+    asked = [ConfigResource(ConfigResourceType.TOPIC, topic) for topic in topics]
+    answers = await admin.describe_configs(asked) if asked else []
+    return [
+        Difference(topic, setting, value, found.get(setting, "absent"))
+        for answer in answers
+        for topic, found in _configs(answer)
+        for setting, value in wanted(topic).items()
+        if found.get(setting) != value
+    ]
+
+
+def _configs(answer: Any) -> Iterable[tuple[str, dict[str, str]]]:
+    for _code, _message, _type, topic, entries in answer.resources:
+        yield topic, {name: value for name, value, *_ in entries}
