@@ -473,7 +473,7 @@ class Retracted(Data, type="cmo.event.retracted.v1", by="CSLT"):
     """An event of this topic is withdrawn by its source, or by the sponsor."""
 
     topic: InboundTopic
-    source: Number
+    source: Annotated[str, Field(min_length=1, max_length=256)]
     event: Annotated[Number, Field(alias="id")]
     reason: Literal["did_not_occur", "incorrect_data"]
     corrective_event: Number | None = None

@@ -15,6 +15,7 @@ from pydantic import (
     WithJsonSchema,
     model_validator,
 )
+from pydantic.fields import FieldInfo
 from pydantic_core import PydanticCustomError, core_schema
 
 from events.errors import InvalidIdentifier, InvalidNumber
@@ -194,8 +195,14 @@ def _positive(quantity: Quantity) -> Quantity:
     return quantity
 
 
-Stock = Annotated[Quantity, AfterValidator(_not_negative)]
+def _value(bound: str) -> FieldInfo:
+    """The same bound in the published schema."""
+    said: FieldInfo = Field(json_schema_extra={"properties": {"value": {bound: 0}}})
+    return said
+
+
+Stock = Annotated[Quantity, AfterValidator(_not_negative), _value("minimum")]
 """A quantity of 0 or more."""
 
-Ordered = Annotated[Quantity, AfterValidator(_positive)]
+Ordered = Annotated[Quantity, AfterValidator(_positive), _value("exclusiveMinimum")]
 """A quantity above 0."""

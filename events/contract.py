@@ -1,0 +1,191 @@
+"""The contract as documents: a JSON Schema per event type, and one AsyncAPI of every topic."""
+
+import json
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+from events.data import DATA, INBOUND, Data
+from events.decode import Reason
+from events.event import EVENTS
+
+DIALECT = "https://json-schema.org/draft/2020-12/schema"
+VERSION = "1.0.0"
+"""The version of the contract as a whole; each type has its own at the end of its name."""
+
+BREACHES, DEAD_LETTERS = "cmo.breaches", "cmo.dead-letters"
+
+_ON_THE_WIRE = ("specversion", "type")  # a model fills them in, a sender writes them
+_CLOUDEVENTS = "application/cloudevents+json"
+_KEY = {
+    "type": "string",
+    "pattern": "^[a-z0-9-]{1,128}$",
+    "description": "The id of the CMO concerned, whoever speaks.",
+}
+_BINDING = "0.5.0"
+_MEBIBYTE = 1 << 20
+
+
+def schema(data: type[Data]) -> dict[str, Any]:
+    """The JSON Schema (2020-12) of a whole event that says `data`."""
+    made = EVENTS[data.TYPE].model_json_schema(by_alias=True)
+    required = [*_ON_THE_WIRE, *made["required"]]
+    wanted = [name for name in made["properties"] if name in required]
+    speakers = {"x-speakers": _speakers(data), "x-topic": data.TOPIC or "data.topic"}
+    head = {"$schema": DIALECT, "$id": f"urn:cmowatch:{data.TYPE}", "title": data.TYPE}
+    return {
+        **head,
+        **{k: v for k, v in made.items() if k != "title"},
+        "required": wanted,
+        **speakers,
+    }
+
+
+def asyncapi() -> dict[str, Any]:
+    """The AsyncAPI 3.0 document of the topics, as the monitor sees them."""
+    return {
+        "asyncapi": "3.0.0",
+        "info": {
+            "title": "cmowatch",
+            "version": VERSION,
+            "description": (
+                "What contract manufacturers of medicines, their sponsor, laboratories and "
+                "carriers tell the monitor, and what it tells. CloudEvents 1.0, structured "
+                f"({_CLOUDEVENTS}) or binary (ce_ headers). Every key is the id of the CMO "
+                "concerned; a client built on librdkafka sets partitioner=murmur2_random."
+            ),
+        },
+        "defaultContentType": _CLOUDEVENTS,
+        "channels": {
+            **{topic: _inbound(topic) for topic in INBOUND},
+            BREACHES: _outbound(
+                BREACHES, "breach", "What stands beyond its limit, and what became of it."
+            ),
+            DEAD_LETTERS: _outbound(
+                DEAD_LETTERS, "dead-letter", "What could not be taken, and why."
+            ),
+        },
+        "operations": {
+            **{f"hear-{topic}": _operation("receive", topic) for topic in INBOUND},
+            **{f"tell-{topic}": _operation("send", topic) for topic in (BREACHES, DEAD_LETTERS)},
+        },
+        "components": {
+            "messages": {
+                **{data.TYPE: _message(data) for data in DATA},
+                "breach": _breach(),
+                "dead-letter": _dead_letter(),
+            }
+        },
+    }
+
+
+def documents() -> dict[str, str]:
+    """Every document of the contract: its path within the folder, and its text."""
+    made = {f"schemas/{data.TYPE}.json": schema(data) for data in DATA}
+    return {
+        name: _text(document) for name, document in {**made, "asyncapi.json": asyncapi()}.items()
+    }
+
+
+def write(folder: Path) -> None:
+    """Writes the documents, and takes away schemas of types that are no more."""
+    (folder / "schemas").mkdir(parents=True, exist_ok=True)
+    for name, text in documents().items():
+        (folder / name).write_text(text, encoding="utf-8")
+    for path in _left_over(folder):
+        path.unlink()
+
+
+def differences(folder: Path) -> list[str]:
+    """What of `folder` is not what `write` would leave there: a line for each document."""
+    return [*_changed(folder), *(f"{path.name}: of no event type" for path in _left_over(folder))]
+
+
+def _changed(folder: Path) -> Iterator[str]:
+    for name, text in documents().items():
+        path = folder / name
+        if not path.exists():
+            yield f"{name}: missing"
+        elif path.read_text(encoding="utf-8") != text:
+            yield f"{name}: differs from the models"
+
+
+def _left_over(folder: Path) -> list[Path]:
+    known = {f"{data.TYPE}.json" for data in DATA}
+    return sorted(path for path in folder.glob("schemas/*") if path.name not in known)
+
+
+def _text(document: dict[str, Any]) -> str:
+    return json.dumps(document, indent=2, ensure_ascii=False) + "\n"
+
+
+def _speakers(data: type[Data]) -> list[str]:
+    return sorted(data.SPEAKERS)
+
+
+def _inbound(topic: str) -> dict[str, Any]:
+    types = [data.TYPE for data in DATA if data.TOPIC in (topic, None)]
+    return _channel(topic, types, _MEBIBYTE)
+
+
+def _outbound(topic: str, message: str, description: str) -> dict[str, Any]:
+    return {**_channel(topic, [message], 2 * _MEBIBYTE), "description": description}
+
+
+def _channel(topic: str, messages: Iterable[str], longest: int) -> dict[str, Any]:
+    settings = {"cleanup.policy": ["delete"], "retention.ms": -1, "max.message.bytes": longest}
+    return {
+        "address": topic,
+        "messages": {name: {"$ref": f"#/components/messages/{name}"} for name in messages},
+        "bindings": {
+            "kafka": {
+                "topic": topic,
+                "topicConfiguration": settings,
+                "bindingVersion": _BINDING,
+            }
+        },
+    }
+
+
+def _operation(action: str, topic: str) -> dict[str, Any]:
+    return {"action": action, "channel": {"$ref": f"#/channels/{topic}"}}
+
+
+def _message(data: type[Data]) -> dict[str, Any]:
+    return {
+        "name": data.TYPE,
+        "title": data.__name__,
+        "summary": data.__doc__,
+        "description": f"Said by: {', '.join(_speakers(data))}.",
+        "contentType": _CLOUDEVENTS,
+        "payload": {
+            "schemaFormat": "application/schema+json;version=2020-12",
+            "schema": {"$ref": f"schemas/{data.TYPE}.json"},
+        },
+        "bindings": _keyed(),
+        "x-speakers": _speakers(data),
+    }
+
+
+def _breach() -> dict[str, Any]:
+    return {
+        "name": "breach",
+        "summary": "A breach opened, worsened, eased, cleared, was acknowledged or escalated.",
+        "contentType": "application/json",
+        "bindings": _keyed(),
+    }
+
+
+def _dead_letter() -> dict[str, Any]:
+    reasons = ", ".join(Reason)
+    return {
+        "name": "dead-letter",
+        "summary": "A message that could not be taken: its bytes untouched.",
+        "description": f"Headers say where it stood and why it was refused: {reasons}.",
+        "contentType": "application/octet-stream",
+        "bindings": _keyed(),
+    }
+
+
+def _keyed() -> dict[str, Any]:
+    return {"kafka": {"key": _KEY, "bindingVersion": _BINDING}}
