@@ -44,8 +44,11 @@ IMPURE_MODULES = {
 }
 IMPURE_CALLS = {"now", "utcnow", "today", "open", "print", "input", "read_text", "read_bytes"}
 
-# Where everything may be caught, and why.
-CATCHES_ALL: dict[str, str] = {}
+# Where everything may be caught and not raised again, and why.
+CATCHES_ALL = {
+    "alerts/state.py": "evidence that raises quarantines the event and leaves the state as it was",
+    "deploy/kafka.py": "the resolver of the jars raises whatever its network and cache raise",
+}
 
 FORBIDDEN_NAMES = {"util", "utils", "helper", "helpers", "manager", "managers", "common", "misc"}
 LONGEST_MODULE = 500
@@ -185,11 +188,16 @@ def test_everything_is_caught_only_where_a_reason_is_listed() -> None:
 
 def catches_all(path: Path) -> Iterator[int]:
     for node in ast.walk(tree(path)):
-        if isinstance(node, ast.ExceptHandler):
+        if isinstance(node, ast.ExceptHandler) and not raises_again(node):
             caught = node.type.elts if isinstance(node.type, ast.Tuple) else [node.type]
             names = {kind.id if isinstance(kind, ast.Name) else kind for kind in caught}
             if names & {None, "Exception", "BaseException"}:
                 yield node.lineno
+
+
+def raises_again(handler: ast.ExceptHandler) -> bool:
+    last = handler.body[-1]
+    return isinstance(last, ast.Raise) and last.exc is None
 
 
 def test_tests_mirror_the_folders() -> None:
