@@ -123,6 +123,16 @@ class Decoder:
             source, sequence = self._sender(message, cmo, recorded)
             return Rejection(reason, detail, message, field, value, cmo, source, sequence)
 
+    def refused(self, message: Message, reason: Reason, detail: str) -> Rejection:
+        """The rejection of a message for a reason that stands outside of it."""
+        recorded = datetime.fromtimestamp(message.timestamp / 1000, UTC)
+        try:
+            cmo = self._cmo_of(message, recorded)
+        except _Refused:
+            return Rejection(reason, detail, message)
+        source, sequence = self._sender(message, cmo, recorded)
+        return Rejection(reason, detail, message, "", "", cmo, source, sequence)
+
     def _cmo_of(self, message: Message, recorded: datetime) -> str:
         key = message.key
         if key is None:
