@@ -1,0 +1,135 @@
+"""Agreements: what sponsor and CMO agreed, by version and the day it came into force."""
+
+from bisect import bisect_right
+from collections.abc import Iterable
+from datetime import date
+from functools import cached_property
+from typing import Annotated, Literal, Self
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from pydantic import AfterValidator, Field, model_validator
+
+from alerts.calendar import WorkingCalendar
+from alerts.errors import InvalidAgreement
+from events.data import InboundTopic, Speaker, Tolerance
+from events.sources import Source
+from events.values import Amount, CivilDate, Contract, Slug, Text
+
+Weekday = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
+OpenState = Literal[
+    "in_process",
+    "completed",
+    "quarantine",
+    "on_hold",
+    "rework",
+    "reprocessing",
+    "conditionally_released",
+]
+Seconds = Annotated[int | float, Field(gt=0, le=10**9)]
+
+DEFAULT_SOURCES = (
+    Source(source="/cmo/{cmo}", speaker=Speaker.CMO),
+    Source(source="/sponsor", speaker=Speaker.SPONSOR),
+    Source(source="/lab/*", speaker=Speaker.LAB),
+    Source(source="/carrier/*", speaker=Speaker.CARRIER),
+    Source(source="/import", speaker=Speaker.SPONSOR, imports=True),
+)
+
+
+def _zone(name: str) -> str:
+    try:
+        ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError) as error:
+        raise ValueError(f"{name!r} is no IANA time zone, such as Europe/Berlin") from error
+    return name
+
+
+class Limit(Contract, extra="forbid"):
+    """A limit on one KPI: what is not named here is the catalogue's.
+
+    For `feed_silence` and `open_lot_age` warning and critical are multiples of the agreed time.
+    """
+
+    warning: Amount | None = None
+    critical: Amount | None = None
+    minimum: Annotated[int, Field(ge=1)] | None = None
+    window_days: Annotated[int, Field(ge=1, le=3_660)] | None = None
+    quantile: Literal["p50", "p90", "p95"] | None = None
+
+
+class Agreement(Contract, extra="forbid"):
+    """One version of what was agreed with a CMO, or of the default for a CMO without its own."""
+
+    cmo: Slug | None = None
+    default: bool = False
+    name: Text | None = None
+    version: Text
+    effective: CivilDate
+    zone: Annotated[str, AfterValidator(_zone)] = "UTC"
+    working_days: Annotated[tuple[Weekday, ...], Field(min_length=1)] = (
+        "mon",
+        "tue",
+        "wed",
+        "thu",
+        "fri",
+        "sat",
+        "sun",
+    )
+    holidays: tuple[CivilDate, ...] = ()
+    sources: Annotated[tuple[Source, ...], Field(min_length=1)] = DEFAULT_SOURCES
+    cadence: dict[InboundTopic, Seconds] = {}
+    tolerance: Tolerance = Tolerance(days=0, under=0, over=0.10)
+    time_in_state: dict[OpenState, Seconds] = {}
+    limits: dict[str, Limit] = {}
+    contingency: Annotated[Text, Field(min_length=1)]
+
+    @model_validator(mode="after")
+    def _is_for_somebody(self) -> Self:
+        if self.default == (self.cmo is not None):
+            raise ValueError("name either the cmo, or default: true")
+        return self
+
+    @cached_property
+    def calendar(self) -> WorkingCalendar:
+        """The working days agreed on."""
+        return WorkingCalendar(self.zone, self.working_days, self.holidays)
+
+    def limit(self, kpi: str) -> Limit:
+        """The limit this agreement sets on a KPI, an empty one when it sets none."""
+        return self.limits.get(kpi, _NO_LIMIT)
+
+
+_NO_LIMIT = Limit()
+
+
+class Agreements:
+    """Every version of every agreement; which one holds is a question of CMO and day.
+
+    Raises `InvalidAgreement` when one CMO has two versions effective on one day.
+    """
+
+    def __init__(self, agreements: Iterable[Agreement], *, use_default: bool = False) -> None:
+        versions: dict[str | None, list[Agreement]] = {}
+        for agreement in sorted(agreements, key=lambda each: each.effective):
+            if not agreement.default or use_default:
+                versions.setdefault(agreement.cmo, []).append(agreement)
+        for cmo, held in versions.items():
+            days = [each.effective for each in held]
+            if len(set(days)) < len(days):
+                raise InvalidAgreement(
+                    f"{cmo or 'the default'} has two versions effective on one day; "
+                    "give each its own effective date"
+                )
+        self._versions = versions
+        self._days = {cmo: [each.effective for each in held] for cmo, held in versions.items()}
+
+    def of(self, cmo: str, day: date) -> Agreement | None:
+        """The agreement with `cmo` in force on `day`, None for a CMO that none covers then."""
+        key = cmo if cmo in self._versions else None
+        at = bisect_right(self._days.get(key, ()), day)
+        return self._versions[key][at - 1] if at else None
+
+    @property
+    def cmos(self) -> tuple[str, ...]:
+        """The CMOs with an agreement of their own, in order."""
+        return tuple(sorted(cmo for cmo in self._versions if cmo is not None))

@@ -1,0 +1,328 @@
+"""Breaches: what stands published, what should, and the transitions that lead from one to the other."""
+
+from collections.abc import Iterable, Iterator
+from datetime import date
+from typing import NamedTuple
+
+from alerts.calendar import DAY, civil_day, moment
+from alerts.catalogue import BY_NAME, Kpi, hundredths
+from alerts.judge import Bounds, State, beyond, judge, wilson
+from alerts.readings import Reading, unheard
+from alerts.records import Evidence
+from alerts.state import NEWEST, Cmo, Scope
+from alerts.windows import Values, Window, first_hour, nearest_rank
+from events.breaches import Breach, BreachEvent, ClearedBy, Turn
+from events.data import BreachAcknowledged
+from events.values import MILLION, microseconds
+
+_SEVERITY = {State.WARNING: "warning", State.CRITICAL: "critical"}
+_STATE = {name: state for state, name in _SEVERITY.items()}
+
+
+class Where(NamedTuple):
+    """What a breach is about."""
+
+    cmo: str
+    kpi: str
+    scope: Scope
+
+    @property
+    def text(self) -> str:
+        """The beginning of the breach's id."""
+        return ":".join([self.kpi, self.cmo, *(part for part in self.scope if part)])
+
+
+class Standing(NamedTuple):
+    """A breach that stands published; times in microseconds from the epoch."""
+
+    said: Breach
+    at: int
+
+    @property
+    def severity(self) -> State:
+        """How bad it stands."""
+        return _STATE[self.said.severity]
+
+    @property
+    def since(self) -> int:
+        """When it opened."""
+        return microseconds(self.said.since)
+
+    @property
+    def bounds(self) -> Bounds:
+        """The limit it was judged by."""
+        return Bounds(self.said.warning, self.said.critical, self.said.minimum)
+
+
+class Ledger:
+    """What stands on `cmo.breaches`: a fold of it, in which the lowest offset of an id wins."""
+
+    def __init__(self) -> None:
+        self.standing: dict[Where, Standing] = {}
+        self._opened: dict[Where, int] = {}
+        self._seen: set[str] = set()
+
+    def fold(self, event: BreachEvent) -> None:
+        """Take in a transition as it was read back."""
+        if event.id in self._seen:
+            return
+        self._seen.add(event.id)
+        said = event.data
+        where = where_of(said)
+        if said.turn == "opened":
+            self._opened[where] = self._opened.get(where, 0) + 1
+        if said.turn == "cleared":
+            self.standing.pop(where, None)
+        else:
+            self.standing[where] = Standing(said, microseconds(event.time))
+
+    def has(self, transition: str) -> bool:
+        """Whether a transition was read back."""
+        return transition in self._seen
+
+    def next_id(self, where: Where) -> str:
+        """The id of the next breach of this scope and KPI."""
+        return f"{where.text}:{self._opened.get(where, 0) + 1}"
+
+
+def where_of(said: Breach) -> Where:
+    """What a published breach is about."""
+    return Where(said.cmo, said.kpi, Scope(said.site, said.product, said.lot_state, said.topic))
+
+
+def transitions(
+    cmo: Cmo, readings: Iterable[Reading], ledger: Ledger, now: int
+) -> Iterator[BreachEvent]:
+    """What has to be published so that what stands is what these readings mean.
+
+    The same log, the same `cmo.breaches` and the same now give the same transitions.
+    """
+    judged = {Where(r.cmo, r.kpi.name, r.scope): r for r in readings if r.judged}
+    for where, reading in judged.items():
+        if (standing := ledger.standing.get(where)) is not None:
+            yield from _next(cmo, where, standing, reading, now)
+        elif reading.state in _SEVERITY:
+            yield _opened(cmo, where, ledger, reading, now)
+    missing = unheard(cmo, now)
+    for where, standing in ledger.standing.items():
+        if where.cmo == cmo.id and where not in judged:
+            kpi = BY_NAME.get(where.kpi)
+            if kpi is None or not any(topic in missing for topic in kpi.needs):
+                yield _cleared(cmo, where, standing, None, now)
+
+
+def _next(
+    cmo: Cmo, where: Where, standing: Standing, reading: Reading, now: int
+) -> Iterator[BreachEvent]:
+    state = _state_from(standing, reading)
+    if state < standing.severity and _awaits_acceptance(cmo, where, standing):
+        state = standing.severity
+    if state in _SEVERITY:
+        if state is not standing.severity:
+            turn: Turn = "worsened" if state > standing.severity else "eased"
+            yield _turned(cmo, standing, reading, turn, state, now)
+        elif acknowledged := _newly_acknowledged(cmo, standing):
+            yield _with(standing.said, "acknowledged", now, **acknowledged)
+    else:
+        yield _cleared(cmo, where, standing, reading, now)
+
+
+def _state_from(standing: Standing, reading: Reading) -> State:
+    """The state a reading means for a breach that stands: it has to be back past its limit."""
+    state = reading.state
+    if state is State.UNKNOWN and reading.why:
+        return standing.severity
+    if state is None or state < State.OK or reading.value is None:
+        return State.OK
+    eased = reading.bounds.eased(
+        higher_is_better=reading.kpi.higher_is_better, best=reading.kpi.best
+    )
+    held = judge(
+        reading.value,
+        reading.interval,
+        reading.n,
+        eased,
+        higher_is_better=reading.kpi.higher_is_better,
+    )
+    return max(state, min(standing.severity, held))
+
+
+def _awaits_acceptance(cmo: Cmo, where: Where, standing: Standing) -> bool:
+    """Whether a critical breach would end by a correction the sponsor has not accepted."""
+    if standing.severity is not State.CRITICAL:
+        return False
+    corrected = _corrected(cmo, where, standing)
+    if corrected is None or corrected:
+        return False
+    acceptance = cmo.acceptances.get(standing.said.breach)
+    return acceptance is None or not acceptance.accepted
+
+
+def _corrected(cmo: Cmo, where: Where, standing: Standing) -> bool | None:
+    """Whether what it rests on was corrected since by the sponsor; None when it was not at all."""
+    window = cmo.windows.get((where.kpi, where.scope))
+    if window is not None and window.corrected > standing.since:
+        return window.corrected_by_sponsor
+    said = [cmo.retracted[event] for event in standing.said.events if event in cmo.retracted]
+    return all(said) if said else None
+
+
+def _newly_acknowledged(cmo: Cmo, standing: Standing) -> dict[str, object] | None:
+    acceptance = cmo.acceptances.get(standing.said.breach)
+    if acceptance is None or not isinstance(acceptance.fact.data, BreachAcknowledged):
+        return None
+    said = acceptance.fact.data
+    news: dict[str, object] = {
+        "acknowledged_by": said.by,
+        "acknowledged_until": said.until,
+        "acknowledgement": acceptance.fact.id,
+    }
+    return None if standing.said.acknowledgement == acceptance.fact.id else news
+
+
+def _opened(cmo: Cmo, where: Where, ledger: Ledger, reading: Reading, now: int) -> BreachEvent:
+    assert reading.state is not None  # noqa: S101
+    said = Breach(
+        breach=ledger.next_id(where),
+        ordinal=1,
+        turn="opened",
+        kpi=where.kpi,
+        cmo=where.cmo,
+        **where.scope._asdict(),
+        severity=_SEVERITY[reading.state],
+        since=moment(now),
+    )
+    return _event(said.model_copy(update=_figures(cmo, reading, now)), now)
+
+
+def _turned(
+    cmo: Cmo, standing: Standing, reading: Reading, turn: Turn, state: State, now: int
+) -> BreachEvent:
+    figures = _figures(cmo, reading, now)
+    return _with(standing.said, turn, now, severity=_SEVERITY[state], **figures)
+
+
+def _cleared(
+    cmo: Cmo, where: Where, standing: Standing, reading: Reading | None, now: int
+) -> BreachEvent:
+    figures = _figures(cmo, reading, now) if reading else {}
+    why = _cleared_by(cmo, where, standing, reading, now)
+    return _with(
+        standing.said, "cleared", now, **{**figures, "cleared_by": why, "clears_on": None}
+    )
+
+
+def _cleared_by(
+    cmo: Cmo, where: Where, standing: Standing, reading: Reading | None, now: int
+) -> ClearedBy:
+    """Why a breach ended, the first reason that fits."""
+    if reading is not None and reading.bounds != standing.bounds:
+        return "limit_changed"
+    if _corrected(cmo, where, standing) is not None:
+        return "corrected"
+    window = cmo.windows.get((where.kpi, where.scope))
+    if window is None:
+        newer = reading is None or reading.events != standing.said.events
+    else:
+        newer = max(window.changed, window.newest(now)) > standing.at
+    return "improved" if newer else "aged_out"
+
+
+def _with(said: Breach, turn: Turn, now: int, **news: object) -> BreachEvent:
+    return _event(
+        said.model_copy(update={"turn": turn, "ordinal": said.ordinal + 1, **news}), now
+    )
+
+
+def _event(said: Breach, now: int) -> BreachEvent:
+    return BreachEvent(
+        id=f"{said.breach}/{said.ordinal}",
+        type=f"cmowatch.breach.{said.turn}.v1",
+        time=moment(now),
+        partitionkey=said.cmo,
+        data=said,
+    )
+
+
+def _figures(cmo: Cmo, reading: Reading, now: int) -> dict[str, object]:
+    events, omitted = _failing(cmo, reading, now)
+    interval = reading.interval
+    return {
+        "quantile": reading.quantile,
+        "value": reading.value,
+        "numerator": reading.numerator,
+        "denominator": reading.denominator,
+        "n": reading.n,
+        "low": interval and interval.low,
+        "high": interval and interval.high,
+        **reading.bounds._asdict(),
+        "events": events,
+        "omitted": omitted,
+        "clears_on": _clears_on(cmo, reading, now),
+    }
+
+
+def _failing(cmo: Cmo, reading: Reading, now: int) -> tuple[tuple[str, ...], int]:
+    """The newest failing events a reading rests on, and how many more there are."""
+    kpi, days = reading.kpi, _days(cmo, reading.kpi, now)
+    if days is None:
+        return reading.events, 0
+    if kpi.name == "feed_validity":
+        n = int((reading.denominator or 0) - (reading.numerator or 0))
+        newest = tuple(reversed(cmo.refused))[:n]
+        return newest, n - len(newest)
+    first = first_hour(days, now)
+    found = sorted(
+        (
+            (says.hour, says.event)
+            for says in cmo.failing(kpi, reading.scope)
+            if says.hour >= first and says.visible <= now and _fails(kpi, reading.bounds, says)
+        ),
+        reverse=True,
+    )
+    return tuple(event for _, event in found[:NEWEST]), max(0, len(found) - NEWEST)
+
+
+def _fails(kpi: Kpi, bounds: Bounds, says: Evidence) -> bool:
+    if not kpi.quantiles:
+        return says.fails
+    limit = bounds.warning if bounds.warning is not None else bounds.critical
+    return beyond(says.numerator / MILLION, limit, higher_is_better=kpi.higher_is_better)
+
+
+def _days(cmo: Cmo, kpi: Kpi, now: int) -> int | None:
+    agreement = cmo.agreement(now)
+    return (agreement.limit(kpi.name).window_days if agreement else None) or kpi.window_days
+
+
+def _clears_on(cmo: Cmo, reading: Reading, now: int) -> date | None:
+    """The day the evidence ages out far enough, if nothing new comes."""
+    days = _days(cmo, reading.kpi, now)
+    window = cmo.windows.get((reading.kpi.name, reading.scope))
+    if days is None or window is None:
+        return None
+    for ahead in range(1, days + 1):
+        if _state_on(window, reading, days, now + ahead * DAY) < State.WARNING:
+            return civil_day("UTC", now + ahead * DAY)
+    return None
+
+
+def _state_on(window: Window | Values, reading: Reading, days: int, at: int) -> State:
+    """The state the evidence there is now would have on a later day."""
+    kpi = reading.kpi
+    bounds = reading.bounds.eased(higher_is_better=kpi.higher_is_better, best=kpi.best)
+    if isinstance(window, Values):
+        held = window.values(days, at)
+        n = sum(often for _, often in held)
+        if n < bounds.minimum:
+            return State.INSUFFICIENT
+        value = nearest_rank(held, hundredths(reading.quantile or kpi.quantiles[-1])) / MILLION
+        return judge(value, None, n, bounds, higher_is_better=kpi.higher_is_better)
+    sums = window.total(days, at)
+    if sums.n < bounds.minimum or not sums.denominator:
+        return State.INSUFFICIENT
+    interval = wilson(sums.numerator, sums.denominator) if kpi.interval else None
+    value = sums.numerator / sums.denominator
+    return judge(value, interval, sums.n, bounds, higher_is_better=kpi.higher_is_better)
+
+

@@ -1,0 +1,165 @@
+"""Order lines: what was promised, what arrived, and what each says of delivery."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import date, timedelta
+
+from alerts.agreements import Agreement
+from alerts.calendar import civil_day, days_from_epoch, midnight
+from alerts.records import Evidence, Fact, Record
+from events.data import (
+    LotReceived,
+    OrderCancelled,
+    OrderChanged,
+    OrderDelivered,
+    OrderPromised,
+    Speaker,
+    Tolerance,
+)
+from events.values import MILLION, Quantity, millionths
+
+
+@dataclass(frozen=True, slots=True)
+class Promise:
+    """The baseline of a line: quantities in millionths, `least` and `most` still in full."""
+
+    event: str
+    product: str
+    unit: str
+    quantity: int
+    least: int
+    most: int
+    due: date
+    days: int
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of a promise: the day it was complete, and whether the quantities were kept."""
+
+    promise: Promise
+    completed: date | None
+    completed_by: str
+    in_full: bool
+    in_full_by_due: bool
+    unlike: bool
+
+    @property
+    def on_time(self) -> bool:
+        """Complete by the due day and the days agreed on top."""
+        promise = self.promise
+        return (
+            self.completed is not None
+            and self.completed <= promise.due + timedelta(days=promise.days)
+        )
+
+
+class Line(Record):
+    """One line of an order."""
+
+    __slots__ = ()
+    NAME = "line"
+
+
+def outcome(line: Line, terms: Agreement) -> Outcome | None:
+    """What a line has come to by its facts; None when it was never promised, or is cancelled."""
+    promise = _baseline(line.facts, terms)
+    if promise is None:
+        return None
+    arrivals = _arrivals(line.facts)
+    if any(quantity.unit != promise.unit for _, quantity in arrivals):
+        return Outcome(promise, None, arrivals[-1][0].id, False, False, unlike=True)
+    return _judged(promise, arrivals, terms.zone)
+
+
+def _judged(
+    promise: Promise, arrivals: list[tuple[Fact, Quantity]], zone: str
+) -> Outcome:
+    last_day = promise.due + timedelta(days=promise.days)
+    total, by_due, completed, completed_by = 0, 0, None, promise.event
+    for fact, quantity in arrivals:
+        day = civil_day(zone, fact.time)
+        total += quantity.millionths
+        by_due = total if day <= last_day else by_due
+        if completed is None and total >= promise.least:
+            completed, completed_by = day, fact.id
+    return Outcome(
+        promise,
+        completed,
+        completed_by,
+        promise.least <= total <= promise.most,
+        promise.least <= by_due <= promise.most,
+        unlike=False,
+    )
+
+
+def _baseline(facts: Iterable[Fact], terms: Agreement) -> Promise | None:
+    """The first promise as the sponsor changed it; the CMO alone changes nothing."""
+    first: Fact | None = None
+    due, quantity, cancelled = None, None, False
+    for fact in facts:
+        match fact.data:
+            case OrderPromised() as promised if first is None:
+                first, due, quantity = fact, promised.due, promised.quantity
+            case OrderChanged() as change if fact.speaker is Speaker.SPONSOR:
+                due, quantity = change.due or due, change.quantity or quantity
+            case OrderCancelled() if fact.speaker is Speaker.SPONSOR:
+                cancelled = True
+    if first is None or cancelled or due is None or quantity is None:
+        return None
+    assert isinstance(first.data, OrderPromised)  # noqa: S101
+    return _promise(first.id, first.data, due, quantity, terms.tolerance)
+
+
+def _promise(
+    event: str, promised: OrderPromised, due: date, quantity: Quantity, agreed: Tolerance
+) -> Promise:
+    own = promised.tolerance or agreed
+    days = own.days if own.days is not None else agreed.days or 0
+    under = own.under if own.under is not None else agreed.under or 0
+    over = own.over if own.over is not None else agreed.over
+    amount = quantity.millionths
+    least = -(-amount * (MILLION - millionths(under)) // MILLION)
+    most = amount * (MILLION + millionths(0.10 if over is None else over)) // MILLION
+    return Promise(event, promised.product, quantity.unit, amount, least, most, due, days)
+
+
+def _arrivals(facts: Iterable[Fact]) -> list[tuple[Fact, Quantity]]:
+    """What arrived, in order; the sponsor's receipts outrank what was said to be delivered."""
+    delivered, received = [], []
+    for fact in facts:
+        match fact.data:
+            case OrderDelivered(quantity=quantity):
+                delivered.append((fact, quantity))
+            case LotReceived(quantity=Quantity() as quantity):
+                received.append((fact, quantity))
+    return received or delivered
+
+
+def evidence(line: Line, terms: Agreement) -> Iterable[tuple[str, Evidence]]:
+    """What a line says for each delivery KPI: at its due day, or the day after as missed."""
+    end = outcome(line, terms)
+    if end is None:
+        return ()
+    promise = end.promise
+    day = promise.due
+    if end.completed is None and not end.unlike:
+        day += timedelta(days=promise.days + 1)
+    hour, visible = days_from_epoch(day) * 24, midnight(terms.zone, day)
+
+    def says(kpi: str, kept: bool) -> tuple[str, Evidence]:
+        return kpi, Evidence(hour, visible, int(kept), 1, end.completed_by, end.unlike)
+
+    return (
+        says("delivery_otif", end.on_time and end.in_full_by_due),
+        says("delivery_on_time", end.on_time),
+        says("delivery_in_full", end.in_full),
+    )
+
+
+def product_of(line: Line) -> str | None:
+    """The product promised on a line."""
+    for fact in line.facts:
+        if isinstance(fact.data, OrderPromised):
+            return fact.data.product
+    return None

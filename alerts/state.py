@@ -1,0 +1,437 @@
+"""Everything known of one CMO: a fold of its events, the same in whatever order they come."""
+
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from hashlib import blake2b
+from heapq import heappop, heappush
+from typing import Final, NamedTuple
+
+from alerts import lines, lots
+from alerts.agreements import Agreement, Agreements
+from alerts.calendar import HOUR, civil_day
+from alerts.catalogue import BY_NAME, Kpi
+from alerts.lines import Line
+from alerts.lots import History, Lot
+from alerts.records import RANK, Demand, Evidence, Fact, Record
+from alerts.stock import Position
+from alerts.windows import Sequence, Values, Window
+from events import data as said
+from events.data import Data, Speaker
+from events.decode import Accepted, Rejection
+from events.values import microseconds
+
+NEWEST = 50
+"""How many failing pieces of evidence a breach lists."""
+
+
+class Scope(NamedTuple):
+    """What part of a CMO a reading is about; None where that says nothing."""
+
+    site: str | None = None
+    product: str | None = None
+    lot_state: str | None = None
+    topic: str | None = None
+
+
+WHOLE = Scope()
+
+
+class ContradictsItself(Exception):
+    """An identity was said before with other content; the first said holds."""
+
+
+class NotItsToRetract(Exception):
+    """A retraction by another source than the one that said it, and not by the sponsor."""
+
+
+class Unfoldable(Exception):
+    """Working out what an event means failed; nothing was changed by it."""
+
+
+class Known:
+    """An event that was taken: what it said, and where it was joined."""
+
+    __slots__ = ("content", "fact", "records", "timeliness")
+
+    def __init__(self, content: bytes, fact: Fact) -> None:
+        self.content = content
+        self.fact = fact
+        self.records: tuple[Record, ...] = ()
+        self.timeliness: Evidence | None = None
+
+
+class Feed:
+    """What was heard on one topic: the last word of the CMO, and each source's sequence."""
+
+    __slots__ = ("heard", "heard_from", "sequences")
+
+    def __init__(self) -> None:
+        self.heard = 0
+        self.heard_from = ""
+        self.sequences: dict[str, Sequence] = {}
+
+    def hear(self, recorded: int, event: str) -> None:
+        """The CMO said something, or somebody on its behalf."""
+        self.heard, self.heard_from = max((self.heard, self.heard_from), (recorded, event))
+
+    def see(self, source: str, first: int, last: int) -> None:
+        """Numbers of a source's sequence are accounted for."""
+        self.sequences.setdefault(source, Sequence()).see(first, last)
+
+
+class Acceptance(NamedTuple):
+    """What people said of a breach: the latest acknowledgement, and whether corrections hold."""
+
+    fact: Fact
+    accepted: bool
+
+
+def identity(topic: str, source: str, event: str) -> bytes:
+    """The identity of an event of one CMO, as 16 bytes."""
+    return blake2b(f"{topic}\0{source}\0{event}".encode(), digest_size=16).digest()
+
+
+class Cmo:
+    """One CMO's records, windows and feeds."""
+
+    def __init__(self, cmo: str, agreements: Agreements) -> None:
+        self.id = cmo
+        self._agreements = agreements
+        self._known: dict[bytes, Known] = {}
+        self._withdrawn: set[bytes] = set()
+        self._waiting: list[tuple[int, str, int, Accepted]] = []
+        self.lots: dict[str, Lot] = {}
+        self.open_lots: dict[str, History] = {}
+        self.lines: dict[tuple[str, str], Line] = {}
+        self.positions: dict[tuple[str, str, str, str], Position] = {}
+        self.demands: dict[tuple[str, str], Demand] = {}
+        self.windows: dict[tuple[str, Scope], Window | Values] = {}
+        self.feeds: dict[str, Feed] = {}
+        self.acceptances: dict[str, Acceptance] = {}
+        self.retracted: dict[str, bool] = {}
+        self.refused: deque[str] = deque(maxlen=NEWEST)
+        self.unexpected_moves: dict[str, int] = {}
+        self.names: dict[str, str] = {}
+        self.changed = True
+
+    def agreement(self, now: int) -> Agreement | None:
+        """The agreement in force at `now`."""
+        return self._agreements.of(self.id, civil_day("UTC", now))
+
+    def take(self, event: Accepted) -> bool:
+        """Take an event in; False when it was taken before, and says the same.
+
+        Raises `ContradictsItself`, `NotItsToRetract` or `Unfoldable`, having changed nothing.
+        """
+        key = identity(event.topic, event.event.source, event.event.id)
+        fact = _fact(event)
+        if known := self._known.get(key):
+            return self._again(known, event, fact)
+        _entitled(event)
+        known = Known(event.content, fact)
+        if fact.time > fact.recorded:
+            heappush(self._waiting, (fact.time, event.topic, event.offset, event))
+        else:
+            self._join(key, known)
+        self._known[key] = known
+        self._hear(event, known)
+        return True
+
+    def _again(self, known: Known, event: Accepted, fact: Fact) -> bool:
+        if known.content != event.content:
+            raise ContradictsItself(
+                f"event {fact.id} of {fact.source} was taken before with other content, "
+                "which stands; retract it to correct it"
+            )
+        self._count_validity(event.topic, fact.recorded, taken=True)
+        self._account(event.topic, fact.source, event.event.sequence)
+        return False
+
+    def refuse(self, rejection: Rejection) -> None:
+        """A message of this CMO could not be taken: its place in the sequence is filled."""
+        message = rejection.message
+        self._count_validity(message.topic, message.timestamp * 1_000, taken=False)
+        self.refused.append(f"{message.topic}/{message.partition}/{message.offset}")
+        if rejection.source is not None:
+            self._account(message.topic, rejection.source, rejection.sequence)
+
+    def ripen(self, now: int) -> Iterator[tuple[Accepted, Unfoldable]]:
+        """Join the events whose time has come; yields those that cannot be."""
+        while self._waiting and self._waiting[0][0] <= now:
+            event = heappop(self._waiting)[-1]
+            key = identity(event.topic, event.event.source, event.event.id)
+            try:
+                self._join(key, self._known[key])
+            except Unfoldable as fault:
+                yield event, fault
+
+    def _hear(self, event: Accepted, known: Known) -> None:
+        fact, topic = known.fact, event.topic
+        self._count_validity(topic, fact.recorded, taken=True)
+        self._account(topic, fact.source, event.event.sequence)
+        if fact.speaker is Speaker.CMO and event.timely:
+            self._feed(topic).hear(fact.recorded, fact.id)
+            self._count_timeliness(known, fact)
+
+    def _feed(self, topic: str) -> Feed:
+        if (feed := self.feeds.get(topic)) is None:
+            feed = self.feeds[topic] = Feed()
+        return feed
+
+    def _account(self, topic: str, source: str, sequence: int | None) -> None:
+        if sequence is not None:
+            self._feed(topic).see(source, sequence, sequence)
+
+    def _count_validity(self, topic: str, recorded: int, *, taken: bool) -> None:
+        hour = recorded // HOUR
+        counted = Evidence(hour, hour * HOUR, int(taken), 1, "")
+        for scope in (WHOLE, Scope(topic=topic)):
+            self._window("feed_validity", scope, recorded).add(counted)
+        self.changed = True
+
+    def _count_timeliness(self, known: Known, fact: Fact) -> None:
+        if identity(fact.topic, fact.source, fact.id) in self._withdrawn:
+            return
+        hour = fact.recorded // HOUR
+        late = max(0, fact.recorded - fact.time)
+        known.timeliness = Evidence(hour, hour * HOUR, late, 1, fact.id)
+        self._window("data_timeliness", WHOLE, fact.recorded).add(known.timeliness)
+
+    def _join(self, key: bytes, known: Known) -> None:
+        match known.fact.data:
+            case said.Retracted() as retraction:
+                self._retract(retraction, known.fact)
+            case said.GapDeclared(first=first, last=last) if first <= last:
+                self._feed(known.fact.topic).see(known.fact.source, first, last)
+            case said.BreachAcknowledged() as acknowledged:
+                self._acknowledge(acknowledged, known.fact)
+            case _ if key not in self._withdrawn:
+                self._record(known)
+
+    def _record(self, known: Known) -> None:
+        """Join a fact with the records it is about, all of them or none."""
+        fact = known.fact
+        records = _records(self, fact.data)
+        for record in records:
+            record.join(fact)
+        try:
+            meanings = [self._meaning(record) for record in records]
+        except Exception as error:
+            for record in records:
+                record.part(fact)
+            self._forget_empty(records)
+            raise Unfoldable(f"{type(error).__name__}: {error}") from error
+        known.records = records
+        self._name(fact.data)
+        for record, meaning in zip(records, meanings, strict=True):
+            self._settle(record, meaning, fact, retracted=False)
+
+    def _retract(self, retraction: said.Retracted, fact: Fact) -> None:
+        key = identity(retraction.topic, retraction.source, retraction.event)
+        target = self._known.get(key)
+        if target is not None and isinstance(target.fact.data, said.Retracted):
+            return
+        records = target.records if target is not None else ()
+        for record in records:
+            record.part(target.fact)  # type: ignore[union-attr]
+        try:
+            meanings = [self._meaning(record) for record in records]
+        except Exception as error:
+            for record in records:
+                record.join(target.fact)  # type: ignore[union-attr]
+            raise Unfoldable(f"{type(error).__name__}: {error}") from error
+        self._withdrawn.add(key)
+        by_sponsor = fact.speaker is Speaker.SPONSOR
+        self.retracted[retraction.event] = self.retracted.get(retraction.event, False) or by_sponsor
+        if target is not None:
+            target.records = ()
+            self._withdraw_timeliness(target)
+        for record, meaning in zip(records, meanings, strict=True):
+            self._settle(record, meaning, fact, retracted=True)
+
+    def _withdraw_timeliness(self, target: Known) -> None:
+        if target.timeliness is not None:
+            self.windows["data_timeliness", WHOLE].remove(target.timeliness)
+            target.timeliness = None
+
+    def _acknowledge(self, acknowledged: said.BreachAcknowledged, fact: Fact) -> None:
+        held = self.acceptances.get(acknowledged.breach)
+        accepts = acknowledged.accepts_correction and fact.speaker is Speaker.SPONSOR
+        accepted = accepts or (held is not None and held.accepted)
+        latest = fact if held is None else max(held.fact, fact)
+        self.acceptances[acknowledged.breach] = Acceptance(latest, accepted)
+        self.changed = True
+
+    def _meaning(self, record: Record) -> tuple[tuple[str, Evidence], ...]:
+        """What a record says for the KPIs, under the agreement of its first fact's day."""
+        if not record.facts or type(record) not in MEANINGS:
+            return ()
+        first = record.facts[0].time
+        terms = self.agreement(first) or self.agreement(max(f.recorded for f in record.facts))
+        return tuple(MEANINGS[type(record)](record, terms)) if terms else ()
+
+    def _settle(
+        self,
+        record: Record,
+        meaning: tuple[tuple[str, Evidence], ...],
+        fact: Fact,
+        *,
+        retracted: bool,
+    ) -> None:
+        """Take a changed record's old evidence out of the windows, and its new evidence in."""
+        old, record.evidence = record.evidence, meaning
+        self.changed = True
+        if isinstance(record, Lot):
+            self._follow(record)
+        if old == meaning:
+            return
+        now_said = dict(meaning)
+        for kpi, was in old:
+            corrects = retracted or _rewrites(was, now_said.get(kpi))
+            for window in self._windows_of(BY_NAME[kpi], record, fact.recorded):
+                window.remove(was)
+                if corrects:
+                    _mark_corrected(window, fact)
+        record.product = lines.product_of(record) if isinstance(record, Line) else None
+        for kpi, says in meaning:
+            for window in self._windows_of(BY_NAME[kpi], record, fact.recorded):
+                window.add(says)
+
+    def _windows_of(
+        self, kpi: Kpi, record: Record, recorded: int
+    ) -> Iterable[Window | Values]:
+        for level in kpi.levels:
+            scope = Scope(product=record.product) if level else WHOLE
+            yield self._window(kpi.name, scope, recorded)
+
+    def _window(self, kpi: str, scope: Scope, recorded: int) -> Window | Values:
+        window = self.windows.get((kpi, scope))
+        if window is None:
+            window = Values() if BY_NAME[kpi].quantiles else Window()
+            self.windows[kpi, scope] = window
+        window.changed = max(window.changed, recorded)
+        return window
+
+    def _follow(self, lot: Lot) -> None:
+        """Keep the open lots at hand, and count the moves nobody foresaw."""
+        told, name = lots.history(lot), lot.key[0]
+        if told.state in lots.OPEN_STATES and told.purpose == "commercial":
+            self.open_lots[name] = told
+        else:
+            self.open_lots.pop(name, None)
+        if told.unexpected:
+            self.unexpected_moves[name] = told.unexpected
+        else:
+            self.unexpected_moves.pop(name, None)
+
+    def _name(self, data: Data) -> None:
+        for value in (getattr(data, "product", None), getattr(data, "site", None)):
+            if (name := getattr(value, "name", None)) and name != value:
+                self.names[str(value)] = name
+
+    def _forget_empty(self, records: Iterable[Record]) -> None:
+        for held in (self.lots, self.lines, self.positions, self.demands):
+            for key in [key for key, kept in held.items() if kept in records and not kept.facts]:  # type: ignore[attr-defined]
+                del held[key]  # type: ignore[attr-defined]
+
+    def silent_since(self, topic: str) -> int | None:
+        """When the CMO was last heard on a topic, None for never."""
+        feed = self.feeds.get(topic)
+        return feed.heard if feed and feed.heard else None
+
+    def failing(self, kpi: Kpi, scope: Scope) -> Iterator[Evidence]:
+        """The evidence of one KPI and scope, of every record that has any."""
+        if kpi.name == "data_timeliness":
+            yield from (k.timeliness for k in reversed(self._known.values()) if k.timeliness)
+            return
+        for record in (*self.lots.values(), *self.lines.values()):
+            for name, says in record.evidence:
+                if name == kpi.name and scope.product in (None, record.product):
+                    yield says
+
+
+def _fact(event: Accepted) -> Fact:
+    said_event = event.event
+    return Fact(
+        microseconds(said_event.time),
+        RANK.get(type(said_event.data), -1),
+        said_event.id,
+        event.topic,
+        said_event.source,
+        event.speaker,
+        microseconds(event.recorded),
+        said_event.data,
+    )
+
+
+def _entitled(event: Accepted) -> None:
+    data = event.event.data
+    if isinstance(data, said.Retracted) and event.speaker is not Speaker.SPONSOR:
+        if data.source != event.event.source:
+            raise NotItsToRetract(
+                f"{event.event.source} may retract its own events only, not those of {data.source}"
+            )
+
+
+def _rewrites(was: Evidence, now: Evidence | None) -> bool:
+    """Whether failing evidence became good where it stood: the past was changed, not added to."""
+    return was.fails and now is not None and not now.fails and now.hour <= was.hour
+
+
+def _mark_corrected(window: Window | Values, fact: Fact) -> None:
+    if fact.recorded >= window.corrected:
+        window.corrected = fact.recorded
+        window.corrected_by_sponsor = fact.speaker is Speaker.SPONSOR
+
+
+MEANINGS: Final[dict[type[Record], Callable[..., Iterable[tuple[str, Evidence]]]]] = {
+    Line: lines.evidence,
+    Lot: lots.evidence,
+}
+"""How each kind of record speaks to the KPIs."""
+
+
+def _lot(cmo: Cmo, name: str) -> Lot:
+    if (lot := cmo.lots.get(name)) is None:
+        lot = cmo.lots[name] = Lot((name,))
+    return lot
+
+
+def _line(cmo: Cmo, order: str, line: str) -> Line:
+    if (found := cmo.lines.get((order, line))) is None:
+        found = cmo.lines[order, line] = Line((order, line))
+    return found
+
+
+def _position(cmo: Cmo, key: tuple[str, str, str, str]) -> Position:
+    if (found := cmo.positions.get(key)) is None:
+        found = cmo.positions[key] = Position(key)
+    return found
+
+
+def _demand(cmo: Cmo, key: tuple[str, str]) -> Demand:
+    if (found := cmo.demands.get(key)) is None:
+        found = cmo.demands[key] = Demand(key)
+    return found
+
+
+def _records(cmo: Cmo, data: Data) -> tuple[Record, ...]:
+    """The records an event is about; they are made when it is the first to speak of them."""
+    match data:
+        case said.OrderPromised() | said.OrderExpected() | said.OrderChanged():
+            return (_line(cmo, data.order, data.line),)
+        case said.OrderCancelled() | said.OrderDelivered():
+            return (_line(cmo, data.order, data.line),)
+        case said.StockCounted() | said.StockAdjusted() | said.StockConsumed():
+            return (_position(cmo, (data.site, data.product, data.lot or "", data.status)),)
+        case said.DemandForecast():
+            return (_demand(cmo, (data.product, data.site or "")),)
+        case said.DeviationOpened() | said.DeviationClosed():
+            return tuple(_lot(cmo, lot) for lot in dict.fromkeys(data.lots))
+        case said.LotReceived(order=str() as order, line=str() as line):
+            return _lot(cmo, data.lot), _line(cmo, order, line)
+        case _ if type(data) in RANK:
+            return (_lot(cmo, data.lot),)  # type: ignore[attr-defined]
+        case _:
+            return ()
+

@@ -1,0 +1,73 @@
+"""Breaches, as they are published: each transition one event on `cmo.breaches`."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field, TypeAdapter
+
+from events.values import CivilDate, Contract, Instant
+
+BREACHES = "cmo.breaches"
+SOURCE = "/cmowatch"
+
+Turn = Literal["opened", "worsened", "eased", "acknowledged", "cleared"]
+Severity = Literal["warning", "critical"]
+ClearedBy = Literal["limit_changed", "corrected", "improved", "aged_out"]
+
+
+class Breach(Contract):
+    """A breach as of one of its transitions: what was agreed, what is, on how much evidence.
+
+    `breach` is the id it keeps; `ordinal` counts its transitions from 1. `value` is in the KPI's
+    unit, as are the limits. `events` are the newest failing events, `omitted` how many more there
+    are. `clears_on` is the day it clears by itself if nothing new comes, None where that is open.
+    """
+
+    breach: str
+    ordinal: Annotated[int, Field(ge=1)]
+    turn: Turn
+    kpi: str
+    cmo: str
+    site: str | None = None
+    product: str | None = None
+    lot_state: str | None = None
+    topic: str | None = None
+    quantile: str | None = None
+    severity: Severity
+    since: Instant
+    value: int | float | None = None
+    numerator: int | float | None = None
+    denominator: int | float | None = None
+    n: Annotated[int, Field(ge=0)] = 0
+    low: float | None = None
+    high: float | None = None
+    warning: int | float | None = None
+    critical: int | float | None = None
+    minimum: Annotated[int, Field(ge=1)] = 1
+    events: tuple[str, ...] = ()
+    omitted: Annotated[int, Field(ge=0)] = 0
+    clears_on: CivilDate | None = None
+    cleared_by: ClearedBy | None = None
+    acknowledged_by: str | None = None
+    acknowledged_until: Instant | None = None
+    acknowledgement: str | None = None
+
+
+class BreachEvent(Contract):
+    """The CloudEvents envelope of a transition; its time is the moment it was judged at."""
+
+    specversion: Literal["1.0"] = "1.0"
+    id: str
+    source: Literal["/cmowatch"] = SOURCE
+    type: Annotated[str, Field(pattern=r"^cmowatch\.breach\.[a-z]+\.v1$")]
+    time: Instant
+    datacontenttype: Literal["application/json"] = "application/json"
+    partitionkey: str
+    data: Breach
+
+    def json_line(self) -> bytes:
+        """The transition as one structured CloudEvents JSON object."""
+        return self.__pydantic_serializer__.to_json(self, exclude_none=True, by_alias=True)
+
+
+BREACH_EVENT: TypeAdapter[BreachEvent] = TypeAdapter(BreachEvent)
+"""Reads a transition back."""

@@ -1,0 +1,79 @@
+"""Dead letters: what could not be taken, kept as it came, under the coordinates it came from."""
+
+from collections.abc import Iterable, Mapping
+from typing import NamedTuple
+
+from events.decode import Message, Reason, Rejection
+
+DEAD_LETTERS = "cmo.dead-letters"
+WHOLE_PER_MINUTE = 100
+"""Dead letters of one key in one minute that keep their bytes; the inbound log has the others."""
+
+_LONGEST = 1_000
+
+
+class Output(NamedTuple):
+    """One message for one of our own topics; `id` names what it stands for."""
+
+    id: str
+    topic: str
+    partition: int
+    key: bytes | None
+    value: bytes
+    headers: list[tuple[str, bytes]]
+
+
+class Coordinates(NamedTuple):
+    """Where in an inbound topic a message lies, its partition being the shard's."""
+
+    topic: str
+    offset: int
+
+
+class Verdict(NamedTuple):
+    """Why the message at some coordinates was refused."""
+
+    reason: Reason
+    detail: str
+
+
+def dead_letter(rejection: Rejection, *, whole: bool) -> Output:
+    """The dead letter of a rejection: raw bytes untouched, coordinates and reason as headers."""
+    message = rejection.message
+    headers = {
+        "topic": message.topic,
+        "partition": str(message.partition),
+        "offset": str(message.offset),
+        "timestamp": str(message.timestamp),
+        "reason": rejection.reason.value,
+        "detail": rejection.detail,
+        "field": rejection.field,
+        "value": rejection.value,
+        "bytes": "whole" if whole else "left in the topic it came from",
+    }
+    return Output(
+        f"{message.topic}/{message.partition}/{message.offset}",
+        DEAD_LETTERS,
+        message.partition,
+        message.key if message.key is None or len(message.key) <= _LONGEST else message.key[:_LONGEST],
+        (message.value or b"") if whole else b"",
+        _encoded(headers),
+    )
+
+
+def _encoded(headers: Mapping[str, str]) -> list[tuple[str, bytes]]:
+    return [
+        (name, text.encode("utf-8", "backslashreplace")[:_LONGEST])
+        for name, text in headers.items()
+        if text
+    ]
+
+
+def read_back(headers: Iterable[tuple[str, bytes]]) -> tuple[Coordinates, Verdict] | None:
+    """The coordinates and verdict of a dead letter; None when it is none of ours."""
+    said = {name: value.decode("utf-8", "replace") for name, value in headers}
+    try:
+        where = Coordinates(said["topic"], int(said["offset"]))
+        return where, Verdict(Reason(said["reason"]), said.get("detail", ""))
+    except (KeyError, ValueError):
+        return None

@@ -1,0 +1,106 @@
+"""Replay: every reading as of a moment of event time, from a file or from the topics."""
+
+import json
+from collections.abc import Iterable, Iterator
+from datetime import UTC, date, datetime, time, timedelta
+from typing import Any
+
+from alerts.agreements import Agreements
+from alerts.readings import Reading, readings
+from alerts.state import Cmo, ContradictsItself, NotItsToRetract, Unfoldable
+from events.decode import Accepted, Rejection
+from events.values import microseconds
+
+
+def end_of(text: str) -> datetime:
+    """The moment meant by a TIME with its zone, or the end of a DATE in UTC.
+
+    Raises `ValueError` for anything else, a time without a zone included.
+    """
+    try:
+        day = date.fromisoformat(text)
+    except ValueError:
+        moment = datetime.fromisoformat(text)
+        if moment.tzinfo is None:
+            raise ValueError(f"{text} has no zone; write {text}Z for UTC") from None
+        return moment.astimezone(UTC)
+    return datetime.combine(day, time.min, UTC) + timedelta(days=1, microseconds=-1)
+
+
+class Pass:
+    """One clean pass over outcomes, as of a moment; what happened later is not known."""
+
+    def __init__(self, agreements: Agreements, as_of: datetime) -> None:
+        self.cmos: dict[str, Cmo] = {}
+        self.refused: list[Rejection] = []
+        self.taken = 0
+        self._agreements = agreements
+        self._as_of = as_of
+
+    def fold(self, outcomes: Iterable[Accepted | Rejection]) -> None:
+        """Take in what a decoder made of messages, in their order."""
+        for outcome in outcomes:
+            if isinstance(outcome, Rejection):
+                self._refuse(outcome)
+            elif outcome.event.time <= self._as_of:
+                self._take(outcome)
+
+    def readings(self) -> Iterator[Reading]:
+        """Every reading of every CMO, by id."""
+        now = microseconds(self._as_of)
+        for name in sorted(self.cmos.keys() | set(self._agreements.cmos)):
+            cmo = self._cmo(name)
+            for event, fault in cmo.ripen(now):
+                raise fault from fault.__cause__ or ValueError(event.event.id)
+            yield from readings(cmo, now)
+
+    def _take(self, event: Accepted) -> None:
+        try:
+            self._cmo(event.cmo).take(event)
+        except (ContradictsItself, NotItsToRetract, Unfoldable):
+            self.taken -= 1
+        self.taken += 1
+
+    def _refuse(self, rejection: Rejection) -> None:
+        self.refused.append(rejection)
+        recorded = rejection.message.timestamp / 1_000 <= self._as_of.timestamp()
+        if rejection.cmo is not None and recorded:
+            self._cmo(rejection.cmo).refuse(rejection)
+
+    def _cmo(self, name: str) -> Cmo:
+        if name not in self.cmos:
+            self.cmos[name] = Cmo(name, self._agreements)
+        return self.cmos[name]
+
+
+def as_dict(reading: Reading) -> dict[str, Any]:
+    """A reading as `replay --json` prints it: null where something is not applicable."""
+    scope, interval = reading.scope, reading.interval
+    return {
+        "kpi": reading.kpi.name,
+        "cmo": reading.cmo,
+        "site": scope.site,
+        "product": scope.product,
+        "lot_state": scope.lot_state,
+        "topic": scope.topic,
+        "quantile": reading.quantile,
+        "value": reading.value,
+        "numerator": reading.numerator,
+        "denominator": reading.denominator,
+        "n": reading.n,
+        "low": interval.low if interval else None,
+        "high": interval.high if interval else None,
+        "state": str(reading.state) if reading.state is not None else None,
+        "as_of": _iso(reading.as_of),
+    }
+
+
+def _iso(at: int) -> str:
+    moment = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=at)
+    return moment.isoformat().replace("+00:00", "Z")
+
+
+def as_json(found: Iterable[Reading]) -> str:
+    """Readings as one JSON array, a reading a line."""
+    lines = (json.dumps(as_dict(reading), allow_nan=False) for reading in found)
+    return "[" + ",\n ".join(lines) + "]"
