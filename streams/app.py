@@ -1,0 +1,259 @@
+"""The Faust application: one agent over all topics, a tick, commits, health and metrics."""
+
+import asyncio
+import gc
+import gzip
+import json
+import os
+import sys
+import traceback
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import Any, NoReturn
+
+import faust
+from mode.utils.logging import get_logger
+from prometheus_client import CollectorRegistry
+from prometheus_client.exposition import choose_encoder
+
+from streams.errors import NoBroker
+from streams.following import Follower, Followers
+from streams.logs import log_to
+from streams.settings import Settings
+from streams.sink import Sink
+from streams.topics import TOPICS, Difference, create_or_verify
+from streams.transport import Transport
+
+log = get_logger(__name__)
+
+UNAVAILABLE, UNEXPECTED = 69, 70
+"""How the process ends when no broker answered, and when something was not foreseen."""
+
+_SHORTEST_WAIT, _LONGEST_WAIT = 0.5, 15.0
+_COMMIT = 1.0
+_BUFFERED = 16
+
+
+class App(faust.App):
+    """Faust's application without the folders it would make for tables."""
+
+    def _create_directories(self) -> None:
+        """We keep no state on disk."""
+
+
+def create_app(settings: Settings, followers: Followers, registry: CollectorRegistry) -> App:
+    """The application that follows all topics with the shards of `followers`."""
+    app = App(
+        settings.group,
+        broker=f"kafka://{settings.brokers}",
+        broker_credentials=_credentials(settings),
+        **_FAUST,
+        broker_session_timeout=settings.session_timeout,
+        broker_request_timeout=settings.session_timeout + 30,
+        broker_heartbeat_interval=settings.heartbeat,
+        broker_max_poll_records=settings.max_poll_records,
+        topic_partitions=settings.partitions,
+        topic_replication_factor=settings.replication,
+        web_bind=settings.web_host,
+        web_port=settings.web_port,
+    )
+    app.transport = Transport(settings, followers, app)
+    _follow(app)
+    _drop_what_leaves(app, followers)
+    _keep_time(app, settings, followers, Sink(settings))
+    _serve(app, settings, followers, registry)
+    return app
+
+
+_FAUST: dict[str, Any] = {
+    "store": "memory://",
+    "autodiscover": False,
+    "value_serializer": "raw",
+    "stream_buffer_maxsize": _BUFFERED,
+    "stream_wait_empty": False,
+    "consumer_auto_offset_reset": "earliest",
+    "consumer_max_fetch_size": (2 << 20) + 65_536,
+    "broker_commit_interval": 60.0,
+    "table_standby_replicas": 1,  # with 0 Faust deals partitions round, and splits their numbers
+    "topic_disable_leader": True,
+    "topic_allow_declare": False,
+    "web_router_enabled": False,
+    "web_tables_enabled": False,
+    "web_cors_options": {},
+}
+
+
+def _credentials(settings: Settings) -> Any:
+    if settings.security.startswith("SASL"):
+        return faust.SASLCredentials(
+            username=settings.username,
+            password=settings.secret,
+            mechanism=settings.sasl_mechanism,
+            ssl_context=settings.ssl,
+        )
+    return faust.SSLCredentials(settings.ssl) if settings.ssl else None
+
+
+def _follow(app: App) -> None:
+    source = app.topic(
+        *TOPICS,
+        key_type=bytes,
+        value_type=bytes,
+        key_serializer="raw",
+        value_serializer="raw",
+        acks=False,
+    )
+
+    @app.agent(source, name="fold")
+    async def fold(stream: Any) -> None:
+        async for event in stream.events():
+            message = event.message
+            with unforeseen_ends_us(f"{message.topic}[{message.partition}]", message.value):
+                await app.consumer.fold(message)
+            await asyncio.sleep(0)  # a full buffer would hold the loop for all its batches
+
+
+def _drop_what_leaves(app: App, followers: Followers) -> None:
+    @app.on_partitions_assigned.connect(weak=False)
+    async def drop(_: Any, assigned: Any, **__: Any) -> None:
+        followers.keep_only({tp.partition for tp in assigned})
+        followers.assigned_once = True
+
+
+def _keep_time(app: App, settings: Settings, followers: Followers, sink: Sink) -> None:
+    @app.timer(settings.tick)
+    async def tick() -> None:
+        if app.rebalancing:
+            return
+        app.consumer.listen()
+        for follower in followers:
+            if followers.get(follower.shard.partition) is follower and follower.caught_up:
+                with unforeseen_ends_us(f"the shard of partition {follower.shard.partition}"):
+                    judge(follower, settings.stale_after, datetime.now(UTC))
+                    await sink.send(follower.shard.outputs())
+            await asyncio.sleep(0)
+
+    @app.timer(_COMMIT)
+    async def commit() -> None:
+        await app.consumer.commit_folded()
+
+    @app.on_before_shutdown.connect(weak=False)
+    async def close(_: Any, **__: Any) -> None:
+        await sink.stop()
+
+
+def judge(follower: Follower, stale_after: float, now: datetime) -> None:
+    """Ticks a shard at the instant up to which it heard the log, unless that is too long ago."""
+    if (until := follower.heard_until) and not follower.stale(now, stale_after):
+        follower.shard.tick(until)
+
+
+@contextmanager
+def unforeseen_ends_us(where: str, batch: Any = None) -> Iterator[None]:
+    """Ends the process at an exception: Faust would acknowledge the batch and go on without it."""
+    try:
+        yield
+    except Exception as error:
+        offset = f" at offset {batch.begin} to {batch.end}" if batch is not None else ""
+        _end(f"{where}{offset}: {error!r}")
+
+
+def _end(what: str) -> NoReturn:
+    """Ends at once, and says why on the process's own stderr, which nobody redirects."""
+    said = (
+        f"{traceback.format_exc()}cmowatch ends: not foreseen in {what}. Operator action: restart "
+        "it, which folds the log anew; if it ends here again, report this and hold the message.\n"
+    )
+    os.write(2, said.encode(errors="replace"))
+    os._exit(UNEXPECTED)
+
+
+def _serve(
+    app: App, settings: Settings, followers: Followers, registry: CollectorRegistry
+) -> None:
+    @app.page("/health/live", name="live")
+    async def live(view: Any, request: Any) -> Any:
+        return view.text("alive\n")
+
+    @app.page("/health/ready", name="ready")
+    async def ready(view: Any, request: Any) -> Any:
+        ok = followers.ready and not app.rebalancing
+        return view.json(health(followers, settings.stale_after), status=200 if ok else 503)
+
+    @app.page("/metrics", name="metrics")
+    async def metrics(view: Any, request: Any) -> Any:
+        encode, content_type = choose_encoder(request.headers.get("Accept", ""))
+        body, headers = encode(registry), {"Content-Type": content_type}
+        if "gzip" in request.headers.get("Accept-Encoding", ""):
+            body = await asyncio.to_thread(gzip.compress, body, 1)
+            headers["Content-Encoding"] = "gzip"
+        return view.bytes(body, headers=headers)
+
+
+def health(followers: Followers, stale_after: float) -> dict[str, Any]:
+    """What a person asks a worker: which partitions it holds, and what each still waits for."""
+    stale = followers.stale(stale_after)
+    return {
+        "ready": followers.ready,
+        "partitions": {
+            str(follower.shard.partition): {
+                "waits_for": follower.why_not_ready,
+                "heard_until": (until := follower.heard_until) and until.isoformat(),
+                "stale": follower.shard.partition in stale,
+                "next": dict(follower.shard.next),
+            }
+            for follower in followers
+        },
+    }
+
+
+async def wait_for_topics(
+    settings: Settings,
+    verify: Callable[[Settings], Awaitable[list[Difference]]] = create_or_verify,
+) -> list[Difference]:
+    """Waits for a broker, ever longer between attempts, then creates and verifies the topics.
+
+    Raises `NoBroker` when none answered for `settings.broker_wait` seconds.
+    """
+    loop, wait = asyncio.get_running_loop(), _SHORTEST_WAIT
+    until = loop.time() + settings.broker_wait
+    while True:
+        try:
+            return await verify(settings)
+        except NoBroker as error:
+            if (left := until - loop.time()) <= 0:
+                raise
+            log.warning("%s Next attempt in %.1f s.", error, min(wait, left))
+            await asyncio.sleep(min(wait, left))
+            wait = min(wait * 2, _LONGEST_WAIT)
+
+
+def run_worker(settings: Settings, followers: Followers, registry: CollectorRegistry) -> int:
+    """Follows the log until a signal ends it; returns the exit code of the process.
+
+    0 after SIGTERM or SIGINT, 69 when no broker answered, 70 when something was not foreseen.
+    Raises `TopicError` when the topics are not as they must be.
+    """
+    log_to(sys.stderr, settings.log_level)
+    try:
+        differences = asyncio.run(wait_for_topics(settings))
+    except NoBroker as error:
+        log.critical("%s", error)
+        return UNAVAILABLE
+    for difference in differences:
+        log.warning("%s", difference)
+    gc.set_threshold(100_000, 50, 50)
+    return _run(settings, followers, registry)
+
+
+def _run(settings: Settings, followers: Followers, registry: CollectorRegistry) -> int:
+    loop = asyncio.new_event_loop()
+    asyncio.set_event_loop(loop)
+    app = create_app(settings, followers, registry)
+    worker = faust.Worker(app, loop=loop, quiet=True, override_logging=False)
+    worker.spinner = None
+    try:
+        worker.execute_from_commandline()
+    except SystemExit as ended:
+        return UNEXPECTED if ended.code else 0

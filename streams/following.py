@@ -1,0 +1,196 @@
+"""How far each partition has been followed, and whether its shard may speak: no Kafka in here."""
+
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import NamedTuple, Protocol
+
+from events.decode import Message
+from streams.topics import OWN, TOPICS
+
+
+class Output(NamedTuple):
+    """A message that should stand on one of our own topics."""
+
+    topic: str
+    partition: int
+    key: bytes | None
+    value: bytes
+    headers: list[tuple[str, bytes]]
+
+
+class Shard(Protocol):
+    """The state of one partition number, folded from the topics that share it."""
+
+    partition: int
+    next: dict[str, int]
+    """Per topic, the offset up to which it is folded."""
+
+    def fold(self, topic: str, end: int, messages: Sequence[Message]) -> None:
+        """Folds messages in order, none of which is folded yet, and sets `next[topic]` to `end`."""
+
+    def tick(self, now: datetime) -> None:
+        """Judges at `now`, up to which all topics have been heard."""
+
+    def outputs(self) -> Sequence[Output]:
+        """What should stand on our own topics and neither does nor is under way."""
+
+
+ShardFactory = Callable[[int], Shard]
+
+
+class Mark(NamedTuple):
+    """What one answer of the broker said of a partition: its high-water mark, and when."""
+
+    at: datetime
+    high_water: int
+
+
+class Place(NamedTuple):
+    """A partition number of a topic."""
+
+    topic: str
+    partition: int
+
+
+class Follower:
+    """A shard, and how far it follows the log: what changes while a worker holds a partition."""
+
+    def __init__(self, shard: Shard) -> None:
+        self.shard = shard
+        self.missing: tuple[str, ...] = TOPICS
+        self.lost: dict[str, int] = {}
+        self._targets: dict[str, int] = {}
+        self._marks: dict[str, Mark] = {}
+        self._heard: dict[str, datetime] = {}
+        self._heard_until: datetime | None = None
+        self._committed: dict[str, int] = {}
+
+    def next(self, topic: str) -> int:
+        """The offset up to which `topic` is folded."""
+        return self.shard.next.get(topic, 0)
+
+    def assigned(self, first: Mapping[str, int], end: Mapping[str, int]) -> None:
+        """Goes on from here: per assigned topic its first offset and its end, both as of now."""
+        self.missing = tuple(topic for topic in TOPICS if topic not in end)
+        self._targets = dict(end)
+        self._marks.clear()
+        for topic, offset in first.items():
+            if offset > self.next(topic):
+                self.lost[topic] = offset
+                self.shard.fold(topic, offset, ())
+
+    def take(self, topic: str, end: int, messages: Sequence[Message]) -> None:
+        """Folds what is new of a batch that reaches up to `end`."""
+        begin = self.next(topic)
+        if end <= begin:
+            return
+        if messages and messages[0].offset < begin:
+            messages = [message for message in messages if message.offset >= begin]
+        self.shard.fold(topic, end, messages)
+
+    def heard(self, topic: str, mark: Mark) -> None:
+        """Notes an answer of the broker: heard up to then, once all below its mark is folded."""
+        pending = self._marks.setdefault(topic, mark)
+        if self.next(topic) < pending.high_water:
+            return
+        del self._marks[topic]
+        latest = mark if self.next(topic) >= mark.high_water else pending
+        self._heard[topic] = max(latest.at, self._heard.get(topic, latest.at))
+
+    @property
+    def own_are_read(self) -> bool:
+        """Whether our own topics are folded up to where they ended at assignment."""
+        return not self.missing and self._reached(OWN)
+
+    @property
+    def caught_up(self) -> bool:
+        """Whether every topic is folded up to where it ended at assignment."""
+        return not self.missing and self._reached(TOPICS)
+
+    def _reached(self, topics: Collection[str]) -> bool:
+        return all(self.next(topic) >= self._targets[topic] for topic in topics)
+
+    @property
+    def behind(self) -> dict[str, int]:
+        """Per topic, how many offsets are still to fold until it is caught up; none when it is."""
+        ahead = {topic: end - self.next(topic) for topic, end in self._targets.items()}
+        return {topic: count for topic, count in ahead.items() if count > 0}
+
+    @property
+    def heard_until(self) -> datetime | None:
+        """The instant up to which every topic was heard; never earlier than it was before."""
+        if all(topic in self._heard for topic in TOPICS):
+            least = min(self._heard[topic] for topic in TOPICS)
+            self._heard_until = max(least, self._heard_until or least)
+        return self._heard_until
+
+    def stale(self, now: datetime, after: float) -> bool:
+        """Whether the log was not heard for more than `after` seconds."""
+        until = self.heard_until
+        return until is None or now - until > timedelta(seconds=after)
+
+    @property
+    def why_not_ready(self) -> str:
+        """Why the shard exposes nothing yet; empty once it does."""
+        if self.missing:
+            return f"assigned without {', '.join(self.missing)}"
+        if self.behind:
+            left = ", ".join(f"{count} of {topic}" for topic, count in self.behind.items())
+            return f"still to read: {left}"
+        return ""
+
+    def uncommitted(self) -> dict[str, int]:
+        """The folded positions that are ahead of the committed ones."""
+        ahead = {topic: self.next(topic) for topic in self._targets}
+        return {t: offset for t, offset in ahead.items() if offset > self._committed.get(t, 0)}
+
+    def committed(self, topic: str, offset: int) -> None:
+        """Notes a position that the group has committed."""
+        self._committed[topic] = max(offset, self._committed.get(topic, 0))
+
+
+class Followers:
+    """The followers of the partitions this worker holds, and nothing of any other."""
+
+    def __init__(self, shard_of: ShardFactory) -> None:
+        self._shard_of = shard_of
+        self._held: dict[int, Follower] = {}
+        self.assigned_once = False
+
+    def __iter__(self) -> Iterator[Follower]:
+        return iter(list(self._held.values()))
+
+    def __len__(self) -> int:
+        return len(self._held)
+
+    def get(self, partition: int) -> Follower | None:
+        """The follower of a partition number, None when this worker does not hold it."""
+        return self._held.get(partition)
+
+    def hold(self, partition: int) -> Follower:
+        """The follower of a partition number, made when it is not held yet."""
+        if partition not in self._held:
+            self._held[partition] = Follower(self._shard_of(partition))
+        return self._held[partition]
+
+    def keep_only(self, partitions: Collection[int]) -> None:
+        """Drops the shards of every other partition."""
+        for partition in set(self._held) - set(partitions):
+            del self._held[partition]
+
+    def held_back(self, place: Place) -> bool:
+        """Whether a topic is not to be read yet: our own come first, and all come together."""
+        follower = self._held.get(place.partition)
+        if follower is None or follower.missing:
+            return True
+        return place.topic not in OWN and not follower.own_are_read
+
+    def stale(self, after: float) -> list[int]:
+        """The partitions whose log was not heard for more than `after` seconds."""
+        now = datetime.now(UTC)
+        return [f.shard.partition for f in self if f.stale(now, after)]
+
+    @property
+    def ready(self) -> bool:
+        """Whether there was an assignment, and all that came with it is caught up."""
+        return self.assigned_once and all(follower.caught_up for follower in self)

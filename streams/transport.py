@@ -1,0 +1,313 @@
+"""The log, handed to Faust one fetch of one partition at a time, from positions we keep ourselves."""
+
+import asyncio
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any, NamedTuple
+
+from aiokafka.errors import IllegalStateError, KafkaError
+from aiokafka.structs import OffsetAndMetadata, TopicPartition
+from faust.transport.drivers import aiokafka as driver
+from faust.types import TP, ConsumerMessage
+from mode.utils.logging import get_logger
+from yarl import URL
+
+from events.decode import Message
+from streams.errors import CutBack
+from streams.following import Follower, Followers, Mark, Place
+from streams.settings import Settings
+
+log = get_logger(__name__)
+
+_POLL = 0.1  # seconds a fetch waits: how long a partition that was let in may go unnoticed
+_IDLE, _BUSY = 500, 10  # milliseconds a broker holds an empty answer
+
+
+class Batch(NamedTuple):
+    """One fetch of one partition: all there was from `begin` up to, not including, `end`.
+
+    The bounds are the consumer's positions before and after the fetch, so that a batch without
+    records passes over the markers and the aborted records of transactions.
+    """
+
+    begin: int
+    end: int
+    records: Sequence[Any]
+
+
+class ConsumerThread(driver.AIOKafkaConsumerThread):
+    """Fetches batches, and does on the consumer's own thread whatever moves its positions."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._seeks: dict[TP, int] = {}
+
+    def _create_worker_consumer(self, transport: Any) -> Any:
+        consumer = super()._create_worker_consumer(transport)
+        consumer._isolation_level = "read_committed"
+        consumer._fetch_max_wait_ms = _IDLE
+        return consumer
+
+    def _hurry(self, busy: bool) -> None:
+        """One fetch a broker is under way at a time: one that waits for idle topics holds all up.
+
+        While idle it is held long enough to be cheap, and short enough to hear the log often.
+        """
+        self._consumer._fetcher._fetch_max_wait_ms = _BUSY if busy else _IDLE
+
+    async def seek_here(self, offsets: Mapping[TP, int]) -> None:
+        """Seeks on the consumer's thread: from another, a fetch under way loses a batch unseen."""
+        await self.call_thread(self._seek_all, offsets)
+
+    async def _seek_all(self, offsets: Mapping[TP, int]) -> None:
+        assigned = self._consumer.assignment()
+        for tp, offset in offsets.items():
+            if tp in assigned:
+                self._seeks[tp] = self._seeks.get(tp, 0) + 1
+                self._consumer.seek(TopicPartition(*tp), offset)
+
+    async def bounds(self, tps: Iterable[TP]) -> tuple[dict[TP, int], dict[TP, int]]:
+        """The first offset of each partition and its end: the last stable offset."""
+        places = [TopicPartition(*tp) for tp in tps]
+        first = await self.call_thread(self._consumer.beginning_offsets, places)
+        end = await self.call_thread(self._consumer.end_offsets, places)
+        return ({TP(*tp): at for tp, at in first.items()}, {TP(*tp): at for tp, at in end.items()})
+
+    async def committed(self, tps: Iterable[TP]) -> dict[TP, int]:
+        """The committed offset of each partition that has one."""
+        return await self.call_thread(self._committed, list(tps))
+
+    async def _committed(self, tps: list[TP]) -> dict[TP, int]:
+        asked = (self._consumer.committed(TopicPartition(*tp)) for tp in tps)
+        found = await asyncio.gather(*asked, return_exceptions=True)
+        return {tp: at for tp, at in zip(tps, found, strict=True) if isinstance(at, int)}
+
+    async def commit_folded(self, offsets: Mapping[TP, int]) -> bool:
+        """Commits positions, for lag alone: whether that worked is all there is to know."""
+        return await self.call_thread(self._commit_folded, offsets)
+
+    async def _commit_folded(self, offsets: Mapping[TP, int]) -> bool:
+        assigned = self._consumer.assignment()
+        ours = {
+            TopicPartition(*tp): OffsetAndMetadata(offset, "")
+            for tp, offset in offsets.items()
+            if tp in assigned
+        }
+        try:
+            if ours:
+                await self._consumer.commit(ours)
+        except (KafkaError, IllegalStateError) as error:
+            log.warning("the folded positions were not committed, later ones will be: %r", error)
+            return False
+        return bool(ours)
+
+    def marks(self) -> dict[TP, Mark]:
+        """The broker's last answer per partition; read instant first, so never newer than it is."""
+        found = {}
+        for tp, state in self._states().items():
+            at, high_water = state.timestamp, state.highwater
+            if at is not None and high_water is not None:
+                found[tp] = Mark(datetime.fromtimestamp(at / 1000, UTC), high_water)
+        return found
+
+    def _assignment(self) -> Any:
+        return self._consumer._fetcher._subscriptions.subscription.assignment
+
+    def _states(self) -> dict[TP, Any]:
+        assignment = self._assignment()
+        tps = list(assignment.tps) if assignment else []
+        states = {TP(*tp): assignment.state_value(tp) for tp in tps}
+        return {tp: state for tp, state in states.items() if state is not None}
+
+    def _positions(self) -> dict[TP, int]:
+        states = self._states().items()
+        return {tp: state._position for tp, state in states if state._position is not None}
+
+    async def _fetch_records(
+        self, consumer: Any, active: Any, timeout: Any = None, max_records: Any = None
+    ) -> Any:
+        """What was fetched, as one batch per partition."""
+        assignment, before, seeks = self._assignment(), self._positions(), dict(self._seeks)
+        fetched = await super()._fetch_records(
+            consumer, active, timeout=timeout, max_records=max_records
+        )
+        same, after, batches = assignment is self._assignment(), self._positions(), {}
+        for tp in {*after, *fetched}:
+            moved = not same or tp not in before or seeks.get(tp) != self._seeks.get(tp)
+            start = None if moved else before[tp]
+            if batch := bounded(tp, start, after.get(tp), fetched.get(tp, ())):
+                batches[tp] = batch
+        self._hurry(bool(batches))
+        return batches
+
+
+def bounded(tp: TP, start: int | None, stop: int | None, records: Sequence[Any]) -> Batch | None:
+    """A fetch as a batch; without a `start`, for it straddled a seek, it begins at its records.
+
+    Raises `CutBack` when the consumer's position went back though nobody sought.
+    """
+    if start is not None and stop is not None and stop < start:
+        raise CutBack(
+            f"{tp.topic}[{tp.partition}] was read up to {start} and now ends before: the log lost "
+            "events that were folded. Operator action: restart the worker, which reads it anew."
+        )
+    if not records:
+        return Batch(start, stop, ()) if start is not None and (stop or 0) > start else None
+    first, end = records[0].offset, records[-1].offset + 1
+    if start is None:
+        return Batch(first, end, records)
+    return Batch(min(start, first), max(stop or 0, end), records)
+
+
+class _Unread(dict[TP, int | None]):
+    """Faust drops what it has read before; we decide that, by a position of our own."""
+
+    def __missing__(self, tp: TP) -> None:
+        return None
+
+    def __getitem__(self, tp: TP) -> None:
+        return None
+
+
+class Consumer(driver.Consumer):
+    """Faust's consumer, started from our own positions and fed with batches."""
+
+    followers: Followers
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._read_offset = _Unread()
+        self.followers = self.transport.followers
+
+    def _new_consumer_thread(self) -> ConsumerThread:
+        return ConsumerThread(self, loop=self.loop, beacon=self.beacon)
+
+    async def _getmany(self, active_partitions: Any, timeout: float) -> Any:
+        """A fetch of what may be read by now; a copy, for Faust's set changes while we wait."""
+        held_back = self.followers.held_back
+        active = {tp for tp in active_partitions if not held_back(Place(*tp))}
+        if not active:
+            await self.sleep(_POLL)
+            return {}
+        batches = await super()._getmany(active, min(timeout, _POLL))
+        return {tp: [batch] for tp, batch in batches.items()}
+
+    def _to_message(self, tp: Any, record: Any) -> ConsumerMessage:
+        """A batch as Faust's message; without its generation the conductor drops it silently."""
+        return ConsumerMessage(
+            tp.topic,
+            tp.partition,
+            record.end - 1,
+            0.0,
+            0,
+            None,
+            b"",
+            record,
+            None,
+            0,
+            0,
+            TP(tp.topic, tp.partition),
+            generation_id=self.app.consumer_generation_id,
+        )
+
+    async def seek_to_committed(self) -> Mapping[TP, int]:
+        """Seeks every partition to where its shard stands: the committed offsets are for lag."""
+        tps = {TP(*tp) for tp in self.assignment()}
+        first, end = await self._thread.bounds(tps)
+        committed = await self._thread.committed(tps)
+        for partition in {tp.partition for tp in tps}:
+            self._assign(partition, tps, first, end)
+        positions = {}
+        for tp in tps:
+            follower = self.followers.hold(tp.partition)
+            follower.committed(tp.topic, committed.get(tp, 0))
+            positions[tp] = follower.next(tp.topic)
+        await self._thread.seek_here(positions)
+        return positions
+
+    def _assign(
+        self, partition: int, tps: set[TP], first: Mapping[TP, int], end: Mapping[TP, int]
+    ) -> None:
+        follower = self.followers.hold(partition)
+        topics = [tp for tp in tps if tp.partition == partition]
+        follower.assigned(
+            {tp.topic: first[tp] for tp in topics}, {tp.topic: end[tp] for tp in topics}
+        )
+        _say_what_is_wrong(partition, follower)
+
+    async def fold(self, message: Any) -> None:
+        """Folds a batch, or goes back for what is missing before it."""
+        batch: Batch = message.value
+        follower = self.followers.get(message.partition)
+        if follower is None:
+            return
+        if batch.begin > (position := follower.next(message.topic)):
+            log.info("%s: a gap before %d, back to %d", message.tp, batch.begin, position)
+            await self._thread.seek_here({TP(message.topic, message.partition): position})
+            return
+        follower.take(message.topic, batch.end, [_message(record) for record in batch.records])
+
+    def listen(self) -> None:
+        """Notes up to when each partition has been heard."""
+        for tp, mark in self._thread.marks().items():
+            if follower := self.followers.get(tp.partition):
+                follower.heard(tp.topic, mark)
+
+    async def commit_folded(self) -> None:
+        """Commits how far the shards are.
+
+        Not while the group rebalances: a commit under an old generation makes the coordinator ask
+        for a rejoin, and the next commit for the next.
+        """
+        if self.app.rebalancing or not self.app.flow_control.is_active():
+            return
+        due = {
+            TP(topic, follower.shard.partition): offset
+            for follower in self.followers
+            for topic, offset in follower.uncommitted().items()
+        }
+        if due and await self._thread.commit_folded(due):
+            for tp, offset in due.items():
+                if follower := self.followers.get(tp.partition):
+                    follower.committed(tp.topic, offset)
+
+
+def _say_what_is_wrong(partition: int, follower: Follower) -> None:
+    if follower.missing:
+        log.error(
+            "partition %d came without %s, so its shard is not ready. Operator action: give every "
+            "topic the same number of partitions, and restart the workers one by one.",
+            partition,
+            ", ".join(follower.missing),
+        )
+    for topic, offset in follower.lost.items():
+        log.error(
+            "%s[%d] begins at %d: what stood before it is lost and counts nowhere. Operator "
+            "action: set retention.ms=-1, and publish what is missing again.",
+            topic,
+            partition,
+            offset,
+        )
+
+
+def _message(record: Any) -> Message:
+    return Message(
+        record.topic,
+        record.partition,
+        record.offset,
+        record.timestamp,
+        record.key,
+        record.value,
+        record.headers,
+    )
+
+
+class Transport(driver.Transport):
+    """Faust's transport to Kafka with our consumer in it."""
+
+    Consumer = Consumer
+
+    def __init__(self, settings: Settings, followers: Followers, app: Any) -> None:
+        self.followers = followers
+        urls = [URL(f"kafka://{broker.strip()}") for broker in settings.brokers.split(",")]
+        super().__init__(urls, app)
