@@ -15,6 +15,9 @@ from events.data import INBOUND
 from events.values import MILLION
 
 
+_QUARTER = 15 * 60 * MILLION
+
+
 @dataclass(frozen=True, slots=True)
 class Reading:
     """One KPI for one scope as of a moment; what is not applicable is None.
@@ -61,15 +64,42 @@ class _Measured:
     agreed: float | None = None
 
 
-def readings(cmo: Cmo, now: int) -> list[Reading]:
-    """Every reading of a CMO as of `now`, in microseconds from the epoch."""
+def readings(cmo: Cmo, now: int, figures: "Figures | None" = None) -> list[Reading]:
+    """Every reading of a CMO as of `now`, in microseconds from the epoch.
+
+    `figures` are those of earlier readings of this CMO, to work out only what has changed.
+    """
+    figures = figures or Figures()
     agreement = cmo.agreement(now)
     missing = unheard(cmo, now)
     return [
         _judged(kpi, cmo.id, agreement, missing, measured, now)
         for kpi in KPIS
-        for measured in _measure(cmo, kpi, agreement, now)
+        for measured in figures.of(cmo, kpi, agreement, now)
     ]
+
+
+class Figures:
+    """The figures of one CMO between its changes; only clocks run on without an event.
+
+    Days begin on a quarter of an hour everywhere, so a figure holds until the next one.
+    """
+
+    def __init__(self) -> None:
+        self._held: dict[str, list[_Measured]] = {}
+        self._of: tuple[int, int] = (-1, -1)
+
+    def of(
+        self, cmo: Cmo, kpi: Kpi, agreement: Agreement | None, now: int
+    ) -> Iterable[_Measured]:
+        """The figures of a KPI as of now."""
+        if kpi.agreed_time is not None:
+            return _measure(cmo, kpi, agreement, now)
+        if self._of != (of := (cmo.revision, now // _QUARTER)):
+            self._of, self._held = of, {}
+        if kpi.name not in self._held:
+            self._held[kpi.name] = list(_measure(cmo, kpi, agreement, now))
+        return self._held[kpi.name]
 
 
 def _judged(

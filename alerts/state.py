@@ -112,7 +112,7 @@ class Cmo:
         self.refused: deque[str] = deque(maxlen=NEWEST)
         self.unexpected_moves: dict[str, int] = {}
         self.names: dict[str, str] = {}
-        self.changed = True
+        self.revision = 0
 
     def agreement(self, now: int) -> Agreement | None:
         """The agreement in force at `now`."""
@@ -187,7 +187,7 @@ class Cmo:
         counted = Evidence(hour, hour * HOUR, int(taken), 1, "")
         for scope in (WHOLE, Scope(topic=topic)):
             self._window("feed_validity", scope, recorded).add(counted)
-        self.changed = True
+        self.revision += 1
 
     def _count_timeliness(self, known: Known, fact: Fact) -> None:
         if identity(fact.topic, fact.source, fact.id) in self._withdrawn:
@@ -260,7 +260,7 @@ class Cmo:
         accepted = accepts or (held is not None and held.accepted)
         latest = fact if held is None else max(held.fact, fact)
         self.acceptances[acknowledged.breach] = Acceptance(latest, accepted)
-        self.changed = True
+        self.revision += 1
 
     def _meaning(self, record: Record) -> tuple[tuple[str, Evidence], ...]:
         """What a record says for the KPIs, under the agreement of its first fact's day."""
@@ -280,7 +280,7 @@ class Cmo:
     ) -> None:
         """Take a changed record's old evidence out of the windows, and its new evidence in."""
         old, record.evidence = record.evidence, meaning
-        self.changed = True
+        self.revision += 1
         if isinstance(record, Lot):
             self._follow(record)
         if old == meaning:

@@ -159,6 +159,11 @@ class Sequence:
             yield last + 1, first - 1
 
     @property
+    def gaps(self) -> int:
+        """How many spans of numbers are missing."""
+        return max(0, len(self._spans) - 1)
+
+    @property
     def gapped(self) -> bool:
         """Whether a number is missing."""
         return len(self._spans) > 1

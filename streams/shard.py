@@ -1,15 +1,14 @@
 """A shard: all that is known of the CMOs of one partition number, and what it has to say."""
 
 from collections.abc import Callable, Iterator, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from time import monotonic
 
 from pydantic import ValidationError
 
 from alerts.agreements import Agreements
 from alerts.breaches import Ledger, transitions
-from alerts.calendar import HOUR
-from alerts.readings import Reading, readings
+from alerts.readings import Figures, Reading, readings
 from alerts.state import Cmo, ContradictsItself, NotItsToRetract, Unfoldable
 from events.breaches import BREACH_EVENT, BREACHES, BreachEvent
 from events.data import INBOUND
@@ -50,7 +49,7 @@ def decoder_of(agreements: Agreements, partitions: int) -> Decoder:
 class Shard:
     """The fold of one partition number over the inbound topics and our own.
 
-    `next` says per topic how far it has folded; `read` gives the instants of a pass to tests.
+    `next` says per topic how far it has folded, `judged` what each CMO was last judged to be.
     """
 
     def __init__(
@@ -78,6 +77,7 @@ class Shard:
         self._decoder = decoder_of(agreements, partitions)
         self._clock = clock
         self._refused: dict[Coordinates, Verdict] = {}
+        self._figures: dict[str, Figures] = {}
         self._due: dict[str, Output] = {}
         self._sent: dict[str, float] = {}
         self._whole: dict[tuple[bytes, int], int] = {}
@@ -91,15 +91,18 @@ class Shard:
             take(message)
         self.next[topic] = end
 
-    def tick(self, now: datetime) -> None:
-        """Judge every CMO that has changed, and all of them at the turn of an hour."""
+    def tick(self, now: datetime) -> Iterator[str]:
+        """Judge CMO by CMO as of `now`, saying each one's id once it is judged.
+
+        Whoever calls may let others run in between; what is not judged is due at the next tick.
+        """
         at = microseconds(now)
-        turned = at // HOUR != self.judged_at // HOUR
         for name in sorted(self.cmos):
             cmo = self.cmos[name]
             for event, fault in cmo.ripen(at):
                 self._refuse_later(event, fault)
-            self._judge(cmo, at, afresh=turned or cmo.changed)
+            self._judge(cmo, at)
+            yield name
         self.judged_at = at
 
     def outputs(self) -> list[Output]:
@@ -109,10 +112,14 @@ class Shard:
         self._sent.update(dict.fromkeys((output.id for output in due), now))
         return due
 
-    def _judge(self, cmo: Cmo, at: int, *, afresh: bool) -> None:
-        del afresh
-        cmo.changed = False
-        found = self.judged[cmo.id] = readings(cmo, at)
+    @property
+    def due(self) -> int:
+        """How much there is to say that was not read back yet."""
+        return len(self._due)
+
+    def _judge(self, cmo: Cmo, at: int) -> None:
+        figures = self._figures.setdefault(cmo.id, Figures())
+        found = self.judged[cmo.id] = readings(cmo, at, figures)
         for event in transitions(cmo, found, self.ledger, at):
             if event.id not in self._due:
                 self._due[event.id] = self._breach(event)
@@ -206,7 +213,3 @@ class Shard:
         for name in sorted(self.judged):
             yield from self.judged[name]
 
-
-def as_of(moment: int) -> datetime:
-    """The aware datetime of microseconds, for the judges of a pass."""
-    return datetime.fromtimestamp(moment / 1e6, UTC)
