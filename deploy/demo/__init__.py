@@ -1,0 +1,1 @@
+"""The whole of it on one machine: a broker, a simulation, a worker and a live board."""

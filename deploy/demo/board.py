@@ -1,0 +1,256 @@
+"""The live board: one moment of the monitor, for people, in a terminal of any width."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from itertools import islice
+
+from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
+from rich.progress_bar import ProgressBar
+from rich.table import Table
+from rich.text import Text
+
+from alerts.catalogue import BY_NAME, KPIS, Kpi
+from alerts.judge import State
+from deploy.demo.snapshot import Figure, OpenBreach, Scope, Snapshot
+from events.data import INBOUND
+
+_LOOKS: dict[State | None, tuple[str, str, str]] = {
+    State.CRITICAL: ("✖", "bold red", "critical"),
+    State.WARNING: ("▲", "yellow", "warning"),
+    State.UNKNOWN: ("?", "bold magenta", "unknown"),
+    State.INSUFFICIENT: ("◌", "cyan", "too little evidence"),
+    State.OK: ("●", "green", "ok"),
+    None: (" ", "dim", "no limit"),
+}
+_NAME_WIDTH = 16
+_CELL_WIDTH = 12
+_WIDE = 150
+_DURATIONS = (("d", 86_400), ("h", 3_600), ("m", 60), ("s", 1))
+_STILL = 0.005
+"""The share of the former value that a value moves by before an arrow says so."""
+
+
+def render(snapshot: Snapshot, rows: int | None = None) -> RenderableType:
+    """The board of a moment, fitted to the console's width and, when given, to `rows` lines."""
+    return _Board(snapshot, rows)
+
+
+@dataclass(frozen=True)
+class _Board:
+    snapshot: Snapshot
+    rows: int | None
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        width, snapshot = options.max_width, self.snapshot
+        columns = max(1, (width - _NAME_WIDTH) // _CELL_WIDTH)
+        blocks = _evenly(KPIS, -(-len(KPIS) // columns))
+        most = _most_rows(self.rows, len(blocks), wide=width >= _WIDE)
+        cmos = _neediest_first(snapshot)
+        yield from _head(snapshot)
+        if not snapshot.figures:
+            return
+        for kpis in blocks:
+            yield _matrix(snapshot, kpis, cmos[:most])
+        if len(cmos) > most:
+            yield Text(f"and {len(cmos) - most} more CMOs, none of them worse", style="dim")
+        yield _legend()
+        breaches, feeds = _breaches(snapshot, most), _feeds(snapshot, cmos[:most])
+        yield _beside(breaches, feeds) if width >= _WIDE else Group(breaches, feeds)
+
+
+def _evenly(kpis: Sequence[Kpi], blocks: int) -> list[Sequence[Kpi]]:
+    """The KPIs in so many runs of about the same length."""
+    size = -(-len(kpis) // blocks)
+    return [kpis[start : start + size] for start in range(0, len(kpis), size)]
+
+
+def _most_rows(rows: int | None, blocks: int, *, wide: bool) -> int:
+    """How many lines each table may have so that all of them fit."""
+    if rows is None:
+        return 200
+    tables = blocks + (1 if wide else 2)
+    return max(3, (rows - 4 - 4 * tables) // tables)
+
+
+def _neediest_first(snapshot: Snapshot) -> list[str]:
+    worst: dict[str, list[int]] = {cmo: [] for cmo in snapshot.cmos}
+    for figure in snapshot.figures:
+        worst[figure.scope.cmo].append(figure.attention)
+    return sorted(worst, key=lambda cmo: (sorted(worst[cmo])[:5] or [99], cmo))
+
+
+def _head(snapshot: Snapshot) -> Iterator[RenderableType]:
+    ready = sum(shard.ready for shard in snapshot.shards.values())
+    facts = [
+        f"{len(snapshot.cmos)} CMOs",
+        f"{len(snapshot.breaches)} open breaches",
+        f"{_events(snapshot)} read, {sum(snapshot.refused.values()):,} refused",
+        f"{ready} of {len(snapshot.shards)} shards ready",
+    ]
+    if snapshot.rate is not None:
+        facts.insert(3, f"{snapshot.rate:,.0f} a second")
+    where = f"metrics at {snapshot.metrics}" if snapshot.metrics else "no metrics yet"
+    yield Text.assemble(("cmowatch", "bold"), f"  {snapshot.at:%Y-%m-%d %H:%M:%S} UTC  {where}")
+    yield Text(" · ".join(facts))
+    if not snapshot.ready:
+        yield _progress(snapshot)
+
+
+def _events(snapshot: Snapshot) -> str:
+    counted = f"{snapshot.counted:,}"
+    return counted if snapshot.published is None else f"{counted} of {snapshot.published:,} events"
+
+
+def _progress(snapshot: Snapshot) -> RenderableType:
+    line = Table.grid(padding=(0, 1))
+    share = snapshot.caught_up
+    bar = ProgressBar(total=1.0, completed=share, width=40)
+    line.add_row("catching up", bar, f"{share:.0%}")
+    return line
+
+
+def _matrix(snapshot: Snapshot, kpis: Sequence[Kpi], cmos: Sequence[str]) -> Table:
+    table = _table()
+    table.add_column("CMO", width=_NAME_WIDTH - 1, no_wrap=True, overflow="ellipsis")
+    for kpi in kpis:
+        table.add_column(kpi.title, width=_CELL_WIDTH - 1, overflow="fold")
+    worst = _worst(snapshot.figures)
+    for cmo in cmos:
+        cells = (_cell(snapshot, kpi, worst.get((cmo, kpi.name))) for kpi in kpis)
+        table.add_row(cmo, *cells)
+    return table
+
+
+def _table() -> Table:
+    return Table(box=None, padding=(0, 1, 0, 0), header_style="bold", pad_edge=False)
+
+
+def _worst(figures: Iterable[Figure]) -> dict[tuple[str, str], Figure]:
+    """Of each CMO and KPI, the figure that needs attention most; the CMO's own on a tie."""
+    found: dict[tuple[str, str], Figure] = {}
+    for figure in sorted(figures, key=lambda each: (each.attention, each.scope, each.percentile)):
+        found.setdefault((figure.scope.cmo, figure.scope.kpi), figure)
+    return found
+
+
+def _cell(snapshot: Snapshot, kpi: Kpi, figure: Figure | None) -> Text:
+    """State, value, n and trend in at most eleven characters: `✖87.2% 132↓`."""
+    if figure is None:
+        return Text("  –", style="dim")
+    symbol, style, _ = _LOOKS[figure.state]
+    if figure.state is State.UNKNOWN:
+        return Text(f"{symbol} unknown", style=style)
+    arrow, bearing = _trend(snapshot, kpi, figure)
+    n = "" if figure.n is None else _count(figure.n)
+    few = State.INSUFFICIENT is figure.state
+    said = f"{symbol}{value_of(kpi, figure.value)} {'n=' if few else ''}{n}"
+    return Text.assemble((said, style), (arrow, bearing))
+
+
+def _trend(snapshot: Snapshot, kpi: Kpi, figure: Figure) -> tuple[str, str]:
+    """An arrow against 30 days before, and whether it points to the better."""
+    before = snapshot.earlier.get((figure.scope, figure.percentile))
+    if before is None or figure.value is None:
+        return "", ""
+    change = figure.value - before
+    if abs(change) <= _STILL * abs(before):
+        return "→", "dim"
+    better = (change > 0) == kpi.higher_is_better
+    return ("↑" if change > 0 else "↓"), ("green" if better else "red")
+
+
+def value_of(kpi: Kpi, value: float | None) -> str:
+    """A value in the KPI's unit, in at most five characters."""
+    if value is None:
+        return "–"
+    if kpi.unit == "ratio":
+        return f"{value:.0%}" if value in (0, 1) else f"{value * 100:.1f}%"
+    return duration(value * 86_400 if kpi.unit == "days" else value)
+
+
+def duration(seconds: float) -> str:
+    """A span of time in its largest unit: `4.2h`, `12d`."""
+    for unit, length in _DURATIONS:
+        if abs(seconds) >= length:
+            amount = seconds / length
+            return f"{amount:.1f}{unit}" if abs(amount) < 10 else f"{amount:.0f}{unit}"
+    return "0s"
+
+
+def _count(n: int) -> str:
+    return str(n) if n < 1000 else f"{n // 1000}k"
+
+
+def _legend() -> Text:
+    legend = Text()
+    for symbol, style, meaning in _LOOKS.values():
+        legend.append(f"{symbol.strip() or 'plain'} {meaning}  ", style=style)
+    legend.append("↑ ↓ against 30 days before", style="dim")
+    return legend
+
+
+def _breaches(snapshot: Snapshot, most: int) -> RenderableType:
+    standing = sorted(snapshot.breaches, key=_loudest_first)
+    if not standing:
+        return Text("No breach is open.", style="green")
+    table = _table()
+    table.title, table.title_justify, table.title_style = "Open breaches", "left", "bold"
+    for name in ("breach", "KPI", "since", "reading", "limit", "n"):
+        table.add_column(name, overflow="ellipsis", no_wrap=True)
+    for breach in islice(standing, most):
+        table.add_row(*_breach(snapshot, breach))
+    if len(standing) > most:
+        table.add_row(Text(f"and {len(standing) - most} more", style="dim"))
+    return table
+
+
+def _loudest_first(breach: OpenBreach) -> tuple[bool, float, str]:
+    since = breach.since.timestamp() if breach.since else 0.0
+    return breach.severity != "critical", -since, breach.id
+
+
+def _breach(snapshot: Snapshot, breach: OpenBreach) -> Iterator[Text]:
+    kpi, figure = BY_NAME.get(breach.scope.kpi), snapshot.figure_of(breach.scope)
+    symbol, style, _ = _LOOKS[State.CRITICAL if breach.severity == "critical" else State.WARNING]
+    yield Text(f"{symbol} {breach.id}", style=style)
+    yield Text(kpi.title if kpi else breach.scope.kpi)
+    yield Text(f"{breach.since:%Y-%m-%d}" if breach.since else "–")
+    yield Text(value_of(kpi, figure.value) if kpi and figure else "–")
+    yield Text(_limit(kpi, figure, breach.severity) if kpi and figure else "–")
+    yield Text("–" if figure is None or figure.n is None else str(figure.n))
+
+
+def _limit(kpi: Kpi, figure: Figure, severity: str) -> str:
+    bound = figure.critical if severity == "critical" else figure.warning
+    if bound is None:
+        return "stock-out" if kpi.unit == "days" else "–"
+    return f"{'≥' if kpi.higher_is_better else '≤'} {value_of(kpi, bound)}"
+
+
+def _feeds(snapshot: Snapshot, cmos: Sequence[str]) -> Table:
+    """When each CMO was last heard on each topic, and what its silence is judged to be."""
+    table = _table()
+    table.title, table.title_justify, table.title_style = "Last heard", "left", "bold"
+    table.add_column("CMO", no_wrap=True, overflow="ellipsis", max_width=_NAME_WIDTH)
+    for topic in INBOUND:
+        table.add_column(topic)
+    silence = {f.scope: f.state for f in snapshot.figures if f.scope.kpi == "feed_silence"}
+    for cmo in cmos:
+        heard = (snapshot.feeds.get((cmo, topic)) for topic in INBOUND)
+        states = (silence.get(Scope("feed_silence", cmo, topic=topic)) for topic in INBOUND)
+        table.add_row(cmo, *map(_heard, heard, states, [snapshot.at] * len(INBOUND)))
+    return table
+
+
+def _heard(last: datetime | None, state: State | None, at: datetime) -> Text:
+    symbol, style, _ = _LOOKS[state]
+    if last is None:
+        return Text(f"{symbol}never" if state is not None else "  –", style=style)
+    return Text(f"{symbol}{duration(max(at - last, timedelta()).total_seconds())} ago", style=style)
+
+
+def _beside(left: RenderableType, right: RenderableType) -> Table:
+    both = Table.grid(padding=(0, 4, 0, 0))
+    both.add_row(left, right)
+    return both

@@ -1,0 +1,115 @@
+"""What the board shows of one moment: readings, breaches, feeds and shards as they were exposed."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import NamedTuple
+
+from alerts.judge import State
+
+LIMITLESS = None
+"""The state of a reading that no limit judges."""
+
+_ATTENTION = (State.CRITICAL, State.WARNING, State.UNKNOWN, State.INSUFFICIENT, State.OK, LIMITLESS)
+
+
+class Scope(NamedTuple):
+    """What one figure is about; a part that does not apply is empty."""
+
+    kpi: str
+    cmo: str
+    site: str = ""
+    product: str = ""
+    lot_state: str = ""
+    topic: str = ""
+
+    @property
+    def below_cmo(self) -> str:
+        """The parts below the CMO, as people read them."""
+        return " ".join(part for part in self[2:] if part)
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """A reading as it was exposed; `value` is in the KPI's own unit, None when there is none."""
+
+    scope: Scope
+    percentile: str = ""
+    state: State | None = LIMITLESS
+    value: float | None = None
+    n: int | None = None
+    warning: float | None = None
+    critical: float | None = None
+
+    @property
+    def attention(self) -> int:
+        """Where it comes when the one that needs attention most comes first."""
+        return _ATTENTION.index(self.state)
+
+
+@dataclass(frozen=True, slots=True)
+class OpenBreach:
+    """A breach that stands; `since` is None where it was not exposed."""
+
+    id: str
+    scope: Scope
+    severity: str
+    since: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Shard:
+    """One partition number of the worker: whether it may be believed, and how far it has read."""
+
+    ready: bool
+    caught_up: float
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """The monitor at one moment.
+
+    `refused` counts by reason. `earlier` has the values of 30 days before, by scope and
+    percentile. `published` is how many events were put into Kafka, None when that is not known;
+    `rate` is in events a second.
+    """
+
+    at: datetime = datetime(1970, 1, 1, tzinfo=UTC)
+    figures: tuple[Figure, ...] = ()
+    breaches: tuple[OpenBreach, ...] = ()
+    feeds: Mapping[tuple[str, str], datetime] = field(default_factory=dict)
+    shards: Mapping[int, Shard] = field(default_factory=dict)
+    accepted: int = 0
+    refused: Mapping[str, int] = field(default_factory=dict)
+    metrics: str = ""
+    earlier: Mapping[tuple[Scope, str], float] = field(default_factory=dict)
+    published: int | None = None
+    rate: float | None = None
+
+    @property
+    def counted(self) -> int:
+        """How many messages have been read, those that were refused included."""
+        return self.accepted + sum(self.refused.values())
+
+    @property
+    def ready(self) -> bool:
+        """Whether every shard that is known has caught up."""
+        return bool(self.shards) and all(shard.ready for shard in self.shards.values())
+
+    @property
+    def caught_up(self) -> float:
+        """How much of the log has been read, from 0 to 1."""
+        if not self.shards:
+            return 0.0
+        return sum(shard.caught_up for shard in self.shards.values()) / len(self.shards)
+
+    @property
+    def cmos(self) -> tuple[str, ...]:
+        """Every CMO there is a figure or a feed of, by name."""
+        seen = {figure.scope.cmo for figure in self.figures} | {cmo for cmo, _ in self.feeds}
+        return tuple(sorted(seen))
+
+    def figure_of(self, scope: Scope) -> Figure | None:
+        """The figure that was judged for a scope, else any of it."""
+        found = [figure for figure in self.figures if figure.scope == scope]
+        return min(found, key=lambda figure: figure.attention, default=None)
