@@ -3,14 +3,13 @@
 import asyncio
 import gc
 import gzip
-import json
 import os
 import sys
 import traceback
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from typing import Any, NoReturn
+from typing import Any, NoReturn, cast
 
 import faust
 from mode.utils.logging import get_logger
@@ -23,7 +22,7 @@ from streams.logs import log_to
 from streams.settings import Settings
 from streams.sink import Sink
 from streams.topics import TOPICS, Difference, create_or_verify
-from streams.transport import Transport
+from streams.transport import Consumer, Transport
 
 log = get_logger(__name__)
 
@@ -110,7 +109,7 @@ def _follow(app: App) -> None:
         async for event in stream.events():
             message = event.message
             with unforeseen_ends_us(f"{message.topic}[{message.partition}]", message.value):
-                await app.consumer.fold(message)
+                await _consumer(app).fold(message)
             await asyncio.sleep(0)  # a full buffer would hold the loop for all its batches
 
 
@@ -122,11 +121,10 @@ def _drop_what_leaves(app: App, followers: Followers) -> None:
 
 
 def _keep_time(app: App, settings: Settings, followers: Followers, sink: Sink) -> None:
-    @app.timer(settings.tick)
     async def tick() -> None:
         if app.rebalancing:
             return
-        app.consumer.listen()
+        _consumer(app).listen()
         for follower in followers:
             if followers.get(follower.shard.partition) is follower and follower.caught_up:
                 with unforeseen_ends_us(f"the shard of partition {follower.shard.partition}"):
@@ -134,13 +132,19 @@ def _keep_time(app: App, settings: Settings, followers: Followers, sink: Sink) -
                     await sink.send(follower.shard.outputs())
             await asyncio.sleep(0)
 
-    @app.timer(_COMMIT)
     async def commit() -> None:
-        await app.consumer.commit_folded()
+        await _consumer(app).commit_folded()
+
+    app.timer(settings.tick)(tick)
+    app.timer(_COMMIT)(commit)
 
     @app.on_before_shutdown.connect(weak=False)
     async def close(_: Any, **__: Any) -> None:
         await sink.stop()
+
+
+def _consumer(app: App) -> Consumer:
+    return cast(Consumer, app.consumer)
 
 
 def judge(follower: Follower, stale_after: float, now: datetime) -> None:
@@ -169,9 +173,7 @@ def _end(what: str) -> NoReturn:
     os._exit(UNEXPECTED)
 
 
-def _serve(
-    app: App, settings: Settings, followers: Followers, registry: CollectorRegistry
-) -> None:
+def _serve(app: App, settings: Settings, followers: Followers, registry: CollectorRegistry) -> None:
     @app.page("/health/live", name="live")
     async def live(view: Any, request: Any) -> Any:
         return view.text("alive\n")

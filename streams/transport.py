@@ -1,4 +1,4 @@
-"""The log, handed to Faust one fetch of one partition at a time, from positions we keep ourselves."""
+"""The log, handed to Faust one fetch of one partition at a time, from positions of our own."""
 
 import asyncio
 from collections.abc import Iterable, Mapping, Sequence
@@ -38,6 +38,8 @@ class Batch(NamedTuple):
 class ConsumerThread(driver.AIOKafkaConsumerThread):
     """Fetches batches, and does on the consumer's own thread whatever moves its positions."""
 
+    _consumer: Any
+
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._seeks: dict[TP, int] = {}
@@ -75,7 +77,8 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
 
     async def committed(self, tps: Iterable[TP]) -> dict[TP, int]:
         """The committed offset of each partition that has one."""
-        return await self.call_thread(self._committed, list(tps))
+        found: dict[TP, int] = await self.call_thread(self._committed, list(tps))
+        return found
 
     async def _committed(self, tps: list[TP]) -> dict[TP, int]:
         asked = (self._consumer.committed(TopicPartition(*tp)) for tp in tps)
@@ -84,7 +87,8 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
 
     async def commit_folded(self, offsets: Mapping[TP, int]) -> bool:
         """Commits positions, for lag alone: whether that worked is all there is to know."""
-        return await self.call_thread(self._commit_folded, offsets)
+        done: bool = await self.call_thread(self._commit_folded, offsets)
+        return done
 
     async def _commit_folded(self, offsets: Mapping[TP, int]) -> bool:
         assigned = self._consumer.assignment()
@@ -152,7 +156,9 @@ def bounded(tp: TP, start: int | None, stop: int | None, records: Sequence[Any])
             "events that were folded. Operator action: restart the worker, which reads it anew."
         )
     if not records:
-        return Batch(start, stop, ()) if start is not None and (stop or 0) > start else None
+        if start is None or stop is None or stop == start:
+            return None
+        return Batch(start, stop, ())
     first, end = records[0].offset, records[-1].offset + 1
     if start is None:
         return Batch(first, end, records)
@@ -172,12 +178,13 @@ class _Unread(dict[TP, int | None]):
 class Consumer(driver.Consumer):
     """Faust's consumer, started from our own positions and fed with batches."""
 
-    followers: Followers
+    transport: "Transport"
+    _thread: ConsumerThread
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._read_offset = _Unread()
-        self.followers = self.transport.followers
+        self.followers: Followers = self.transport.followers
 
     def _new_consumer_thread(self) -> ConsumerThread:
         return ConsumerThread(self, loop=self.loop, beacon=self.beacon)
