@@ -36,6 +36,7 @@ UNACKNOWLEDGED = 32 << 20
 
 _PER_EVENT = 1_000  # what an event under way costs besides its bytes
 _SETTINGS = ("security_protocol", "sasl_", "ssl_")
+_PROTOCOLS = ("SSL", "SASL_SSL", "SASL_PLAINTEXT", "PLAINTEXT")
 _GRACE = 5.0
 _TO_CONNECT = 15.0
 _TO_FIND_A_TOPIC = 10.0
@@ -276,6 +277,15 @@ def _too_large(event: Event) -> EventTooLarge | None:
     return EventTooLarge(f"{size:,} bytes; {LARGEST_EVENT:,} is the most: say it in more events")
 
 
+def _check(security: Mapping[str, Any]) -> None:
+    """Refuses what the client would pass over, and talk in the clear to whoever answers."""
+    for name in security:
+        if not name.startswith(_SETTINGS):
+            raise InvalidSetting(f"{name}: not a security setting; {', '.join(_SETTINGS)}… are")
+    if security and security.get("security_protocol") not in _PROTOCOLS:
+        raise InvalidSetting(f"security_protocol: needs to be one of {', '.join(_PROTOCOLS)}")
+
+
 def _connected(
     client: Callable[..., Any],
     bootstrap: str,
@@ -283,9 +293,7 @@ def _connected(
     timeout: timedelta,
     security: Mapping[str, Any],
 ) -> Any:
-    for name in security:
-        if not name.startswith(_SETTINGS):
-            raise InvalidSetting(f"{name}: not a security setting; {', '.join(_SETTINGS)}… are")
+    _check(security)
     seconds = timeout.total_seconds()
     try:
         return client(

@@ -1,0 +1,121 @@
+"""The documents of the contract are what the models say, and what they let through."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from jsonschema import Draft202012Validator, ValidationError
+
+from events.contract import asyncapi, differences, documents, schema, write
+from events.data import DATA, INBOUND, Data, LotCompleted, OrderDelivered, StockCounted
+
+COMMITTED = Path(__file__).resolve().parents[2] / "docs" / "contract"
+
+
+def stored(data: type[Data], **said: Any) -> dict[str, Any]:
+    return {
+        "specversion": "1.0",
+        "id": "e1",
+        "source": "/cmo/acme",
+        "type": data.TYPE,
+        "time": "2024-05-02T10:00:00Z",
+        "data": said,
+    }
+
+
+def check(data: type[Data], event: dict[str, Any]) -> None:
+    Draft202012Validator(schema(data)).validate(event)
+
+
+def test_the_committed_documents_are_what_the_models_make() -> None:
+    assert differences(COMMITTED) == [], "run cmowatch contract, and commit what it wrote"
+
+
+def test_what_was_written_does_not_differ(tmp_path: Path) -> None:
+    write(tmp_path)
+    assert differences(tmp_path) == []
+
+
+def test_each_difference_is_named(tmp_path: Path) -> None:
+    write(tmp_path)
+    (tmp_path / "asyncapi.json").unlink()
+    (tmp_path / "schemas" / "cmo.lot.started.v1.json").write_text("{}")
+    (tmp_path / "schemas" / "cmo.lot.polished.v1.json").write_text("{}")
+    assert differences(tmp_path) == [
+        "schemas/cmo.lot.started.v1.json: differs from the models",
+        "asyncapi.json: missing",
+        "cmo.lot.polished.v1.json: of no event type",
+    ]
+    write(tmp_path)
+    assert differences(tmp_path) == []
+
+
+@pytest.mark.parametrize("data", DATA, ids=lambda data: data.TYPE)
+def test_a_schema_is_json_schema_2020_12(data: type[Data]) -> None:
+    Draft202012Validator.check_schema(schema(data))
+
+
+def test_a_schema_lets_through_what_the_model_takes() -> None:
+    check(LotCompleted, stored(LotCompleted, lot="L1", shift="late"))
+    check(StockCounted, stored(StockCounted, site="s", product="p", quantity=pieces(0)))
+
+
+def pieces(value: object) -> dict[str, object]:
+    return {"value": value, "unit": "EA"}
+
+
+@pytest.mark.parametrize(
+    ("data", "said"),
+    [
+        (LotCompleted, {}),
+        (LotCompleted, {"lot": ""}),
+        (LotCompleted, {"lot": "L1", "actual": pieces(-1)}),
+        (LotCompleted, {"lot": "L1", "actual": pieces("5")}),
+        (OrderDelivered, {"order": "O", "line": "1", "quantity": pieces(0)}),
+        (OrderDelivered, {"order": "O", "line": "1", "quantity": pieces(10**13)}),
+    ],
+)
+def test_a_schema_refuses_what_the_model_refuses(data: type[Data], said: dict[str, Any]) -> None:
+    with pytest.raises(ValidationError):
+        check(data, stored(data, **said))
+
+
+def test_a_schema_needs_the_type_on_the_wire() -> None:
+    event = stored(LotCompleted, lot="L1")
+    del event["type"]
+    with pytest.raises(ValidationError):
+        check(LotCompleted, event)
+
+
+def test_every_event_type_is_a_message_of_its_topic_with_its_speakers() -> None:
+    document = asyncapi()
+    for data in DATA:
+        for topic in (data.TOPIC,) if data.TOPIC else INBOUND:
+            assert data.TYPE in document["channels"][topic]["messages"]
+        message = document["components"]["messages"][data.TYPE]
+        assert message["x-speakers"] == sorted(data.SPEAKERS)
+
+
+def test_every_reference_of_the_document_leads_somewhere() -> None:
+    document = asyncapi()
+    for reference in references(document):
+        if reference.startswith("#/"):
+            target: Any = document
+            for step in reference[2:].split("/"):
+                target = target[step]
+        else:
+            assert reference in documents()
+
+
+def references(node: Any) -> list[str]:
+    if isinstance(node, list):
+        return [found for item in node for found in references(item)]
+    if not isinstance(node, dict):
+        return []
+    own = [node["$ref"]] if "$ref" in node else []
+    return own + [found for item in node.values() for found in references(item)]
+
+
+def test_the_document_is_json() -> None:
+    assert json.loads(documents()["asyncapi.json"])["asyncapi"] == "3.0.0"
