@@ -19,7 +19,7 @@ _LOOKS: dict[State | None, tuple[str, str, str]] = {
     State.CRITICAL: ("✖", "bold red", "critical"),
     State.WARNING: ("▲", "yellow", "warning"),
     State.UNKNOWN: ("?", "bold magenta", "unknown"),
-    State.INSUFFICIENT: ("◌", "cyan", "too little evidence"),
+    State.INSUFFICIENT: ("◌", "cyan", "too few"),
     State.OK: ("●", "green", "ok"),
     None: (" ", "dim", "no limit"),
 }
@@ -85,11 +85,12 @@ def _head(snapshot: Snapshot) -> Iterator[RenderableType]:
     facts = [
         f"{len(snapshot.cmos)} CMOs",
         f"{len(snapshot.breaches)} open breaches",
-        f"{_events(snapshot)} read, {sum(snapshot.refused.values()):,} refused",
+        f"{_events(snapshot)} read",
+        f"{sum(snapshot.refused.values()):,} refused",
         f"{ready} of {len(snapshot.shards)} shards ready",
     ]
     if snapshot.rate is not None:
-        facts.insert(3, f"{snapshot.rate:,.0f} a second")
+        facts.append(f"{snapshot.rate:,.0f}/s")
     where = f"metrics at {snapshot.metrics}" if snapshot.metrics else "no metrics yet"
     yield Text.assemble(("cmowatch", "bold"), f"  {snapshot.at:%Y-%m-%d %H:%M:%S} UTC  {where}")
     yield Text(" · ".join(facts))
@@ -99,7 +100,7 @@ def _head(snapshot: Snapshot) -> Iterator[RenderableType]:
 
 def _events(snapshot: Snapshot) -> str:
     counted = f"{snapshot.counted:,}"
-    return counted if snapshot.published is None else f"{counted} of {snapshot.published:,} events"
+    return counted if snapshot.published is None else f"{counted} of {snapshot.published:,}"
 
 
 def _progress(snapshot: Snapshot) -> RenderableType:
@@ -141,11 +142,11 @@ def _cell(snapshot: Snapshot, kpi: Kpi, figure: Figure | None) -> Text:
     symbol, style, _ = _LOOKS[figure.state]
     if figure.state is State.UNKNOWN:
         return Text(f"{symbol} unknown", style=style)
-    arrow, bearing = _trend(snapshot, kpi, figure)
     n = "" if figure.n is None else _count(figure.n)
-    few = State.INSUFFICIENT is figure.state
-    said = f"{symbol}{value_of(kpi, figure.value)} {'n=' if few else ''}{n}"
-    return Text.assemble((said, style), (arrow, bearing))
+    if figure.state is State.INSUFFICIENT:
+        return Text(f"{symbol} few ({n})", style=style)
+    said = f"{symbol}{value_of(kpi, figure.value)} {n}"
+    return Text.assemble((said, style), _trend(snapshot, kpi, figure))
 
 
 def _trend(snapshot: Snapshot, kpi: Kpi, figure: Figure) -> tuple[str, str]:
@@ -186,7 +187,7 @@ def _legend() -> Text:
     legend = Text()
     for symbol, style, meaning in _LOOKS.values():
         legend.append(f"{symbol.strip() or 'plain'} {meaning}  ", style=style)
-    legend.append("↑ ↓ against 30 days before", style="dim")
+    legend.append("↑↓ since 30 days before", style="dim")
     return legend
 
 

@@ -60,7 +60,7 @@ def test_unknown_and_insufficient_look_unlike_ok_without_any_colour() -> None:
         )
     )
     assert "●87.2% 132" in line_of("ok", board)
-    assert "◌87.2% n=3" in line_of("few", board)
+    assert "◌ few (3)" in line_of("few", board)
     assert "? unknown" in line_of("silent", board)
 
 
@@ -120,7 +120,7 @@ def test_while_it_catches_up_it_says_how_far_it_is() -> None:
     assert "catching up" in board
     assert "75%" in board
     assert "1 of 2 shards ready" in board
-    assert "100 read, 10 refused" in board
+    assert "100 read · 10 refused" in board
 
 
 def test_where_the_metrics_are_is_printed() -> None:
