@@ -59,9 +59,8 @@ class _Building:
         self.breaches: dict[str, OpenBreach] = {}
         self.since: dict[str, datetime] = {}
         self.feeds: dict[tuple[str, str], datetime] = {}
-        self.ready: dict[int, bool] = {}
-        self.caught_up: dict[int, float] = {}
-        self.accepted = 0
+        self.shards: dict[int, Shard] = {}
+        self.accepted = self.duplicates = 0
         self.refused: dict[str, int] = {}
 
     def snapshot(self, at: datetime) -> Snapshot:
@@ -73,11 +72,9 @@ class _Building:
             figures=tuple(self.figures.values()),
             breaches=tuple(breaches),
             feeds=self.feeds,
-            shards={
-                number: Shard(ready, self.caught_up.get(number, float(ready)))
-                for number, ready in self.ready.items()
-            },
+            shards=self.shards,
             accepted=self.accepted,
+            duplicates=self.duplicates,
             refused=self.refused,
         )
 
@@ -86,7 +83,10 @@ def _scope(sample: Sample) -> Scope:
     return Scope(*(sample.labels.get(name, "") for name in Scope._fields))
 
 
-def _figure(**parts: Callable[[float], object]) -> Callable[[_Building, Sample], None]:
+_Take = Callable[[_Building, Sample], None]
+
+
+def _figure(**parts: Callable[[float], object]) -> _Take:
     def take(building: _Building, sample: Sample) -> None:
         if isnan(sample.value):
             return
@@ -123,16 +123,22 @@ def _heard(building: _Building, sample: Sample) -> None:
     building.feeds[sample.labels["cmo"], sample.labels["topic"]] = _moment(sample)
 
 
-def _ready(building: _Building, sample: Sample) -> None:
-    building.ready[int(sample.labels["partition"])] = bool(sample.value)
+def _shard(**parts: Callable[[Sample], object]) -> _Take:
+    def take(building: _Building, sample: Sample) -> None:
+        number = int(sample.labels["partition"])
+        known = building.shards.get(number) or Shard(ready=False, caught_up=0.0)
+        given = {name: read(sample) for name, read in parts.items()}
+        building.shards[number] = replace(known, **given)  # type: ignore[arg-type]
 
-
-def _caught_up(building: _Building, sample: Sample) -> None:
-    building.caught_up[int(sample.labels["partition"])] = sample.value
+    return take
 
 
 def _accepted(building: _Building, sample: Sample) -> None:
     building.accepted += int(sample.value)
+
+
+def _duplicate(building: _Building, sample: Sample) -> None:
+    building.duplicates += int(sample.value)
 
 
 def _rejected(building: _Building, sample: Sample) -> None:
@@ -140,7 +146,7 @@ def _rejected(building: _Building, sample: Sample) -> None:
     building.refused[reason] = building.refused.get(reason, 0) + int(sample.value)
 
 
-_TAKES: dict[str, Callable[[_Building, Sample], None]] = {
+_TAKES: dict[str, _Take] = {
     "cmo_kpi_state": _figure(state=lambda value: State(int(value))),
     "cmo_kpi_reading": _figure(value=float),
     "cmo_kpi_evidence": _figure(n=int),
@@ -148,9 +154,12 @@ _TAKES: dict[str, Callable[[_Building, Sample], None]] = {
     "cmo_breach_open": _breach,
     "cmo_breach_since_timestamp_seconds": _since,
     "cmo_feed_last_event_timestamp_seconds": _heard,
-    "cmowatch_shard_ready": _ready,
-    "cmowatch_shard_caught_up_ratio": _caught_up,
+    "cmowatch_shard_ready": _shard(ready=lambda sample: bool(sample.value)),
+    "cmowatch_shard_caught_up_ratio": _shard(caught_up=lambda sample: sample.value),
+    "cmowatch_shard_heard_until_timestamp_seconds": _shard(heard_until=_moment),
+    "cmowatch_outputs_due": _shard(due=lambda sample: int(sample.value)),
     "cmowatch_events_accepted_total": _accepted,
+    "cmowatch_events_duplicate_total": _duplicate,
     "cmowatch_events_rejected_total": _rejected,
 }
 """What each series says; every other series of the worker is left alone."""

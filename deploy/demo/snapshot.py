@@ -59,10 +59,15 @@ class OpenBreach:
 
 @dataclass(frozen=True, slots=True)
 class Shard:
-    """One partition number of the worker: whether it may be believed, and how far it has read."""
+    """One partition number of the worker: whether it may be believed, and how far it has read.
+
+    `heard_until` is the moment it judges at; `due` counts what it has to say and has not read back.
+    """
 
     ready: bool
     caught_up: float
+    heard_until: datetime | None = None
+    due: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +85,7 @@ class Snapshot:
     feeds: Mapping[tuple[str, str], datetime] = field(default_factory=dict)
     shards: Mapping[int, Shard] = field(default_factory=dict)
     accepted: int = 0
+    duplicates: int = 0
     refused: Mapping[str, int] = field(default_factory=dict)
     metrics: str = ""
     earlier: Mapping[tuple[Scope, str], float] = field(default_factory=dict)
@@ -88,13 +94,24 @@ class Snapshot:
 
     @property
     def counted(self) -> int:
-        """How many messages have been read, those that were refused included."""
-        return self.accepted + sum(self.refused.values())
+        """How many messages have been read, duplicates and those refused included."""
+        return self.accepted + self.duplicates + sum(self.refused.values())
 
     @property
     def ready(self) -> bool:
         """Whether every shard that is known has caught up."""
         return bool(self.shards) and all(shard.ready for shard in self.shards.values())
+
+    def settled(self, since: datetime) -> bool:
+        """Whether all was judged after `since`, and all that follows from it stands published."""
+        standing = {breach.scope for breach in self.breaches}
+        broken = (State.WARNING, State.CRITICAL)
+        return (
+            self.ready
+            and all(s.heard_until and s.heard_until > since for s in self.shards.values())
+            and not any(shard.due for shard in self.shards.values())
+            and all(f.scope in standing for f in self.figures if f.state in broken)
+        )
 
     @property
     def caught_up(self) -> float:

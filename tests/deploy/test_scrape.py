@@ -1,6 +1,7 @@
 """Reading a worker's metrics back."""
 
-from datetime import UTC, datetime
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -25,7 +26,11 @@ cmo_breach_since_timestamp_seconds{{breach_id="delivery_otif:nordwerk:1"}} 17723
 cmo_feed_last_event_timestamp_seconds{{cmo="nordwerk",topic="cmo.lots"}} 1772366400
 cmowatch_shard_ready{{partition="0"}} 1
 cmowatch_shard_ready{{partition="1"}} 0
+cmowatch_shard_caught_up_ratio{{partition="0"}} 1
 cmowatch_shard_caught_up_ratio{{partition="1"}} 0.25
+cmowatch_shard_heard_until_timestamp_seconds{{partition="0"}} 1772366400
+cmowatch_outputs_due{{partition="0"}} 3
+cmowatch_events_duplicate_total{{partition="0",topic="cmo.lots"}} 7
 # TYPE cmowatch_events_accepted_total counter
 cmowatch_events_accepted_total{{topic="cmo.lots"}} 900
 cmowatch_events_accepted_total{{topic="cmo.releases"}} 80
@@ -57,9 +62,28 @@ def test_breaches_feeds_shards_and_counts_are_read() -> None:
     scope = Scope("delivery_otif", "nordwerk")
     assert taken.breaches == (OpenBreach("delivery_otif:nordwerk:1", scope, "critical", since),)
     assert taken.feeds == {("nordwerk", "cmo.lots"): since}
-    assert taken.shards == {0: Shard(True, 1.0), 1: Shard(False, 0.25)}
-    assert (taken.accepted, taken.refused, taken.counted) == (980, {"not_json": 20}, 1000)
+    assert taken.shards == {0: Shard(True, 1.0, since, 3), 1: Shard(False, 0.25)}
+    assert (taken.accepted, taken.duplicates, taken.refused) == (980, 7, {"not_json": 20})
+    assert taken.counted == 1007
     assert not taken.ready
+
+
+def settled(**shard: object) -> bool:
+    known = {"ready": True, "caught_up": 1.0, "heard_until": NOW + timedelta(seconds=1)}
+    taken = replace(snapshot(TEXT, NOW), shards={0: Shard(**{**known, **shard})})  # type: ignore[arg-type]
+    return taken.settled(NOW)
+
+
+def test_it_is_settled_once_judged_again_with_nothing_left_to_say() -> None:
+    assert settled()
+    assert not settled(ready=False)
+    assert not settled(heard_until=NOW)
+    assert not settled(due=1)
+
+
+def test_it_is_not_settled_while_a_broken_limit_has_no_breach() -> None:
+    shards = {0: Shard(True, 1.0, NOW + timedelta(seconds=1))}
+    assert not replace(snapshot(TEXT, NOW), shards=shards, breaches=()).settled(NOW)
 
 
 def test_text_that_is_no_metrics_is_refused_with_words() -> None:
