@@ -77,10 +77,10 @@ class Agreement(Contract, extra="forbid"):
     )
     holidays: tuple[CivilDate, ...] = ()
     sources: Annotated[tuple[Source, ...], Field(min_length=1)] = DEFAULT_SOURCES
-    cadence: dict[InboundTopic, Seconds] = {}
+    cadence: dict[InboundTopic, Seconds] = Field(default={})
     tolerance: Tolerance = Tolerance(days=0, under=0, over=0.10)
-    time_in_state: dict[OpenState, Seconds] = {}
-    limits: dict[str, Limit] = {}
+    time_in_state: dict[OpenState, Seconds] = Field(default={})
+    limits: dict[str, Limit] = Field(default={})
     contingency: Annotated[Text, Field(min_length=1)]
 
     @model_validator(mode="after")

@@ -1,4 +1,4 @@
-"""Breaches: what stands published, what should, and the transitions that lead from one to the other."""
+"""Breaches: what stands published, what should, and the transitions that lead there."""
 
 from collections.abc import Iterable, Iterator
 from datetime import date
@@ -11,12 +11,12 @@ from alerts.readings import Reading, unheard
 from alerts.records import Evidence
 from alerts.state import NEWEST, Cmo, Scope
 from alerts.windows import Values, Window, first_hour, nearest_rank
-from events.breaches import Breach, BreachEvent, ClearedBy, Turn
+from events.breaches import Breach, BreachEvent, ClearedBy, Severity, Turn
 from events.data import BreachAcknowledged
 from events.values import MILLION, microseconds
 
-_SEVERITY = {State.WARNING: "warning", State.CRITICAL: "critical"}
-_STATE = {name: state for state, name in _SEVERITY.items()}
+_SEVERITY: dict[State, Severity] = {State.WARNING: "warning", State.CRITICAL: "critical"}
+_STATE: dict[str, State] = {name: state for state, name in _SEVERITY.items()}
 
 
 class Where(NamedTuple):
@@ -181,7 +181,7 @@ def _newly_acknowledged(cmo: Cmo, standing: Standing) -> dict[str, object] | Non
 
 
 def _opened(cmo: Cmo, where: Where, ledger: Ledger, reading: Reading, now: int) -> BreachEvent:
-    assert reading.state is not None  # noqa: S101
+    assert reading.state is not None
     said = Breach(
         breach=ledger.next_id(where),
         ordinal=1,
@@ -207,9 +207,7 @@ def _cleared(
 ) -> BreachEvent:
     figures = _figures(cmo, reading, now) if reading else {}
     why = _cleared_by(cmo, where, standing, reading, now)
-    return _with(
-        standing.said, "cleared", now, **{**figures, "cleared_by": why, "clears_on": None}
-    )
+    return _with(standing.said, "cleared", now, **{**figures, "cleared_by": why, "clears_on": None})
 
 
 def _cleared_by(
@@ -229,9 +227,7 @@ def _cleared_by(
 
 
 def _with(said: Breach, turn: Turn, now: int, **news: object) -> BreachEvent:
-    return _event(
-        said.model_copy(update={"turn": turn, "ordinal": said.ordinal + 1, **news}), now
-    )
+    return _event(said.model_copy(update={"turn": turn, "ordinal": said.ordinal + 1, **news}), now)
 
 
 def _event(said: Breach, now: int) -> BreachEvent:
@@ -324,5 +320,3 @@ def _state_on(window: Window | Values, reading: Reading, days: int, at: int) -> 
     interval = wilson(sums.numerator, sums.denominator) if kpi.interval else None
     value = sums.numerator / sums.denominator
     return judge(value, interval, sums.n, bounds, higher_is_better=kpi.higher_is_better)
-
-

@@ -26,7 +26,9 @@ def days_from_epoch(day: date) -> int:
 @lru_cache(maxsize=65_536)
 def midnight(zone: str, day: date) -> int:
     """When `day` begins in `zone`, in microseconds from the epoch."""
-    return microseconds(datetime(day.year, day.month, day.day, tzinfo=ZoneInfo(zone)).astimezone(UTC))
+    return microseconds(
+        datetime(day.year, day.month, day.day, tzinfo=ZoneInfo(zone)).astimezone(UTC)
+    )
 
 
 def civil_day(zone: str, at: int) -> date:
@@ -49,7 +51,7 @@ class WorkingCalendar:
         return day.weekday() in self._weekdays and day not in self._holidays
 
     def working_time(self, start: int, end: int) -> int:
-        """The microseconds of working days between two instants in microseconds; 0 when reversed."""
+        """The microseconds of working days between two instants; 0 when reversed."""
         total, day = 0, civil_day(self.zone, start)
         while (begins := midnight(self.zone, day)) < end:
             tomorrow = day + timedelta(days=1)

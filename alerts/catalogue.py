@@ -188,7 +188,7 @@ KPIS: Final[tuple[Kpi, ...]] = (
     Kpi(
         name="open_lot_age",
         title="Open lot age",
-        help="Since the last progress of the oldest lot in a state, against the time agreed for it.",
+        help="Since the last progress of the oldest lot in a state, against the agreed time.",
         unit="seconds",
         higher_is_better=False,
         judged="ticket",
@@ -231,7 +231,7 @@ KPIS: Final[tuple[Kpi, ...]] = (
     Kpi(
         name="feed_silence",
         title="Feed silence",
-        help="Working time since the CMO's last event or heartbeat on a topic, against its cadence.",
+        help="Working time since the CMO's last word on a topic, against the agreed cadence.",
         unit="seconds",
         higher_is_better=False,
         judged="ticket",

@@ -1,8 +1,8 @@
 """What can be wrong with an agreement or a reading.
 
-    AlertError
-    ├── NoEvidence          a figure was asked of nothing
-    └── InvalidAgreement    an agreement that cannot be used
+AlertError
+├── NoEvidence          a figure was asked of nothing
+└── InvalidAgreement    an agreement that cannot be used
 """
 
 

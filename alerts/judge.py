@@ -50,6 +50,10 @@ def _clamped(level: float, best: float | None, *, higher_is_better: bool) -> flo
     return min(level, best) if higher_is_better else max(level, best)
 
 
+NO_BOUNDS = Bounds(None, None)
+"""No limit in force."""
+
+
 class Interval(NamedTuple):
     """A 95 % interval."""
 

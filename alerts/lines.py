@@ -48,9 +48,8 @@ class Outcome:
     def on_time(self) -> bool:
         """Complete by the due day and the days agreed on top."""
         promise = self.promise
-        return (
-            self.completed is not None
-            and self.completed <= promise.due + timedelta(days=promise.days)
+        return self.completed is not None and self.completed <= promise.due + timedelta(
+            days=promise.days
         )
 
 
@@ -72,9 +71,7 @@ def outcome(line: Line, terms: Agreement) -> Outcome | None:
     return _judged(promise, arrivals, terms.zone)
 
 
-def _judged(
-    promise: Promise, arrivals: list[tuple[Fact, Quantity]], zone: str
-) -> Outcome:
+def _judged(promise: Promise, arrivals: list[tuple[Fact, Quantity]], zone: str) -> Outcome:
     last_day = promise.due + timedelta(days=promise.days)
     total, by_due, completed, completed_by = 0, 0, None, promise.event
     for fact, quantity in arrivals:
@@ -107,7 +104,7 @@ def _baseline(facts: Iterable[Fact], terms: Agreement) -> Promise | None:
                 cancelled = True
     if first is None or cancelled or due is None or quantity is None:
         return None
-    assert isinstance(first.data, OrderPromised)  # noqa: S101
+    assert isinstance(first.data, OrderPromised)
     return _promise(first.id, first.data, due, quantity, terms.tolerance)
 
 

@@ -7,13 +7,12 @@ from fractions import Fraction
 from alerts.agreements import Agreement, Limit
 from alerts.calendar import midnight
 from alerts.catalogue import KPIS, Kpi, hundredths
-from alerts.judge import Bounds, Interval, State, beyond, judge, wilson
-from alerts.stock import Book, Daily, Position, book, demand_in_force, total
+from alerts.judge import NO_BOUNDS, Bounds, Interval, State, beyond, judge, wilson
 from alerts.state import WHOLE, Cmo, Scope
+from alerts.stock import Book, Daily, Position, book, demand_in_force, total
 from alerts.windows import Values, Window, nearest_rank
 from events.data import INBOUND
 from events.values import MILLION
-
 
 _QUARTER = 15 * 60 * MILLION
 
@@ -36,7 +35,7 @@ class Reading:
     denominator: float | None = None
     n: int = 0
     interval: Interval | None = None
-    bounds: Bounds = Bounds(None, None)
+    bounds: Bounds = NO_BOUNDS
     state: State | None = None
     judged: bool = False
     why: str = ""
@@ -89,9 +88,7 @@ class Figures:
         self._held: dict[str, list[_Measured]] = {}
         self._of: tuple[int, int] = (-1, -1)
 
-    def of(
-        self, cmo: Cmo, kpi: Kpi, agreement: Agreement | None, now: int
-    ) -> Iterable[_Measured]:
+    def of(self, cmo: Cmo, kpi: Kpi, agreement: Agreement | None, now: int) -> Iterable[_Measured]:
         """The figures of a KPI as of now."""
         if kpi.agreed_time is not None:
             return _measure(cmo, kpi, agreement, now)
@@ -112,7 +109,7 @@ def _judged(
 ) -> Reading:
     limit = agreement.limit(kpi.name) if agreement else Limit()
     judged = _is_judged(kpi, limit, measured)
-    bounds = _bounds(kpi, limit, measured.agreed) if judged else Bounds(None, None)
+    bounds = _bounds(kpi, limit, measured.agreed) if judged else NO_BOUNDS
     why = measured.why or next((missing[t] for t in kpi.needs if t in missing), "")
     stock_out = judged and kpi.unit == "days" and measured.value == 0
     state: State | None = None
@@ -160,7 +157,7 @@ def _is_judged(kpi: Kpi, limit: Limit, measured: _Measured) -> bool:
 
 
 def _bounds(kpi: Kpi, limit: Limit, agreed: float | None) -> Bounds:
-    """The limit in force: the agreement's over the catalogue's; times where multiples are agreed."""
+    """The limit in force: the agreement's over the catalogue's, as times where those are agreed."""
     warning = kpi.warning if limit.warning is None else limit.warning
     critical = kpi.critical if limit.critical is None else limit.critical
     minimum = kpi.minimum if limit.minimum is None else limit.minimum
@@ -294,7 +291,7 @@ def _days_of_supply(cmo: Cmo, agreement: Agreement | None, now: int) -> Iterator
 
 def _demands(cmo: Cmo, scope: Scope, zone: str, now: int) -> list[Daily]:
     """The demand in force: of the whole product, else the sum of what its sites need."""
-    assert scope.product is not None  # noqa: S101
+    assert scope.product is not None
     if whole := cmo.demands.get((scope.product, scope.site or "")):
         found = demand_in_force(whole, zone, now)
         if found or scope.site:
@@ -326,9 +323,7 @@ def _cover(scope: Scope, held: Book | None, n: int, needs: list[Daily]) -> _Meas
     )
 
 
-def _stock_blocked_share(
-    cmo: Cmo, _agreement: Agreement | None, _now: int
-) -> Iterator[_Measured]:
+def _stock_blocked_share(cmo: Cmo, _agreement: Agreement | None, _now: int) -> Iterator[_Measured]:
     held = _by_scope(cmo)
     for scope in sorted(held, key=str):
         books = [(p.status, found) for p in held[scope] if (found := book(p)) is not None]

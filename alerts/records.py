@@ -80,16 +80,16 @@ class Evidence(NamedTuple):
 class Record:
     """The facts of one thing, kept in order; joining is the same in whatever order they come.
 
-    `evidence` is what the facts say for the KPIs, `product` whose product windows count it.
+    `evidence` is what the facts say for the KPIs, `counted_for` the product whose windows hold it.
     """
 
-    __slots__ = ("evidence", "facts", "key", "product")
+    __slots__ = ("counted_for", "evidence", "facts", "key")
     NAME: ClassVar[str]
 
     def __init__(self, key: tuple[str, ...]) -> None:
         self.key = key
         self.facts: list[Fact] = []
-        self.product: str | None = None
+        self.counted_for: str | None = None
         self.evidence: tuple[tuple[str, Evidence], ...] = ()
 
     def join(self, fact: Fact) -> None:

@@ -4,7 +4,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from hashlib import blake2b
 from heapq import heappop, heappush
-from typing import Final, NamedTuple
+from typing import Final, Generic, NamedTuple, TypeVar
 
 from alerts import lines, lots
 from alerts.agreements import Agreement, Agreements
@@ -35,6 +35,8 @@ class Scope(NamedTuple):
 
 WHOLE = Scope()
 
+R = TypeVar("R", bound=Record)
+
 
 class ContradictsItself(Exception):
     """An identity was said before with other content; the first said holds."""
@@ -46,6 +48,17 @@ class NotItsToRetract(Exception):
 
 class Unfoldable(Exception):
     """Working out what an event means failed; nothing was changed by it."""
+
+
+class Shelf(dict[tuple[str, ...], R], Generic[R]):
+    """The records of one kind by their keys; one is made when its key is first asked for."""
+
+    def __init__(self, kind: type[R]) -> None:
+        self._kind = kind
+
+    def __missing__(self, key: tuple[str, ...]) -> R:
+        record = self[key] = self._kind(key)
+        return record
 
 
 class Known:
@@ -100,11 +113,11 @@ class Cmo:
         self._known: dict[bytes, Known] = {}
         self._withdrawn: set[bytes] = set()
         self._waiting: list[tuple[int, str, int, Accepted]] = []
-        self.lots: dict[str, Lot] = {}
+        self.lots = Shelf(Lot)
         self.open_lots: dict[str, History] = {}
-        self.lines: dict[tuple[str, str], Line] = {}
-        self.positions: dict[tuple[str, str, str, str], Position] = {}
-        self.demands: dict[tuple[str, str], Demand] = {}
+        self.lines = Shelf(Line)
+        self.positions = Shelf(Position)
+        self.demands = Shelf(Demand)
         self.windows: dict[tuple[str, Scope], Window | Values] = {}
         self.feeds: dict[str, Feed] = {}
         self.acceptances: dict[str, Acceptance] = {}
@@ -292,16 +305,14 @@ class Cmo:
                 window.remove(was)
                 if corrects:
                     _mark_corrected(window, fact)
-        record.product = lines.product_of(record) if isinstance(record, Line) else None
+        record.counted_for = lines.product_of(record) if isinstance(record, Line) else None
         for kpi, says in meaning:
             for window in self._windows_of(BY_NAME[kpi], record, fact.recorded):
                 window.add(says)
 
-    def _windows_of(
-        self, kpi: Kpi, record: Record, recorded: int
-    ) -> Iterable[Window | Values]:
+    def _windows_of(self, kpi: Kpi, record: Record, recorded: int) -> Iterable[Window | Values]:
         for level in kpi.levels:
-            scope = Scope(product=record.product) if level else WHOLE
+            scope = Scope(product=record.counted_for) if level else WHOLE
             yield self._window(kpi.name, scope, recorded)
 
     def _window(self, kpi: str, scope: Scope, recorded: int) -> Window | Values:
@@ -330,9 +341,10 @@ class Cmo:
                 self.names[str(value)] = name
 
     def _forget_empty(self, records: Iterable[Record]) -> None:
-        for held in (self.lots, self.lines, self.positions, self.demands):
-            for key in [key for key, kept in held.items() if kept in records and not kept.facts]:  # type: ignore[attr-defined]
-                del held[key]  # type: ignore[attr-defined]
+        for record in records:
+            for shelf in (self.lots, self.lines, self.positions, self.demands):
+                if not record.facts and shelf.get(record.key) is record:
+                    del shelf[record.key]
 
     def silent_since(self, topic: str) -> int | None:
         """When the CMO was last heard on a topic, None for never."""
@@ -346,7 +358,7 @@ class Cmo:
             return
         for record in (*self.lots.values(), *self.lines.values()):
             for name, says in record.evidence:
-                if name == kpi.name and scope.product in (None, record.product):
+                if name == kpi.name and scope.product in (None, record.counted_for):
                     yield says
 
 
@@ -365,12 +377,11 @@ def _fact(event: Accepted) -> Fact:
 
 
 def _entitled(event: Accepted) -> None:
-    data = event.event.data
-    if isinstance(data, said.Retracted) and event.speaker is not Speaker.SPONSOR:
-        if data.source != event.event.source:
-            raise NotItsToRetract(
-                f"{event.event.source} may retract its own events only, not those of {data.source}"
-            )
+    data, source = event.event.data, event.event.source
+    if not isinstance(data, said.Retracted) or event.speaker is Speaker.SPONSOR:
+        return
+    if data.source != source:
+        raise NotItsToRetract(f"{source} may retract its own events, not those of {data.source}")
 
 
 def _rewrites(was: Evidence, now: Evidence | None) -> bool:
@@ -391,47 +402,22 @@ MEANINGS: Final[dict[type[Record], Callable[..., Iterable[tuple[str, Evidence]]]
 """How each kind of record speaks to the KPIs."""
 
 
-def _lot(cmo: Cmo, name: str) -> Lot:
-    if (lot := cmo.lots.get(name)) is None:
-        lot = cmo.lots[name] = Lot((name,))
-    return lot
-
-
-def _line(cmo: Cmo, order: str, line: str) -> Line:
-    if (found := cmo.lines.get((order, line))) is None:
-        found = cmo.lines[order, line] = Line((order, line))
-    return found
-
-
-def _position(cmo: Cmo, key: tuple[str, str, str, str]) -> Position:
-    if (found := cmo.positions.get(key)) is None:
-        found = cmo.positions[key] = Position(key)
-    return found
-
-
-def _demand(cmo: Cmo, key: tuple[str, str]) -> Demand:
-    if (found := cmo.demands.get(key)) is None:
-        found = cmo.demands[key] = Demand(key)
-    return found
-
-
 def _records(cmo: Cmo, data: Data) -> tuple[Record, ...]:
     """The records an event is about; they are made when it is the first to speak of them."""
     match data:
         case said.OrderPromised() | said.OrderExpected() | said.OrderChanged():
-            return (_line(cmo, data.order, data.line),)
+            return (cmo.lines[data.order, data.line],)
         case said.OrderCancelled() | said.OrderDelivered():
-            return (_line(cmo, data.order, data.line),)
+            return (cmo.lines[data.order, data.line],)
         case said.StockCounted() | said.StockAdjusted() | said.StockConsumed():
-            return (_position(cmo, (data.site, data.product, data.lot or "", data.status)),)
+            return (cmo.positions[data.site, data.product, data.lot or "", data.status],)
         case said.DemandForecast():
-            return (_demand(cmo, (data.product, data.site or "")),)
+            return (cmo.demands[data.product, data.site or ""],)
         case said.DeviationOpened() | said.DeviationClosed():
-            return tuple(_lot(cmo, lot) for lot in dict.fromkeys(data.lots))
+            return tuple(cmo.lots[lot,] for lot in dict.fromkeys(data.lots))
         case said.LotReceived(order=str() as order, line=str() as line):
-            return _lot(cmo, data.lot), _line(cmo, order, line)
+            return cmo.lots[data.lot,], cmo.lines[order, line]
         case _ if type(data) in RANK:
-            return (_lot(cmo, data.lot),)  # type: ignore[attr-defined]
+            return (cmo.lots[data.lot,],)  # type: ignore[attr-defined]
         case _:
             return ()
-

@@ -1,4 +1,4 @@
-"""Rolling windows: evidence by the hour, summed late, so that what leaves can be taken out again."""
+"""Rolling windows: evidence by the hour, summed late, so that it can be taken out again."""
 
 from collections.abc import Iterable, Iterator
 from itertools import chain

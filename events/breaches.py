@@ -7,7 +7,6 @@ from pydantic import Field, TypeAdapter
 from events.values import CivilDate, Contract, Instant
 
 BREACHES = "cmo.breaches"
-SOURCE = "/cmowatch"
 
 Turn = Literal["opened", "worsened", "eased", "acknowledged", "cleared"]
 Severity = Literal["warning", "critical"]
@@ -57,7 +56,7 @@ class BreachEvent(Contract):
 
     specversion: Literal["1.0"] = "1.0"
     id: str
-    source: Literal["/cmowatch"] = SOURCE
+    source: Literal["/cmowatch"] = "/cmowatch"
     type: Annotated[str, Field(pattern=r"^cmowatch\.breach\.[a-z]+\.v1$")]
     time: Instant
     datacontenttype: Literal["application/json"] = "application/json"

@@ -61,7 +61,9 @@ def read_agreement(path: Path) -> Agreement:
 def _text(path: Path) -> str:
     try:
         if path.stat().st_size > _LARGEST_FILE:
-            raise InvalidAgreement(f"{path}: larger than {_LARGEST_FILE} bytes; is it an agreement?")
+            raise InvalidAgreement(
+                f"{path}: larger than {_LARGEST_FILE} bytes; is it an agreement?"
+            )
         return path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise InvalidAgreement(f"{path}: cannot be read as UTF-8 text: {error}") from error

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
-from events.decode import Message, Reason, Rejection
+from events.decode import Reason, Rejection
 
 DEAD_LETTERS = "cmo.dead-letters"
 WHOLE_PER_MINUTE = 100
@@ -55,7 +55,9 @@ def dead_letter(rejection: Rejection, *, whole: bool) -> Output:
         f"{message.topic}/{message.partition}/{message.offset}",
         DEAD_LETTERS,
         message.partition,
-        message.key if message.key is None or len(message.key) <= _LONGEST else message.key[:_LONGEST],
+        message.key
+        if message.key is None or len(message.key) <= _LONGEST
+        else message.key[:_LONGEST],
         (message.value or b"") if whole else b"",
         _encoded(headers),
     )

@@ -212,4 +212,3 @@ class Shard:
         """The last judgement, CMO by CMO."""
         for name in sorted(self.judged):
             yield from self.judged[name]
-

@@ -1,0 +1,113 @@
+"""Documents made from the declarations: every KPI as a page, and the schema of an agreement."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+from alerts.agreements import Agreement
+from alerts.catalogue import KPIS, Kpi
+from events.contract import DIALECT
+
+_INTRODUCTION = """\
+# The KPIs
+
+Made from `alerts/catalogue.py` by `cmowatch contract`; change it there.
+
+A record gives evidence; a window of N days is the N UTC days that end today, up to 7 days it is
+N×24 whole UTC hours that end with this one. Numerators and denominators are summed first and
+divided last; quantiles are exact, by nearest rank. A promise counts at its due day once it is kept,
+and on the day after as missed while it is not.
+
+A reading is *warning* when it is beyond the warning limit, *critical* when its whole 95 % interval
+is beyond the critical one (the reading itself where there is no interval), *insufficient* under the
+minimum n, *unknown* without evidence, with a silent or gapped feed, or with unlike units. Without a
+limit in force it has no state. The limits below hold unless an agreement sets others.
+
+| judged | what a breach may do |
+| --- | --- |
+| page | wake somebody at any hour |
+| ticket | wait for working hours |
+| review | appear in the scorecard |
+| never | be shown |
+"""
+
+
+def kpis_page() -> str:
+    """Every KPI of the catalogue, as a page in Markdown."""
+    return "\n".join([_INTRODUCTION, *(line for kpi in KPIS for line in _section(kpi))]) + "\n"
+
+
+def _section(kpi: Kpi) -> Iterator[str]:
+    yield f"## {kpi.name}"
+    yield ""
+    yield f"**{kpi.title}.** {kpi.help}"
+    yield ""
+    yield "| | |"
+    yield "| --- | --- |"
+    for name, value in _facts(kpi):
+        yield f"| {name} | {value} |"
+    yield ""
+
+
+def _facts(kpi: Kpi) -> Iterator[tuple[str, str]]:
+    yield "series", f"`{kpi.series}`"
+    yield "unit, better", f"{kpi.unit}, {'higher' if kpi.higher_is_better else 'lower'}"
+    yield "window", f"{kpi.window_days} days" if kpi.window_days else "as of now"
+    if kpi.quantiles:
+        yield "quantiles", ", ".join(kpi.quantiles)
+    yield "judged for", _level(kpi.levels[0])
+    if kpi.levels[1:]:
+        yield "shown for", "; ".join(_level(level) for level in kpi.levels[1:])
+    yield "warning, critical", _limits(kpi)
+    yield "minimum n", str(kpi.minimum)
+    yield "interval", "Wilson, 95 %" if kpi.interval else "none"
+    yield "needs", ", ".join(f"`{topic}`" for topic in kpi.needs) or "no topic"
+    yield "judged", f"{kpi.judged}{', leads its family' if kpi.leads else ''} ({kpi.family})"
+    yield "source", kpi.source
+
+
+def _level(level: tuple[str, ...]) -> str:
+    return ", ".join(["CMO", *level])
+
+
+def _limits(kpi: Kpi) -> str:
+    if kpi.warning is None or kpi.critical is None:
+        return "as agreed" + ("; 0 is always critical" if kpi.unit == "days" else "")
+    if kpi.agreed_time:
+        agreed = kpi.agreed_time.replace("_", " ")
+        return f"{kpi.warning:g} and {kpi.critical:g} times the agreed {agreed}"
+    return f"{kpi.warning:g}, {kpi.critical:g}"
+
+
+def agreement_schema() -> str:
+    """The JSON Schema (2020-12) of an agreement file."""
+    schema = {
+        "$schema": DIALECT,
+        "$id": "urn:cmowatch:agreement",
+        **Agreement.model_json_schema(by_alias=True),
+    }
+    return json.dumps(schema, indent=2, ensure_ascii=False) + "\n"
+
+
+def documents() -> dict[Path, str]:
+    """Every document by its path in the project, with its text."""
+    return {
+        Path("docs/kpis.md"): kpis_page(),
+        Path("docs/contract/agreement.json"): agreement_schema(),
+    }
+
+
+def write(project: Path) -> None:
+    """Write the documents into a project's folder."""
+    for path, text in documents().items():
+        (project / path).parent.mkdir(parents=True, exist_ok=True)
+        (project / path).write_text(text, encoding="utf-8")
+
+
+def differences(project: Path) -> list[str]:
+    """What is not as `write` would leave it: a line for each document."""
+    return [
+        f"{path}: differs from the declarations"
+        for path, text in documents().items()
+        if not (project / path).exists() or (project / path).read_text(encoding="utf-8") != text
+    ]

@@ -1,0 +1,75 @@
+"""The log from its beginning to where it ends now, read once: for a replay."""
+
+from collections.abc import AsyncIterator, Iterable
+
+from aiokafka import AIOKafkaConsumer, TopicPartition
+
+from events.data import INBOUND
+from events.decode import Accepted, Decoder, Message, Rejection
+from streams.dead_letters import DEAD_LETTERS, Coordinates, Verdict, read_back
+from streams.errors import TopicRefused
+from streams.settings import Settings
+
+_AT_ONCE = 5_000
+
+
+async def outcomes(settings: Settings, decoder: Decoder) -> AsyncIterator[Accepted | Rejection]:
+    """What a decoder makes of every inbound message; what was refused once stays refused.
+
+    Raises `TopicRefused` when a topic is not there.
+    """
+    consumer = AIOKafkaConsumer(
+        **settings.client(),
+        isolation_level="read_committed",
+        enable_auto_commit=False,
+        auto_offset_reset="earliest",
+    )
+    await consumer.start()
+    try:
+        refused: dict[tuple[int, Coordinates], Verdict] = {}
+        async for message in _messages(consumer, [DEAD_LETTERS]):
+            if found := read_back(message.headers):
+                refused.setdefault((message.partition, found[0]), found[1])
+        async for message in _messages(consumer, INBOUND):
+            where = message.partition, Coordinates(message.topic, message.offset)
+            if verdict := refused.get(where):
+                yield decoder.refused(message, *verdict)
+            else:
+                yield decoder.decode(message)
+    finally:
+        await consumer.stop()
+
+
+async def _messages(consumer: AIOKafkaConsumer, topics: Iterable[str]) -> AsyncIterator[Message]:
+    """Every message of these topics up to where each partition ends now."""
+    places = [place for topic in topics for place in await _places(consumer, topic)]
+    ends = await consumer.end_offsets(places)
+    left = {place for place in places if ends[place] > 0}
+    consumer.assign(sorted(left))
+    while left:
+        batches = await consumer.getmany(timeout_ms=1_000, max_records=_AT_ONCE)
+        for place, records in batches.items():
+            for record in records:
+                if record.offset < ends[place]:
+                    yield _message(record)
+        left = {place for place in left if await consumer.position(place) < ends[place]}
+
+
+async def _places(consumer: AIOKafkaConsumer, topic: str) -> list[TopicPartition]:
+    await consumer._client.add_topic(topic)
+    numbers = consumer.partitions_for_topic(topic)
+    if not numbers:
+        raise TopicRefused(f"there is no topic {topic}; create it with: cmowatch topics")
+    return [TopicPartition(topic, number) for number in sorted(numbers)]
+
+
+def _message(record: object) -> Message:
+    return Message(
+        record.topic,  # type: ignore[attr-defined]
+        record.partition,  # type: ignore[attr-defined]
+        record.offset,  # type: ignore[attr-defined]
+        record.timestamp,  # type: ignore[attr-defined]
+        record.key,  # type: ignore[attr-defined]
+        record.value,  # type: ignore[attr-defined]
+        tuple(record.headers),  # type: ignore[attr-defined]
+    )

@@ -1,0 +1,142 @@
+"""The commands that watch: worker, topics and replay."""
+
+import asyncio
+import sys
+from collections.abc import AsyncIterator, Iterator
+from datetime import datetime
+from pathlib import Path
+
+import click
+from pydantic import ValidationError
+from rich.console import Console
+from rich.table import Table
+
+from alerts.agreements import Agreements
+from alerts.errors import InvalidAgreement
+from alerts.readings import Reading
+from events.decode import Accepted, Rejection
+from events.errors import EventError
+from events.files import replay as replayed
+from streams.agreements import read_agreements
+from streams.errors import StreamError
+from streams.history import outcomes
+from streams.replay import Pass, as_json, end_of
+from streams.settings import Settings
+from streams.shard import decoder_of
+
+_FOLDER = click.Path(file_okay=False, path_type=Path)
+
+
+def settings_or_exit(**given: object) -> Settings:
+    """The settings, those given over the environment's; a bad one ends the program and is named."""
+    try:
+        return Settings(**{name: value for name, value in given.items() if value is not None})  # type: ignore[arg-type]
+    except ValidationError as error:
+        told = [
+            f"CMOWATCH_{'_'.join(map(str, fault['loc'])).upper() or '…'}: {fault['msg']}"
+            for fault in error.errors(include_url=False, include_input=False)
+        ]
+        raise click.ClickException("; ".join(told)) from None
+
+
+def agreements_or_exit(folder: Path, *, use_default: bool) -> Agreements:
+    """The agreements of a folder; a bad file ends the program with file, line and reason."""
+    try:
+        return read_agreements(folder, use_default=use_default)
+    except InvalidAgreement as error:
+        raise click.ClickException(str(error)) from error
+
+
+@click.command()
+@click.argument(
+    "file", required=False, type=click.Path(exists=True, dir_okay=False, allow_dash=True)
+)
+@click.option("--topics", "from_topics", is_flag=True, help="Replay the topics instead of a file.")
+@click.option(
+    "--as-of",
+    "as_of",
+    required=True,
+    metavar="TIME|DATE",
+    help="Read as of this moment of event time; a DATE is the end of that day, in UTC.",
+)
+@click.option("--json/--table", "as_json_", default=None, help="How to print; a table by default.")
+@click.option("--agreements", type=_FOLDER, help="Folder of the agreement files.")
+@click.option("--brokers", help="Kafka brokers, for --topics.")
+def replay(
+    file: str | None,
+    from_topics: bool,
+    as_of: str,
+    as_json_: bool | None,
+    agreements: Path | None,
+    brokers: str | None,
+) -> None:
+    """Print every reading as of a moment, from FILE (NDJSON; - is stdin) or from the topics.
+
+    Nothing that happened after the moment is known, and nothing is written anywhere. For a file
+    the default agreement covers every CMO without one of its own.
+
+    \b
+    cmowatch replay events.ndjson --as-of 2026-06-30 --table
+    cmowatch replay --topics --as-of 2026-06-30T12:00:00Z --json
+
+    Exit code: 0 all was read, 1 something was refused (told on stderr), 2 wrong usage.
+    """  # noqa: D301
+    if (file is None) is not from_topics:
+        raise click.UsageError("give either a FILE or --topics")
+    settings = settings_or_exit(brokers=brokers, agreements=agreements)
+    moment = _moment(as_of)
+    agreed = agreements_or_exit(
+        settings.agreements, use_default=file is not None or settings.default_agreement
+    )
+    clean = Pass(agreed, moment)
+    try:
+        if file is not None:
+            clean.fold(replayed(file, decoder_of(agreed, 1)))
+        else:
+            asyncio.run(_fold(clean, outcomes(settings, decoder_of(agreed, settings.partitions))))
+    except (EventError, StreamError, OSError) as error:
+        raise click.ClickException(str(error)) from error
+    _print(clean.readings(), as_json_ or False)
+    sys.exit(_tell(clean.refused))
+
+
+async def _fold(clean: Pass, found: AsyncIterator[Accepted | Rejection]) -> None:
+    async for outcome in found:
+        clean.fold([outcome])
+
+
+def _moment(text: str) -> datetime:
+    try:
+        return end_of(text)
+    except ValueError as error:
+        raise click.BadParameter(f"{error}; give 2026-06-30 or 2026-06-30T12:00:00Z") from error
+
+
+def _tell(refused: list[Rejection]) -> int:
+    for rejection in refused:
+        message = rejection.message
+        where = f"{message.topic or 'line'} {message.partition}/{message.offset}"
+        about = f"{rejection.field} = {rejection.value!r}"
+        click.echo(f"{where}: {rejection.reason}: {about}: {rejection.detail}", err=True)
+    if refused:
+        click.echo(f"refused {len(refused):,}", err=True)
+    return 1 if refused else 0
+
+
+def _print(found: Iterator[Reading], json_: bool) -> None:
+    if json_:
+        click.echo(as_json(found))
+        return
+    table = Table("KPI", "CMO", "scope", "value", "of", "n", "95 %", "state")
+    for reading in found:
+        table.add_row(*_row(reading))
+    Console(width=None if sys.stdout.isatty() else 160).print(table)
+
+
+def _row(reading: Reading) -> tuple[str, ...]:
+    scope = " ".join(part for part in (*reading.scope, reading.quantile) if part)
+    low_high = f"{reading.interval.low:.3f}–{reading.interval.high:.3f}" if reading.interval else ""
+    of = "" if reading.denominator is None else f"{reading.numerator:,g}/{reading.denominator:,g}"
+    value = "" if reading.value is None else f"{reading.value:,.4g}"
+    state = "" if reading.state is None else str(reading.state)
+    return reading.kpi.name, reading.cmo, scope, value, of, f"{reading.n:,}", low_high, state
