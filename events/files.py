@@ -209,6 +209,7 @@ def _opened(path: str) -> Iterator[BinaryIO]:
     """A file, or stdin for `-`, unpacked when it begins as gzip does, whatever its name."""
     with ExitStack() as stack:
         raw = sys.stdin.buffer if path == "-" else stack.enter_context(Path(path).open("rb"))
-        buffered = cast(io.BufferedReader, raw)
+        peeks = isinstance(raw, io.BufferedReader)
+        buffered = cast(io.BufferedReader, raw if peeks else io.BufferedReader(cast(Any, raw)))
         packed = buffered.peek(2)[:2] == _GZIP
         yield cast(BinaryIO, gzip.GzipFile(fileobj=buffered) if packed else buffered)
