@@ -126,11 +126,10 @@ def _keep_time(app: App, settings: Settings, followers: Followers, sink: Sink) -
             return
         _consumer(app).listen()
         for follower in followers:
-            if followers.get(follower.shard.partition) is follower and follower.caught_up:
-                with unforeseen_ends_us(f"the shard of partition {follower.shard.partition}"):
-                    judge(follower, settings.stale_after, datetime.now(UTC))
+            with unforeseen_ends_us(f"the shard of partition {follower.shard.partition}"):
+                await judge(follower, settings.stale_after, datetime.now(UTC))
+                if followers.holds(follower) and follower.caught_up and not app.rebalancing:
                     await sink.send(follower.shard.outputs())
-            await asyncio.sleep(0)
 
     async def commit() -> None:
         await _consumer(app).commit_folded()
@@ -147,10 +146,12 @@ def _consumer(app: App) -> Consumer:
     return cast(Consumer, app.consumer)
 
 
-def judge(follower: Follower, stale_after: float, now: datetime) -> None:
+async def judge(follower: Follower, stale_after: float, now: datetime) -> None:
     """Ticks a shard at the instant up to which it heard the log, unless that is too long ago."""
-    if (until := follower.heard_until) and not follower.stale(now, stale_after):
-        follower.shard.tick(until)
+    until = follower.heard_until
+    if until and follower.caught_up and not follower.stale(now, stale_after):
+        for _ in follower.shard.tick(until):
+            await asyncio.sleep(0)
 
 
 @contextmanager

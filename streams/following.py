@@ -1,6 +1,6 @@
 """How far each partition has been followed, and whether its shard may speak: no Kafka in here."""
 
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import NamedTuple, Protocol
 
@@ -8,14 +8,28 @@ from events.decode import Message
 from streams.topics import OWN, TOPICS
 
 
-class Output(NamedTuple):
+class Output(Protocol):
     """A message that should stand on one of our own topics."""
 
-    topic: str
-    partition: int
-    key: bytes | None
-    value: bytes
-    headers: list[tuple[str, bytes]]
+    @property
+    def topic(self) -> str:
+        """The topic, one of our own."""
+
+    @property
+    def partition(self) -> int:
+        """The shard's partition."""
+
+    @property
+    def key(self) -> bytes | None:
+        """The id of the CMO concerned, where there is one."""
+
+    @property
+    def value(self) -> bytes:
+        """The message."""
+
+    @property
+    def headers(self) -> list[tuple[str, bytes]]:
+        """The headers, in order."""
 
 
 class Shard(Protocol):
@@ -26,10 +40,10 @@ class Shard(Protocol):
     """Per topic, the offset up to which it is folded."""
 
     def fold(self, topic: str, end: int, messages: Sequence[Message]) -> None:
-        """Folds messages in order, none of which is folded yet, and sets `next[topic]` to `end`."""
+        """Folds messages in order, none folded before, and sets `next[topic]` to `end`."""
 
-    def tick(self, now: datetime) -> None:
-        """Judges at `now`, up to which all topics have been heard."""
+    def tick(self, now: datetime) -> Iterable[object]:
+        """Judges at `now`, up to which all topics were heard; others may run between the steps."""
 
     def outputs(self) -> Sequence[Output]:
         """What should stand on our own topics and neither does nor is under way."""
@@ -172,6 +186,10 @@ class Followers:
         if partition not in self._held:
             self._held[partition] = Follower(self._shard_of(partition))
         return self._held[partition]
+
+    def holds(self, follower: Follower) -> bool:
+        """Whether this follower is still the one of its partition."""
+        return self._held.get(follower.shard.partition) is follower
 
     def keep_only(self, partitions: Collection[int]) -> None:
         """Drops the shards of every other partition."""

@@ -1,0 +1,48 @@
+"""What every test may ask for: a real broker, and clean topics on it."""
+
+import asyncio
+from collections.abc import Iterator
+from uuid import uuid4
+
+import pytest
+from aiokafka.admin import AIOKafkaAdminClient
+
+from deploy.kafka import LocalKafka
+from streams.settings import Settings
+from streams.topics import TOPICS, create_or_verify
+
+
+@pytest.fixture(scope="session")
+def broker() -> Iterator[LocalKafka]:
+    with LocalKafka(port=None) as kafka:
+        yield kafka
+
+
+@pytest.fixture
+def settings(broker: LocalKafka) -> Settings:
+    """Settings of a group of its own, over topics that are there and empty."""
+    clean = Settings(
+        brokers=broker.start().brokers,
+        group=f"test-{uuid4().hex[:8]}",
+        partitions=4,
+        session_timeout=6,
+        heartbeat=1.5,
+        tick=0.2,
+    )
+    asyncio.run(_empty(clean))
+    return clean
+
+
+async def _empty(settings: Settings) -> None:
+    admin = AIOKafkaAdminClient(**settings.client())
+    await admin.start()
+    try:
+        there = [topic for topic in await admin.list_topics() if topic in TOPICS]
+        if there:
+            await admin.delete_topics(there)
+        async with asyncio.timeout(20):
+            while set(TOPICS) & set(await admin.list_topics()):
+                await asyncio.sleep(0.02)
+    finally:
+        await admin.close()
+    await create_or_verify(settings)

@@ -1,0 +1,130 @@
+"""Workers as processes, waited for by what they answer."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+
+from streams.settings import Settings
+
+ROOT = Path(__file__).resolve().parents[2]
+COUNTING = Path(__file__).with_name("counting_worker.py")
+
+
+def eventually(condition: Callable[[], Any], what: str, deadline: float = 60.0) -> Any:
+    """What `condition` returns as soon as it is true; fails after `deadline` seconds."""
+    until = time.monotonic() + deadline
+    while not (found := condition()):
+        assert time.monotonic() < until, f"not within {deadline} s: {what}"
+        time.sleep(0.05)
+    return found
+
+
+class Worker:
+    """A worker in a process of its own, with the settings in its environment."""
+
+    def __init__(self, settings: Settings, folder: Path, script: Path) -> None:
+        self._environment = {**os.environ, **environment(settings), "PYTHONPATH": str(ROOT)}
+        self._script, self._folder = script, folder
+        self.port = free_port()
+        self.process: subprocess.Popen[bytes] | None = None
+        self.errors = folder / f"worker-{self.port}.txt"
+
+    def start(self) -> "Worker":
+        with self.errors.open("ab") as errors:
+            self.process = subprocess.Popen(
+                [sys.executable, str(self._script)],
+                env={**self._environment, "CMOWATCH_WEB_PORT": str(self.port)},
+                cwd=self._folder,
+                stdout=subprocess.DEVNULL,
+                stderr=errors,
+            )
+        return self
+
+    def signal(self, which: signal.Signals) -> None:
+        assert self.process is not None
+        self.process.send_signal(which)
+
+    def kill(self) -> None:
+        if self.process is not None:
+            self.process.kill()
+            self.process.wait()
+
+    def ended(self, deadline: float = 30.0) -> int:
+        assert self.process is not None
+        return self.process.wait(deadline)
+
+    def get(self, path: str) -> tuple[int, str]:
+        """Status and body; status 0 while nobody answers."""
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{self.port}{path}", timeout=5) as answer:
+                return answer.status, answer.read().decode()
+        except urllib.error.HTTPError as refused:
+            with refused:
+                return refused.code, refused.read().decode()
+        except OSError:
+            return 0, ""
+
+    def health(self) -> dict[str, Any]:
+        status, body = self.get("/health/ready")
+        return json.loads(body) if status else {"ready": False, "partitions": {}}
+
+    def ready(self, partitions: int | None = None) -> bool:
+        """Whether it is ready, with as many partitions as given."""
+        assert self.process is None or self.process.poll() is None, self.errors.read_text()[-3000:]
+        status, body = self.get("/health/ready")
+        held = len(json.loads(body)["partitions"]) if status else 0
+        return status == 200 and partitions in (None, held)
+
+    def values(self, name: str, **labels: str) -> list[float]:
+        """The samples of a metric whose labels include the given ones."""
+        _, text = self.get("/metrics")
+        return [
+            sample.value
+            for family in text_string_to_metric_families(text)
+            for sample in family.samples
+            if sample.name == name and labels.items() <= sample.labels.items()
+        ]
+
+    def total(self, name: str, **labels: str) -> float:
+        return sum(self.values(name, **labels))
+
+
+def environment(settings: Settings) -> dict[str, str]:
+    given = settings.model_dump(mode="json", exclude_unset=True)
+    return {
+        **{f"CMOWATCH_{name.upper()}": str(value) for name, value in given.items()},
+        "CMOWATCH_WEB_HOST": "127.0.0.1",
+    }
+
+
+def free_port() -> int:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return int(free.getsockname()[1])
+
+
+@pytest.fixture
+def start_worker(settings: Settings, tmp_path: Path) -> Iterator[Callable[..., Worker]]:
+    """Starts a worker on the test's settings; all that were started end with the test."""
+    started: list[Worker] = []
+
+    def start(script: Path = COUNTING, **changed: Any) -> Worker:
+        own = Settings(**{**settings.model_dump(exclude_unset=True), **changed})
+        started.append(Worker(own, tmp_path, script).start())
+        return started[-1]
+
+    yield start
+    for worker in started:
+        worker.kill()

@@ -1,0 +1,85 @@
+"""A worker whose shards only count: what the transport hands out, and in which order."""
+
+import sys
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import datetime
+from typing import NamedTuple
+
+from prometheus_client import CollectorRegistry
+from prometheus_client.core import GaugeMetricFamily
+
+from events.decode import Message
+from streams.app import run_worker
+from streams.following import Followers
+from streams.settings import Settings
+from streams.topics import DEAD_LETTERS, OWN, TOPICS
+
+
+class Said(NamedTuple):
+    topic: str
+    partition: int
+    key: bytes | None
+    value: bytes
+    headers: list[tuple[str, bytes]]
+
+
+class CountingShard:
+    def __init__(self, partition: int) -> None:
+        self.partition = partition
+        self.next: dict[str, int] = {}
+        self.count = dict.fromkeys(TOPICS, 0)
+        self.sum = dict.fromkeys(TOPICS, 0)
+        self.own_before_others = -1
+        self.ticked = 0.0
+        self._due: list[Said] = []
+
+    def fold(self, topic: str, end: int, messages: Sequence[Message]) -> None:
+        if topic not in OWN and messages and self.own_before_others < 0:
+            self.own_before_others = sum(self.count[own] for own in OWN)
+        for message in messages:
+            assert message.offset >= self.next.get(topic, 0), "folded before"
+            self.next[topic] = message.offset + 1
+            self._count(topic, message.value or b"")
+        self.next[topic] = end
+
+    def _count(self, topic: str, value: bytes) -> None:
+        if value == b"poison":
+            raise RuntimeError("a shard that cannot go on")
+        if value.startswith(b"say "):
+            self._due.append(Said(DEAD_LETTERS, self.partition, b"key", value[4:], []))
+        else:
+            self.count[topic] += 1
+            self.sum[topic] += int(value)
+
+    def tick(self, now: datetime) -> Iterable[object]:
+        self.ticked = now.timestamp()
+        yield
+
+    def outputs(self) -> list[Said]:
+        due, self._due = self._due, []
+        return due
+
+
+class Counts:
+    def __init__(self, followers: Followers) -> None:
+        self._followers = followers
+
+    def collect(self) -> Iterator[GaugeMetricFamily]:
+        held = [(str(f.shard.partition), f) for f in self._followers]
+        for name in ("count", "sum"):
+            metric = GaugeMetricFamily(f"toy_{name}", name, labels=["topic", "partition"])
+            for partition, follower in held:
+                for topic, value in getattr(follower.shard, name).items():
+                    metric.add_metric([topic, partition], value)
+            yield metric
+        for name in ("own_before_others", "ticked"):
+            metric = GaugeMetricFamily(f"toy_{name}", name, labels=["partition"])
+            for partition, follower in held:
+                metric.add_metric([partition], getattr(follower.shard, name))
+            yield metric
+
+
+if __name__ == "__main__":
+    followers, registry = Followers(CountingShard), CollectorRegistry()
+    registry.register(Counts(followers))
+    sys.exit(run_worker(Settings(), followers, registry))
