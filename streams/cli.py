@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import IO, Any
 
 import click
+from pydantic import ValidationError
 from rich.console import Console
 
 from events import contract as documents
@@ -17,6 +18,7 @@ from events.event import Event
 from events.files import events_in
 from events.publish import Publisher
 from streams.sending import Refused, Tally, security, send
+from streams.settings import Settings
 
 NOT_ALL = 1
 """Exit code when something was refused or did not arrive; 2 is wrong usage, as click has it."""
@@ -46,13 +48,6 @@ def main() -> None:
 def _connection(command: Callable[..., Any]) -> Callable[..., Any]:
     """The options of a command that publishes."""
     for option in (
-        click.option(
-            "--security",
-            type=_FILE,
-            envvar="CMOWATCH_SECURITY",
-            show_envvar=True,
-            help="JSON file of kafka-python's sasl_… and ssl_… settings and security_protocol.",
-        ),
         click.option(
             "--state",
             type=_STATE,
@@ -96,16 +91,19 @@ def contract(check: bool, folder: Path) -> None:
 @main.command()
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, allow_dash=True))
 @_connection
-def publish(file: str, brokers: str, state: Path | None, security: Path | None) -> None:
+def publish(file: str, brokers: str, state: Path | None) -> None:
     """Send the events of FILE (NDJSON, plain or gzip; - is stdin) to Kafka.
 
     Each line is read by the contract first. One that is refused is told with its line number,
     field, value and reason, and the others are sent all the same. Whether a source may say what it
     says is for the monitor to judge.
 
+    How to log in to the brokers is set in the environment: CMOWATCH_SECURITY, CMOWATCH_USERNAME,
+    CMOWATCH_PASSWORD_FILE, CMOWATCH_CA_FILE.
+
     Exit code: 0 everything was sent, 1 something was refused or did not arrive, 2 wrong usage.
     """
-    _publish(events_in(file), brokers, state, security)
+    _publish(events_in(file), _settings(brokers), state)
 
 
 @main.command("import")
@@ -121,7 +119,6 @@ def import_table(
     sends: bool,
     brokers: str,
     state: Path | None,
-    security: Path | None,
 ) -> None:
     """Make events of the rows of FILE, as a mapping file says which column is what.
 
@@ -135,18 +132,28 @@ def import_table(
     with _told():
         items = read_table(mapping, file)
     if out is None:
-        _publish(items, brokers, state, security)
+        _publish(items, _settings(brokers), state)
     else:
         _write(items, out)
 
 
-def _publish(
-    items: Iterable[Event | Refused], brokers: str, state: Path | None, settings: Path | None
-) -> None:
+def _settings(brokers: str) -> Settings:
+    """The settings; what is wrong with them is told without any value, which may be a secret."""
+    try:
+        return Settings(brokers=brokers)
+    except ValidationError as error:
+        faults = error.errors(include_input=False, include_context=False, include_url=False)
+        told = (f"{'.'.join(map(str, fault['loc']))} {fault['msg']}".strip() for fault in faults)
+        raise click.UsageError("; ".join(told)) from None
+
+
+def _publish(items: Iterable[Event | Refused], settings: Settings, state: Path | None) -> None:
     tally = Tally(Console(stderr=True))
     with _told():
         secured = security(settings)
-        publisher = Publisher(brokers, state=state, report=tally.delivered, security=secured)
+        publisher = Publisher(
+            settings.brokers, state=state, report=tally.delivered, security=secured
+        )
         send(publisher, items, tally)
     click.echo(tally.summary(), err=True)
     sys.exit(0 if tally.faultless else NOT_ALL)

@@ -1,9 +1,7 @@
 """What the command line tells while events are read, refused and sent."""
 
-import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 from rich.console import Console
@@ -14,6 +12,7 @@ from events.decode import Rejection
 from events.errors import InvalidSetting, Unaddressable
 from events.event import Event
 from events.publish import Delivery, Publisher
+from streams.settings import Settings
 
 Refused = Rejection | RowError
 _SELDOM = 256  # drawing the bar costs more than an event
@@ -88,21 +87,16 @@ def printable(text: str) -> str:
     return "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
 
 
-def security(path: Path | None) -> Mapping[str, Any]:
-    """The client's security settings from a JSON file of kafka-python's `sasl_` and `ssl_` names.
+def security(settings: Settings) -> Mapping[str, Any]:
+    """How the settings speak to the brokers, in the names kafka-python shares with aiokafka.
 
-    Raises `InvalidSetting` without a word of what the file holds.
+    Raises `InvalidSetting` when a file of theirs cannot be read.
     """
-    if path is None:
-        return {}
     try:
-        given = json.loads(path.read_bytes())
-    except (OSError, ValueError) as error:
-        told = f"{path}: {type(error).__name__}: needs to be a readable JSON object"
-        raise InvalidSetting(told) from None
-    if not isinstance(given, dict):
-        raise InvalidSetting(f"{path}: needs to be a JSON object")
-    return given
+        given = settings.client()
+    except OSError as error:
+        raise InvalidSetting(f"password or certificates cannot be read: {error}") from None
+    return {name: value for name, value in given.items() if name != "bootstrap_servers" and value}
 
 
 def send(publisher: Publisher, items: Iterable[Event | Refused], tally: Tally) -> None:

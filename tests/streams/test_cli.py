@@ -86,7 +86,7 @@ def test_events_are_sent_and_counted(publisher: type[FakePublisher]) -> None:
     result = run("publish", "-", input=line() + line(id="e2"))
     assert (result.exit_code, publisher.sent) == (0, ("e1", "e2"))
     assert "sent 2, refused 0, undelivered 0" in result.stderr
-    assert publisher.asked == ("localhost:9092", None, {})
+    assert publisher.asked == ("localhost:9092", None, {"security_protocol": "PLAINTEXT"})
 
 
 def test_a_bad_line_is_told_and_the_good_ones_are_sent(publisher: type[FakePublisher]) -> None:
@@ -108,20 +108,39 @@ def test_the_brokers_may_come_from_the_environment(publisher: type[FakePublisher
     assert publisher.asked[0] == "kafka:1"
 
 
-def test_security_settings_come_from_a_file(publisher: type[FakePublisher], tmp_path: Path) -> None:
-    path = tmp_path / "security.json"
-    path.write_text('{"sasl_plain_password": "hunter2"}')
-    run("publish", "-", "--security", str(path), input=line())
-    assert publisher.asked[2] == {"sasl_plain_password": "hunter2"}
+LOGIN = {
+    "CMOWATCH_SECURITY": "SASL_PLAINTEXT",
+    "CMOWATCH_USERNAME": "acme",
+    "CMOWATCH_PASSWORD": "hunter2",
+}
 
 
-@pytest.mark.parametrize("text", ['["hunter2"]', "hunter2", '{"sasl_plain_password": "hunter2"'])
-def test_a_bad_security_file_is_refused_without_its_words(tmp_path: Path, text: str) -> None:
-    path = tmp_path / "security.json"
-    path.write_text(text)
-    result = run("publish", "-", "--security", str(path), input=line())
-    assert result.exit_code == 1
+def test_the_login_comes_from_the_environment(publisher: type[FakePublisher]) -> None:
+    run("publish", "-", input=line(), env=LOGIN)
+    assert publisher.asked[2] == {
+        "security_protocol": "SASL_PLAINTEXT",
+        "sasl_mechanism": "SCRAM-SHA-512",
+        "sasl_plain_username": "acme",
+        "sasl_plain_password": "hunter2",
+    }
+
+
+@pytest.mark.parametrize(
+    ("change", "code"),
+    [
+        ({"CMOWATCH_SECURITY": "sasl"}, 2),
+        ({"CMOWATCH_USERNAME": None}, 2),
+        ({"CMOWATCH_PASSWORD_FILE": "nowhere"}, 2),
+        ({"CMOWATCH_PASSWORD": None, "CMOWATCH_PASSWORD_FILE": "nowhere"}, 1),
+    ],
+)
+def test_a_login_that_cannot_work_is_told_without_its_password(
+    change: dict[str, str | None], code: int
+) -> None:
+    result = run("publish", "-", input=line(), env={**LOGIN, **change})
+    assert result.exit_code == code, result.output
     assert "hunter2" not in result.output
+    assert "Traceback" not in result.output
 
 
 @pytest.mark.parametrize(
