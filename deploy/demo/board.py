@@ -199,8 +199,9 @@ def _breaches(snapshot: Snapshot, most: int) -> RenderableType:
     table.title, table.title_justify, table.title_style = "Open breaches", "left", "bold"
     for name in ("breach", "KPI", "since", "reading", "limit", "n"):
         table.add_column(name, overflow="ellipsis", no_wrap=True)
+    figures = snapshot.by_scope()
     for breach in islice(standing, most):
-        table.add_row(*_breach(snapshot, breach))
+        table.add_row(*_breach(breach, figures.get(breach.scope)))
     if len(standing) > most:
         table.add_row(Text(f"and {len(standing) - most} more", style="dim"))
     return table
@@ -211,8 +212,8 @@ def _loudest_first(breach: OpenBreach) -> tuple[bool, float, str]:
     return breach.severity != "critical", -since, breach.id
 
 
-def _breach(snapshot: Snapshot, breach: OpenBreach) -> Iterator[Text]:
-    kpi, figure = BY_NAME.get(breach.scope.kpi), snapshot.figure_of(breach.scope)
+def _breach(breach: OpenBreach, figure: Figure | None) -> Iterator[Text]:
+    kpi = BY_NAME.get(breach.scope.kpi)
     symbol, style, _ = _LOOKS[State.CRITICAL if breach.severity == "critical" else State.WARNING]
     yield Text(f"{symbol} {breach.id}", style=style)
     yield Text(kpi.title if kpi else breach.scope.kpi)

@@ -11,13 +11,10 @@ from prometheus_client.parser import text_string_to_metric_families
 from prometheus_client.samples import Sample
 
 from alerts.judge import State
+from deploy.demo.errors import ScrapeFailed
 from deploy.demo.snapshot import Figure, OpenBreach, Scope, Shard, Snapshot
 
 _LONGEST_WAIT = 5.0
-
-
-class ScrapeFailed(Exception):
-    """The metrics could not be read."""
 
 
 def scrape(url: str, at: datetime) -> Snapshot:

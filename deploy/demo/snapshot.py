@@ -126,7 +126,7 @@ class Snapshot:
         seen = {figure.scope.cmo for figure in self.figures} | {cmo for cmo, _ in self.feeds}
         return tuple(sorted(seen))
 
-    def figure_of(self, scope: Scope) -> Figure | None:
-        """The figure that was judged for a scope, else any of it."""
-        found = [figure for figure in self.figures if figure.scope == scope]
-        return min(found, key=lambda figure: figure.attention, default=None)
+    def by_scope(self) -> dict[Scope, Figure]:
+        """The figure of each scope: of several quantiles, the one that is judged."""
+        neediest_last = sorted(self.figures, key=lambda figure: -figure.attention)
+        return {figure.scope: figure for figure in neediest_last}

@@ -6,7 +6,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from alerts.judge import State
-from deploy.demo.scrape import ScrapeFailed, scrape, snapshot
+from deploy.demo.errors import ScrapeFailed
+from deploy.demo.scrape import scrape, snapshot
 from deploy.demo.snapshot import Figure, OpenBreach, Scope, Shard
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)

@@ -1,0 +1,72 @@
+"""What was done to the simulated CMOs, beside what the monitor found."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from alerts.catalogue import BY_NAME
+from deploy.demo.board import value_of
+from deploy.demo.snapshot import Figure, Scope, Snapshot
+from deploy.simulate.truth import Trouble, Truth
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """An injected trouble, and the figure in which it should show."""
+
+    trouble: Trouble
+    figure: Figure | None
+
+    @property
+    def found(self) -> bool:
+        """Whether the monitor shows the state that the truth expects."""
+        return self.state == self.trouble.expected
+
+    @property
+    def state(self) -> str:
+        """What the monitor shows."""
+        if self.figure is None:
+            return "no figure"
+        return "no limit" if self.figure.state is None else str(self.figure.state)
+
+
+def findings(truth: Truth, snapshot: Snapshot) -> list[Finding]:
+    """Each trouble with what was found of it."""
+    figures = snapshot.by_scope()
+    return [Finding(trouble, figures.get(_scope(trouble))) for trouble in truth.troubles]
+
+
+def false_alarms(truth: Truth, snapshot: Snapshot) -> list[str]:
+    """The breaches that stand open for CMOs nothing was done to."""
+    return [b.id for b in snapshot.breaches if b.scope.cmo in truth.healthy]
+
+
+def _scope(trouble: Trouble) -> Scope:
+    return Scope(trouble.kpi, trouble.cmo, **trouble.scope)
+
+
+def verdict(found: Iterable[Finding], truth: Truth, snapshot: Snapshot) -> RenderableType:
+    """The troubles beside what was found, and what was said of the healthy ones."""
+    table = Table(box=None, padding=(0, 1, 0, 0), pad_edge=False, header_style="bold")
+    table.title, table.title_justify, table.title_style = "Truth and finding", "left", "bold"
+    for name in ("injected trouble", "CMO", "KPI", "since", "expected", "found"):
+        table.add_column(name, overflow="fold")
+    for each in found:
+        trouble, kpi = each.trouble, BY_NAME[each.trouble.kpi]
+        where = " ".join([kpi.title, *trouble.scope.values()])
+        value = value_of(kpi, each.figure.value) if each.figure else ""
+        shown = f"{'✔' if each.found else '✘'} {each.state} {value}"
+        said = (trouble.trouble.replace("_", " "), trouble.cmo, where)
+        style = "green" if each.found else "bold red"
+        table.add_row(*said, trouble.since[:10], trouble.expected, Text(shown, style=style))
+    return Group(table, _of_the_healthy(truth, snapshot))
+
+
+def _of_the_healthy(truth: Truth, snapshot: Snapshot) -> Text:
+    alarms = false_alarms(truth, snapshot)
+    if alarms:
+        return Text(f"Breaches of healthy CMOs: {', '.join(alarms)}", style="bold red")
+    return Text(f"No breach of the {len(truth.healthy)} healthy CMOs.", style="green")
