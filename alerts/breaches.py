@@ -148,23 +148,13 @@ def _state_from(standing: Standing, reading: Reading) -> State:
 
 
 def _awaits_acceptance(cmo: Cmo, where: Where, standing: Standing) -> bool:
-    """Whether a critical breach would end by a correction the sponsor has not accepted."""
+    """Whether a critical breach would end by corrections the sponsor has not accepted."""
     if standing.severity is not State.CRITICAL:
         return False
-    corrected = _corrected(cmo, where, standing)
-    if corrected is None or corrected:
-        return False
     acceptance = cmo.acceptances.get(standing.said.breach)
-    return acceptance is None or not acceptance.accepted
-
-
-def _corrected(cmo: Cmo, where: Where, standing: Standing) -> bool | None:
-    """Whether what it rests on was corrected since by the sponsor; None when it was not at all."""
-    window = cmo.windows.get((where.kpi, where.scope))
-    if window is not None and window.corrected > standing.since:
-        return window.corrected_by_sponsor
-    said = [cmo.retracted[event] for event in standing.said.events if event in cmo.retracted]
-    return all(said) if said else None
+    if acceptance is not None and acceptance.accepted:
+        return False
+    return not all(cmo.corrections(where.kpi, standing.since))
 
 
 def _newly_acknowledged(cmo: Cmo, standing: Standing) -> dict[str, object] | None:
@@ -216,14 +206,12 @@ def _cleared_by(
     """Why a breach ended, the first reason that fits."""
     if reading is not None and reading.bounds != standing.bounds:
         return "limit_changed"
-    if _corrected(cmo, where, standing) is not None:
+    if any(True for _ in cmo.corrections(where.kpi, standing.since)):
         return "corrected"
-    window = cmo.windows.get((where.kpi, where.scope))
-    if window is None:
-        newer = reading is None or reading.events != standing.said.events
-    else:
-        newer = max(window.changed, window.newest(now)) > standing.at
-    return "improved" if newer else "aged_out"
+    kpi, window = BY_NAME.get(where.kpi), cmo.windows.get((where.kpi, where.scope))
+    newest = cmo.latest.get(kpi.record, 0) if kpi else 0
+    newest = max(newest, window.newest(now) if window else 0)
+    return "improved" if newest > standing.at else "aged_out"
 
 
 def _with(said: Breach, turn: Turn, now: int, **news: object) -> BreachEvent:

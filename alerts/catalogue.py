@@ -19,7 +19,7 @@ class Kpi:
     `levels` are the scopes below the CMO; the first is judged, the others are shown. Without
     `window_days` a KPI is read as of now. `needs` are the topics it cannot be known without.
     `agreed_time` says that its limits are multiples of a time in the agreement. `best` is the
-    best value there can be. `source` says who defined it so.
+    best value there can be. `record` is what gives its evidence. `source` says who defined it so.
     """
 
     name: str
@@ -38,6 +38,7 @@ class Kpi:
     best: float | None = None
     needs: tuple[str, ...] = ()
     agreed_time: Literal["cadence", "time_in_state"] | None = None
+    record: Literal["line", "lot", "stock", "feed"]
     family: str
     leads: bool = False
     source: str = ""
@@ -81,6 +82,7 @@ KPIS: Final[tuple[Kpi, ...]] = (
         interval=True,
         best=1.0,
         needs=(INVENTORY,),
+        record="line",
         family="delivery",
         leads=True,
         source="SCOR perfect order, delivery part",
@@ -99,6 +101,7 @@ KPIS: Final[tuple[Kpi, ...]] = (
         interval=True,
         best=1.0,
         needs=(INVENTORY,),
+        record="line",
         family="delivery",
         source="SCOR",
     ),
@@ -113,6 +116,7 @@ KPIS: Final[tuple[Kpi, ...]] = (
         interval=True,
         best=1.0,
         needs=(INVENTORY,),
+        record="line",
         family="delivery",
         source="SCOR",
     ),
@@ -130,6 +134,7 @@ KPIS: Final[tuple[Kpi, ...]] = (
         interval=True,
         best=1.0,
         needs=(RELEASES,),
+        record="lot",
         family="acceptance",
         leads=True,
         source="ISPE quality metrics pilot",
@@ -148,6 +153,7 @@ KPIS: Final[tuple[Kpi, ...]] = (
         interval=True,
         best=1.0,
         needs=(LOTS, RELEASES),
+        record="lot",
         family="quality",
         leads=True,
         source="industry usage",
@@ -164,6 +170,7 @@ KPIS: Final[tuple[Kpi, ...]] = (
         quantiles=("p50", "p90"),
         best=0.0,
         needs=(LOTS, RELEASES),
+        record="lot",
         family="release",
         source="industry usage",
     ),
@@ -181,6 +188,7 @@ KPIS: Final[tuple[Kpi, ...]] = (
         interval=True,
         best=1.0,
         needs=(RELEASES,),
+        record="lot",
         family="release",
         leads=True,
         source="industry usage",
@@ -198,6 +206,7 @@ KPIS: Final[tuple[Kpi, ...]] = (
         best=0.0,
         needs=(LOTS, RELEASES),
         agreed_time="time_in_state",
+        record="lot",
         family="lots",
         leads=True,
         source="agreement",
@@ -211,6 +220,7 @@ KPIS: Final[tuple[Kpi, ...]] = (
         judged="page",
         levels=(("product",), ("site", "product")),
         needs=(INVENTORY,),
+        record="stock",
         family="supply",
         leads=True,
         source="SCOR inventory days of supply",
@@ -225,6 +235,7 @@ KPIS: Final[tuple[Kpi, ...]] = (
         levels=(("product",), ("site", "product")),
         best=0.0,
         needs=(INVENTORY,),
+        record="stock",
         family="supply",
         source="industry usage",
     ),
@@ -240,6 +251,7 @@ KPIS: Final[tuple[Kpi, ...]] = (
         critical=3.0,
         best=0.0,
         agreed_time="cadence",
+        record="feed",
         family="feed",
         leads=True,
         source="agreement",
@@ -258,6 +270,7 @@ KPIS: Final[tuple[Kpi, ...]] = (
         minimum=100,
         interval=True,
         best=1.0,
+        record="feed",
         family="feed_quality",
         leads=True,
         source="agreement",
@@ -274,6 +287,7 @@ KPIS: Final[tuple[Kpi, ...]] = (
         critical=24 * 3_600,
         quantiles=("p95",),
         best=0.0,
+        record="feed",
         family="timeliness",
         leads=True,
         source="agreement; the default here is 4 h and 24 h",

@@ -6,7 +6,7 @@ from datetime import date, timedelta
 
 from alerts.agreements import Agreement
 from alerts.calendar import civil_day, days_from_epoch, midnight
-from alerts.records import Evidence, Fact, Record
+from alerts.records import NO_MEANING, Evidence, Fact, Meaning, Record, claimed
 from events.data import (
     LotReceived,
     OrderCancelled,
@@ -32,6 +32,11 @@ class Promise:
     due: date
     days: int
 
+    @property
+    def last_day(self) -> date:
+        """The due day and the days agreed on top."""
+        return self.due + timedelta(days=self.days)
+
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
@@ -39,7 +44,7 @@ class Outcome:
 
     promise: Promise
     completed: date | None
-    completed_by: str
+    by: Fact | None
     in_full: bool
     in_full_by_due: bool
     unlike: bool
@@ -47,10 +52,7 @@ class Outcome:
     @property
     def on_time(self) -> bool:
         """Complete by the due day and the days agreed on top."""
-        promise = self.promise
-        return self.completed is not None and self.completed <= promise.due + timedelta(
-            days=promise.days
-        )
+        return self.completed is not None and self.completed <= self.promise.last_day
 
 
 class Line(Record):
@@ -67,23 +69,24 @@ def outcome(line: Line, terms: Agreement) -> Outcome | None:
         return None
     arrivals = _arrivals(line.facts)
     if any(quantity.unit != promise.unit for _, quantity in arrivals):
-        return Outcome(promise, None, arrivals[-1][0].id, False, False, unlike=True)
+        return Outcome(promise, None, arrivals[-1][0], False, False, unlike=True)
     return _judged(promise, arrivals, terms.zone)
 
 
 def _judged(promise: Promise, arrivals: list[tuple[Fact, Quantity]], zone: str) -> Outcome:
-    last_day = promise.due + timedelta(days=promise.days)
-    total, by_due, completed, completed_by = 0, 0, None, promise.event
+    completed: date | None = None
+    by: Fact | None = None
+    total = by_due = 0
     for fact, quantity in arrivals:
         day = civil_day(zone, fact.time)
         total += quantity.millionths
-        by_due = total if day <= last_day else by_due
+        by_due = total if day <= promise.last_day else by_due
         if completed is None and total >= promise.least:
-            completed, completed_by = day, fact.id
+            completed, by = day, fact
     return Outcome(
         promise,
         completed,
-        completed_by,
+        by,
         promise.least <= total <= promise.most,
         promise.least <= by_due <= promise.most,
         unlike=False,
@@ -133,30 +136,26 @@ def _arrivals(facts: Iterable[Fact]) -> list[tuple[Fact, Quantity]]:
     return received or delivered
 
 
-def evidence(line: Line, terms: Agreement) -> Iterable[tuple[str, Evidence]]:
+def meaning(line: Line, terms: Agreement) -> Meaning:
     """What a line says for each delivery KPI: at its due day, or the day after as missed."""
     end = outcome(line, terms)
     if end is None:
-        return ()
+        return NO_MEANING
     promise = end.promise
     day = promise.due
     if end.completed is None and not end.unlike:
-        day += timedelta(days=promise.days + 1)
+        day = promise.last_day + timedelta(days=1)
     hour, visible = days_from_epoch(day) * 24, midnight(terms.zone, day)
+    late = claimed(end.by, promise.last_day, terms.zone) if end.by and end.on_time else 0
 
     def says(kpi: str, kept: bool) -> tuple[str, Evidence]:
-        return kpi, Evidence(hour, visible, int(kept), 1, end.completed_by, end.unlike)
+        event = end.by.id if end.by else promise.event
+        kept_late = late if kept else 0
+        return kpi, Evidence(hour, visible, int(kept), 1, event, end.unlike, kept_late)
 
-    return (
+    evidence = (
         says("delivery_otif", end.on_time and end.in_full_by_due),
         says("delivery_on_time", end.on_time),
         says("delivery_in_full", end.in_full),
     )
-
-
-def product_of(line: Line) -> str | None:
-    """The product promised on a line."""
-    for fact in line.facts:
-        if isinstance(fact.data, OrderPromised):
-            return fact.data.product
-    return None
+    return Meaning(evidence, promise.product)

@@ -1,13 +1,12 @@
 """Lots: the states they went through, and what each says of acceptance, release and quality."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Final
 
 from alerts.agreements import Agreement
 from alerts.calendar import HOUR, civil_day, days_from_epoch, midnight
-from alerts.records import Evidence, Fact, Record
+from alerts.records import Evidence, Fact, Meaning, Record, claimed
 from events.data import (
     Data,
     DeviationClosed,
@@ -104,6 +103,11 @@ class History:
     deviations: dict[str, Fact] | None = None
 
     @property
+    def is_open(self) -> bool:
+        """Whether the lot, a commercial one, waits for somebody."""
+        return self.state in OPEN_STATES and self.purpose == "commercial"
+
+    @property
     def imperfect(self) -> Fact | None:
         """What kept the lot from being right first time, if anything."""
         serious = [
@@ -180,21 +184,18 @@ def _move(told: History, state: str, at: int) -> None:
     told.state, told.state_since = state, at
 
 
-def evidence(lot: Lot, terms: Agreement) -> Iterable[tuple[str, Evidence]]:
+def meaning(lot: Lot, terms: Agreement) -> Meaning:
     """What a commercial lot says for acceptance, right first time and release."""
     told = history(lot)
     if told.purpose != "commercial":
-        return ()
-    return tuple(
-        (kpi, said)
-        for kpi, said in (
-            ("lot_acceptance_dispositioned", _acceptance(told)),
-            ("right_first_time", _right_first_time(told)),
-            ("release_cycle_time", _release_cycle_time(told)),
-            ("release_on_time", _release_on_time(told, terms)),
-        )
-        if said is not None
+        return Meaning(told=told)
+    evidence = (
+        ("lot_acceptance_dispositioned", _acceptance(told)),
+        ("right_first_time", _right_first_time(told)),
+        ("release_cycle_time", _release_cycle_time(told)),
+        ("release_on_time", _release_on_time(told, terms)),
     )
+    return Meaning(tuple((kpi, says) for kpi, says in evidence if says is not None), told=told)
 
 
 def _at(fact: Fact, numerator: int, event: str = "") -> Evidence:
@@ -235,4 +236,5 @@ def _release_on_time(told: History, terms: Agreement) -> Evidence | None:
         int(kept),
         1,
         decided.id if decided else told.due_said_by,
+        claimed=claimed(decided, told.due, terms.zone) if decided and kept else 0,
     )

@@ -1,8 +1,10 @@
 """Records: the facts said about one lot, order line, stock position or demand, in their order."""
 
 from bisect import insort
+from datetime import date
 from typing import ClassVar, NamedTuple
 
+from alerts.calendar import civil_day
 from events import data as said
 from events.data import Data, Speaker
 
@@ -61,7 +63,8 @@ class Evidence(NamedTuple):
 
     `day` is the start of the civil day, or of the hour, the evidence belongs to, in hours from
     the epoch; `visible` the microsecond from which it counts. `event` is the id of the event it
-    rests on. `unlike` marks units that cannot be added, which makes the reading unknown.
+    rests on. `unlike` marks units that cannot be added, which makes the reading unknown. `claimed`
+    is when a CMO's claim to have kept a promise was recorded, if only after the due day, else 0.
     """
 
     hour: int
@@ -70,6 +73,7 @@ class Evidence(NamedTuple):
     denominator: int
     event: str
     unlike: bool = False
+    claimed: int = 0
 
     @property
     def fails(self) -> bool:
@@ -77,20 +81,30 @@ class Evidence(NamedTuple):
         return self.numerator < self.denominator
 
 
+class Meaning(NamedTuple):
+    """What a record says for each KPI, for which product, and what it has to tell besides."""
+
+    evidence: tuple[tuple[str, Evidence], ...] = ()
+    product: str | None = None
+    told: object = None
+
+
+NO_MEANING = Meaning()
+
+
 class Record:
     """The facts of one thing, kept in order; joining is the same in whatever order they come.
 
-    `evidence` is what the facts say for the KPIs, `counted_for` the product whose windows hold it.
+    `meaning` is what the facts said when they were last counted.
     """
 
-    __slots__ = ("counted_for", "evidence", "facts", "key")
+    __slots__ = ("facts", "key", "meaning")
     NAME: ClassVar[str]
 
     def __init__(self, key: tuple[str, ...]) -> None:
         self.key = key
         self.facts: list[Fact] = []
-        self.counted_for: str | None = None
-        self.evidence: tuple[tuple[str, Evidence], ...] = ()
+        self.meaning = NO_MEANING
 
     def join(self, fact: Fact) -> None:
         """Take a fact in."""
@@ -105,4 +119,14 @@ class Demand(Record):
     """What is forecast for one product, or for one product at one site."""
 
     __slots__ = ()
-    NAME = "demand"
+    NAME = "stock"
+
+
+def claimed(fact: Fact, due: date, zone: str) -> int:
+    """When a word that kept a promise was recorded, if after the due day; 0 if not, or a sponsor's.
+
+    Such a claim does not by itself clear a critical breach.
+    """
+    if fact.speaker is Speaker.SPONSOR or civil_day(zone, fact.recorded) <= due:
+        return 0
+    return fact.recorded

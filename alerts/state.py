@@ -12,7 +12,7 @@ from alerts.calendar import HOUR, civil_day
 from alerts.catalogue import BY_NAME, Kpi
 from alerts.lines import Line
 from alerts.lots import History, Lot
-from alerts.records import RANK, Demand, Evidence, Fact, Record
+from alerts.records import NO_MEANING, RANK, Demand, Evidence, Fact, Meaning, Record
 from alerts.stock import Position
 from alerts.windows import Sequence, Values, Window
 from events import data as said
@@ -111,7 +111,6 @@ class Cmo:
         self.id = cmo
         self._agreements = agreements
         self._known: dict[bytes, Known] = {}
-        self._withdrawn: set[bytes] = set()
         self._waiting: list[tuple[int, str, int, Accepted]] = []
         self.lots = Shelf(Lot)
         self.open_lots: dict[str, History] = {}
@@ -121,7 +120,8 @@ class Cmo:
         self.windows: dict[tuple[str, Scope], Window | Values] = {}
         self.feeds: dict[str, Feed] = {}
         self.acceptances: dict[str, Acceptance] = {}
-        self.retracted: dict[str, bool] = {}
+        self.retractions: dict[bytes, Fact] = {}
+        self.latest: dict[str, int] = {}
         self.refused: deque[str] = deque(maxlen=NEWEST)
         self.unexpected_moves: dict[str, int] = {}
         self.names: dict[str, str] = {}
@@ -178,6 +178,10 @@ class Cmo:
             except Unfoldable as fault:
                 yield event, fault
 
+    def _note(self, record: str, recorded: int) -> None:
+        """Something was said about records of a kind."""
+        self.latest[record] = max(self.latest.get(record, 0), recorded)
+
     def _hear(self, event: Accepted, known: Known) -> None:
         fact, topic = known.fact, event.topic
         self._count_validity(topic, fact.recorded, taken=True)
@@ -199,16 +203,17 @@ class Cmo:
         hour = recorded // HOUR
         counted = Evidence(hour, hour * HOUR, int(taken), 1, "")
         for scope in (WHOLE, Scope(topic=topic)):
-            self._window("feed_validity", scope, recorded).add(counted)
+            self._window("feed_validity", scope).add(counted)
+        self._note("feed", recorded)
         self.revision += 1
 
     def _count_timeliness(self, known: Known, fact: Fact) -> None:
-        if identity(fact.topic, fact.source, fact.id) in self._withdrawn:
+        if identity(fact.topic, fact.source, fact.id) in self.retractions:
             return
         hour = fact.recorded // HOUR
         late = max(0, fact.recorded - fact.time)
         known.timeliness = Evidence(hour, hour * HOUR, late, 1, fact.id)
-        self._window("data_timeliness", WHOLE, fact.recorded).add(known.timeliness)
+        self._window("data_timeliness", WHOLE).add(known.timeliness)
 
     def _join(self, key: bytes, known: Known) -> None:
         match known.fact.data:
@@ -218,13 +223,18 @@ class Cmo:
                 self._feed(known.fact.topic).see(known.fact.source, first, last)
             case said.BreachAcknowledged() as acknowledged:
                 self._acknowledge(acknowledged, known.fact)
-            case _ if key not in self._withdrawn:
-                self._record(known)
+            case _:
+                self._record(known, withdrawn=key in self.retractions)
 
-    def _record(self, known: Known) -> None:
+    def _record(self, known: Known, *, withdrawn: bool) -> None:
         """Join a fact with the records it is about, all of them or none."""
         fact = known.fact
         records = _records(self, fact.data)
+        for record in records:
+            self._note(record.NAME, fact.recorded)
+        if withdrawn:
+            self._forget_empty(records)
+            return
         for record in records:
             record.join(fact)
         try:
@@ -237,7 +247,7 @@ class Cmo:
         known.records = records
         self._name(fact.data)
         for record, meaning in zip(records, meanings, strict=True):
-            self._settle(record, meaning, fact, retracted=False)
+            self._settle(record, meaning)
 
     def _retract(self, retraction: said.Retracted, fact: Fact) -> None:
         key = identity(retraction.topic, retraction.source, retraction.event)
@@ -253,14 +263,12 @@ class Cmo:
             for record in records:
                 record.join(target.fact)  # type: ignore[union-attr]
             raise Unfoldable(f"{type(error).__name__}: {error}") from error
-        self._withdrawn.add(key)
-        by_sponsor = fact.speaker is Speaker.SPONSOR
-        self.retracted[retraction.event] = self.retracted.get(retraction.event, False) or by_sponsor
+        self.retractions[key] = min(self.retractions.get(key, fact), fact)
         if target is not None:
             target.records = ()
             self._withdraw_timeliness(target)
         for record, meaning in zip(records, meanings, strict=True):
-            self._settle(record, meaning, fact, retracted=True)
+            self._settle(record, meaning)
 
     def _withdraw_timeliness(self, target: Known) -> None:
         if target.timeliness is not None:
@@ -275,62 +283,49 @@ class Cmo:
         self.acceptances[acknowledged.breach] = Acceptance(latest, accepted)
         self.revision += 1
 
-    def _meaning(self, record: Record) -> tuple[tuple[str, Evidence], ...]:
+    def _meaning(self, record: Record) -> Meaning:
         """What a record says for the KPIs, under the agreement of its first fact's day."""
-        if not record.facts or type(record) not in MEANINGS:
-            return ()
+        meaning_of = MEANINGS.get(type(record))
+        if meaning_of is None or not record.facts:
+            return NO_MEANING
         first = record.facts[0].time
         terms = self.agreement(first) or self.agreement(max(f.recorded for f in record.facts))
-        return tuple(MEANINGS[type(record)](record, terms)) if terms else ()
+        return meaning_of(record, terms) if terms else NO_MEANING
 
-    def _settle(
-        self,
-        record: Record,
-        meaning: tuple[tuple[str, Evidence], ...],
-        fact: Fact,
-        *,
-        retracted: bool,
-    ) -> None:
+    def _settle(self, record: Record, meaning: Meaning) -> None:
         """Take a changed record's old evidence out of the windows, and its new evidence in."""
-        old, record.evidence = record.evidence, meaning
         self.revision += 1
         if isinstance(record, Lot):
-            self._follow(record)
-        if old == meaning:
-            return
-        now_said = dict(meaning)
-        for kpi, was in old:
-            corrects = retracted or _rewrites(was, now_said.get(kpi))
-            for window in self._windows_of(BY_NAME[kpi], record, fact.recorded):
-                window.remove(was)
-                if corrects:
-                    _mark_corrected(window, fact)
-        record.counted_for = lines.product_of(record) if isinstance(record, Line) else None
-        for kpi, says in meaning:
-            for window in self._windows_of(BY_NAME[kpi], record, fact.recorded):
-                window.add(says)
+            self._follow(record.key[0], meaning.told)
+        old, new = record.meaning, meaning
+        record.meaning = meaning
+        for kpi, was in old.evidence:
+            if old.product != new.product or (kpi, was) not in new.evidence:
+                for window in self._windows_of(kpi, old.product):
+                    window.remove(was)
+        for kpi, says in new.evidence:
+            if old.product != new.product or (kpi, says) not in old.evidence:
+                for window in self._windows_of(kpi, new.product):
+                    window.add(says)
 
-    def _windows_of(self, kpi: Kpi, record: Record, recorded: int) -> Iterable[Window | Values]:
-        for level in kpi.levels:
-            scope = Scope(product=record.counted_for) if level else WHOLE
-            yield self._window(kpi.name, scope, recorded)
+    def _windows_of(self, kpi: str, product: str | None) -> Iterable[Window | Values]:
+        for level in BY_NAME[kpi].levels:
+            yield self._window(kpi, Scope(product=product) if level else WHOLE)
 
-    def _window(self, kpi: str, scope: Scope, recorded: int) -> Window | Values:
+    def _window(self, kpi: str, scope: Scope) -> Window | Values:
         window = self.windows.get((kpi, scope))
         if window is None:
             window = Values() if BY_NAME[kpi].quantiles else Window()
             self.windows[kpi, scope] = window
-        window.changed = max(window.changed, recorded)
         return window
 
-    def _follow(self, lot: Lot) -> None:
+    def _follow(self, name: str, told: object) -> None:
         """Keep the open lots at hand, and count the moves nobody foresaw."""
-        told, name = lots.history(lot), lot.key[0]
-        if told.state in lots.OPEN_STATES and told.purpose == "commercial":
+        if isinstance(told, History) and told.is_open:
             self.open_lots[name] = told
         else:
             self.open_lots.pop(name, None)
-        if told.unexpected:
+        if isinstance(told, History) and told.unexpected:
             self.unexpected_moves[name] = told.unexpected
         else:
             self.unexpected_moves.pop(name, None)
@@ -357,9 +352,35 @@ class Cmo:
             yield from (k.timeliness for k in reversed(self._known.values()) if k.timeliness)
             return
         for record in (*self.lots.values(), *self.lines.values()):
-            for name, says in record.evidence:
-                if name == kpi.name and scope.product in (None, record.counted_for):
+            for name, says in record.meaning.evidence:
+                if name == kpi.name and scope.product in (None, record.meaning.product):
                     yield says
+
+    def corrections(self, kpi: str, since: int) -> Iterator[bool]:
+        """For each failing piece of evidence that was corrected since, whether by the sponsor.
+
+        A retraction corrects where the evidence fails with what it withdrew, and does not without;
+        an on-time claim of a CMO that was recorded only after the due day does so, too.
+        """
+        for key, retraction in self.retractions.items():
+            target = self._known.get(key)
+            if target is not None and retraction.recorded > since and self._heals(kpi, target):
+                yield retraction.speaker is Speaker.SPONSOR
+        for record in (*self.lots.values(), *self.lines.values()):
+            for name, says in record.meaning.evidence:
+                if name == kpi and says.claimed > since:
+                    yield False
+
+    def _heals(self, kpi: str, target: Known) -> bool:
+        """Whether evidence for a KPI would fail with a withdrawn fact, and does not without."""
+        for record in _records(self, target.fact.data):
+            now = dict(record.meaning.evidence).get(kpi)
+            before = type(record)(record.key)
+            before.facts = sorted([*record.facts, target.fact])
+            was = dict(self._meaning(before).evidence).get(kpi)
+            if was is not None and was.fails and (now is None or not now.fails):
+                return True
+        return False
 
 
 def _fact(event: Accepted) -> Fact:
@@ -384,20 +405,9 @@ def _entitled(event: Accepted) -> None:
         raise NotItsToRetract(f"{source} may retract its own events, not those of {data.source}")
 
 
-def _rewrites(was: Evidence, now: Evidence | None) -> bool:
-    """Whether failing evidence became good where it stood: the past was changed, not added to."""
-    return was.fails and now is not None and not now.fails and now.hour <= was.hour
-
-
-def _mark_corrected(window: Window | Values, fact: Fact) -> None:
-    if fact.recorded >= window.corrected:
-        window.corrected = fact.recorded
-        window.corrected_by_sponsor = fact.speaker is Speaker.SPONSOR
-
-
-MEANINGS: Final[dict[type[Record], Callable[..., Iterable[tuple[str, Evidence]]]]] = {
-    Line: lines.evidence,
-    Lot: lots.evidence,
+MEANINGS: Final[dict[type[Record], Callable[..., Meaning]]] = {
+    Line: lines.meaning,
+    Lot: lots.meaning,
 }
 """How each kind of record speaks to the KPIs."""
 

@@ -15,7 +15,7 @@ class Position(Record):
     """
 
     __slots__ = ()
-    NAME = "position"
+    NAME = "stock"
 
     @property
     def site(self) -> str:

@@ -34,12 +34,10 @@ def first_hour(days: int, now: int) -> int:
 class Window:
     """The evidence of one KPI for one scope, by hour; what is not visible yet waits."""
 
-    __slots__ = ("_held", "changed", "corrected", "corrected_by_sponsor")
+    __slots__ = ("_held",)
 
     def __init__(self) -> None:
         self._held: dict[tuple[int, int], Total] = {}
-        self.changed = self.corrected = 0
-        self.corrected_by_sponsor = True
 
     def add(self, said: Evidence) -> None:
         """Count a piece of evidence in."""
@@ -79,12 +77,10 @@ class Window:
 class Values:
     """The values of one KPI for one scope, by hour, for exact quantiles."""
 
-    __slots__ = ("_held", "changed", "corrected", "corrected_by_sponsor")
+    __slots__ = ("_held",)
 
     def __init__(self) -> None:
         self._held: dict[tuple[int, int], dict[int, int]] = {}
-        self.changed = self.corrected = 0
-        self.corrected_by_sponsor = True
 
     def add(self, said: Evidence) -> None:
         """Count a value in."""
