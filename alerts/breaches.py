@@ -253,7 +253,7 @@ def _failing(cmo: Cmo, reading: Reading, now: int) -> tuple[tuple[str, ...], int
         return reading.events, 0
     if kpi.name == "feed_validity":
         n = int((reading.denominator or 0) - (reading.numerator or 0))
-        newest = tuple(reversed(cmo.refused))[:n]
+        newest = tuple(where for _, where in reversed(cmo.refused))[:n]
         return newest, n - len(newest)
     first = first_hour(days, now)
     found = sorted(

@@ -119,8 +119,8 @@ def _promise(
     under = own.under if own.under is not None else agreed.under or 0
     over = own.over if own.over is not None else agreed.over
     amount = quantity.millionths
-    least = -(-amount * (MILLION - millionths(under)) // MILLION)
-    most = amount * (MILLION + millionths(0.10 if over is None else over)) // MILLION
+    least = ceil(amount * (1 - Fraction(str(under))))
+    most = floor(amount * (1 + Fraction(str(0.10 if over is None else over))))
     return Promise(event, promised.product, quantity.unit, amount, least, most, due, days)
 
 

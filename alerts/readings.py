@@ -200,10 +200,10 @@ def _measure(cmo: Cmo, kpi: Kpi, agreement: Agreement | None, now: int) -> Itera
         return _NOW[kpi.name](cmo, agreement, now)
     limit = agreement.limit(kpi.name) if agreement else Limit()
     days = limit.window_days or kpi.window_days
-    scopes = [scope for name, scope in cmo.windows if name == kpi.name and scope != WHOLE]
+    scopes = [scope for (name, scope), held in cmo.windows.items() if held and name == kpi.name]
     return (
         measured
-        for scope in (WHOLE, *sorted(scopes, key=str))
+        for scope in (WHOLE, *sorted(set(scopes) - {WHOLE}, key=str))
         for measured in _windowed(cmo, kpi, scope, days, now)
     )
 

@@ -1,7 +1,8 @@
 """Everything known of one CMO: a fold of its events, the same in whatever order they come."""
 
-from collections import deque
+from bisect import insort
 from collections.abc import Callable, Iterable, Iterator
+from functools import lru_cache
 from hashlib import blake2b
 from heapq import heappop, heappush
 from typing import Final, Generic, NamedTuple, TypeVar
@@ -100,8 +101,9 @@ class Acceptance(NamedTuple):
 
 
 def identity(topic: str, source: str, event: str) -> bytes:
-    """The identity of an event of one CMO, as 16 bytes."""
-    return blake2b(f"{topic}\0{source}\0{event}".encode(), digest_size=16).digest()
+    """The identity of an event of one CMO, as 16 bytes; no two spell the same text."""
+    text = f"{topic}\0{len(source)}\0{source}\0{event}"
+    return blake2b(text.encode(), digest_size=16).digest()
 
 
 class Cmo:
@@ -122,7 +124,7 @@ class Cmo:
         self.acceptances: dict[str, Acceptance] = {}
         self.retractions: dict[bytes, Fact] = {}
         self.latest: dict[str, int] = {}
-        self.refused: deque[str] = deque(maxlen=NEWEST)
+        self.refused: list[tuple[int, str]] = []
         self.unexpected_moves: dict[str, int] = {}
         self.names: dict[str, str] = {}
         self.revision = 0
@@ -164,7 +166,9 @@ class Cmo:
         """A message of this CMO could not be taken: its place in the sequence is filled."""
         message = rejection.message
         self._count_validity(message.topic, message.timestamp * 1_000, taken=False)
-        self.refused.append(f"{message.topic}/{message.partition}/{message.offset}")
+        where = f"{message.topic}/{message.partition}/{message.offset}"
+        insort(self.refused, (message.timestamp, where))
+        del self.refused[:-NEWEST]
         if rejection.source is not None:
             self._account(message.topic, rejection.source, rejection.sequence)
 
@@ -181,6 +185,10 @@ class Cmo:
     def _note(self, record: str, recorded: int) -> None:
         """Something was said about records of a kind."""
         self.latest[record] = max(self.latest.get(record, 0), recorded)
+
+    def _note_each(self, records: Iterable[Record], fact: Fact) -> None:
+        for record in records:
+            self._note(record.NAME, fact.recorded)
 
     def _hear(self, event: Accepted, known: Known) -> None:
         fact, topic = known.fact, event.topic
@@ -200,15 +208,15 @@ class Cmo:
             self._feed(topic).see(source, sequence, sequence)
 
     def _count_validity(self, topic: str, recorded: int, *, taken: bool) -> None:
-        hour = recorded // HOUR
-        counted = Evidence(hour, hour * HOUR, int(taken), 1, "")
-        for scope in (WHOLE, Scope(topic=topic)):
+        counted = _tally(recorded // HOUR, taken)
+        for scope in (WHOLE, _ON[topic]):
             self._window("feed_validity", scope).add(counted)
         self._note("feed", recorded)
         self.revision += 1
 
     def _count_timeliness(self, known: Known, fact: Fact) -> None:
-        if identity(fact.topic, fact.source, fact.id) in self.retractions:
+        withdrawn = identity(fact.topic, fact.source, fact.id) in self.retractions
+        if withdrawn and not isinstance(fact.data, said.Retracted):
             return
         hour = fact.recorded // HOUR
         late = max(0, fact.recorded - fact.time)
@@ -230,9 +238,8 @@ class Cmo:
         """Join a fact with the records it is about, all of them or none."""
         fact = known.fact
         records = _records(self, fact.data)
-        for record in records:
-            self._note(record.NAME, fact.recorded)
         if withdrawn:
+            self._note_each(records, fact)
             self._forget_empty(records)
             return
         for record in records:
@@ -245,6 +252,7 @@ class Cmo:
             self._forget_empty(records)
             raise Unfoldable(f"{type(error).__name__}: {error}") from error
         known.records = records
+        self._note_each(records, fact)
         self._name(fact.data)
         for record, meaning in zip(records, meanings, strict=True):
             self._settle(record, meaning)
@@ -269,6 +277,8 @@ class Cmo:
             self._withdraw_timeliness(target)
         for record, meaning in zip(records, meanings, strict=True):
             self._settle(record, meaning)
+        self._forget_empty(records)
+        self.revision += 1
 
     def _withdraw_timeliness(self, target: Known) -> None:
         if target.timeliness is not None:
@@ -381,6 +391,15 @@ class Cmo:
             if was is not None and was.fails and (now is None or not now.fails):
                 return True
         return False
+
+
+_ON: Final = {topic: Scope(topic=topic) for topic in said.INBOUND}
+
+
+@lru_cache(maxsize=4_096)
+def _tally(hour: int, taken: bool) -> Evidence:
+    """One message read in an hour, taken or not."""
+    return Evidence(hour, hour * HOUR, int(taken), 1, "")
 
 
 def _fact(event: Accepted) -> Fact:

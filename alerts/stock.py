@@ -88,7 +88,7 @@ def total(books: Iterable[Book]) -> Book | None:
     if not held:
         return None
     units = {each.unit for each in held}
-    newest = max(held, key=lambda each: each.time)
+    newest = max(held, key=lambda each: (each.time, each.event))
     return Book(
         sum(each.amount for each in held),
         units.pop() if len(units) == 1 else None,

@@ -1,5 +1,6 @@
 """Rolling windows: evidence by the hour, summed late, so that it can be taken out again."""
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator
 from itertools import chain
 from typing import NamedTuple
@@ -37,7 +38,7 @@ class Window:
     __slots__ = ("_held",)
 
     def __init__(self) -> None:
-        self._held: dict[tuple[int, int], Total] = {}
+        self._held: dict[tuple[int, int], list[int]] = {}
 
     def add(self, said: Evidence) -> None:
         """Count a piece of evidence in."""
@@ -47,18 +48,20 @@ class Window:
         """Take a piece of evidence out again."""
         self._count(said, -1)
 
+    def __bool__(self) -> bool:
+        return bool(self._held)
+
     def _count(self, said: Evidence, sign: int) -> None:
-        at = said.hour, said.visible
-        held = self._held.get(at, NOTHING)
-        total = Total(
-            held.numerator + sign * said.numerator,
-            held.denominator + sign * said.denominator,
-            held.n + sign,
-            held.unlike + sign * said.unlike,
-        )
-        if total.n:
-            self._held[at] = total
-        else:
+        hour, visible, numerator, denominator, _, unlike, _ = said
+        at = hour, visible
+        held = self._held.get(at)
+        if held is None:
+            held = self._held[at] = [0, 0, 0, 0]
+        held[0] += sign * numerator
+        held[1] += sign * denominator
+        held[2] += sign
+        held[3] += sign * unlike
+        if not held[2]:
             del self._held[at]
 
     def total(self, days: int, now: int) -> Total:
@@ -96,6 +99,9 @@ class Values:
             del held[said.numerator]
         if not held:
             del self._held[at]
+
+    def __bool__(self) -> bool:
+        return bool(self._held)
 
     def values(self, days: int, now: int) -> list[tuple[int, int]]:
         """The values in the window of `days` ending at `now`, with how often each, in order."""
@@ -142,11 +148,11 @@ class Sequence:
         if spans and spans[-1][0] <= first <= spans[-1][1] + 1:
             spans[-1] = spans[-1][0], max(spans[-1][1], last)
             return
-        apart = [span for span in spans if span[1] + 1 < first or last + 1 < span[0]]
-        touching = [span for span in spans if span not in apart]
-        low = min([first, *(span[0] for span in touching)])
-        high = max([last, *(span[1] for span in touching)])
-        self._spans = sorted([*apart, (low, high)])
+        begin = bisect_left(spans, first - 1, key=lambda span: span[1])
+        end = bisect_right(spans, last + 1, key=lambda span: span[0])
+        if touching := spans[begin:end]:
+            first, last = min(first, touching[0][0]), max(last, touching[-1][1])
+        spans[begin:end] = [(first, last)]
 
     @property
     def missing(self) -> Iterator[tuple[int, int]]:
