@@ -5,6 +5,7 @@ import gc
 import gzip
 import os
 import sys
+import time
 import traceback
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
@@ -124,7 +125,7 @@ def _keep_time(app: App, settings: Settings, followers: Followers, sink: Sink) -
     async def tick() -> None:
         if app.rebalancing:
             return
-        _consumer(app).listen()
+        await _consumer(app).listen(time.monotonic())
         for follower in followers:
             with unforeseen_ends_us(f"the shard of partition {follower.shard.partition}"):
                 await judge(follower, settings.stale_after, datetime.now(UTC))

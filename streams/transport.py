@@ -20,6 +20,7 @@ from streams.settings import Settings
 log = get_logger(__name__)
 
 _POLL = 0.1  # seconds a fetch waits: how long a partition that was let in may go unnoticed
+_LOST = 5.0  # seconds after which a batch that was fetched but not folded is not under way
 _IDLE, _BUSY = 500, 10  # milliseconds a broker holds an empty answer
 
 
@@ -123,19 +124,20 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
         states = {TP(*tp): assignment.state_value(tp) for tp in tps}
         return {tp: state for tp, state in states.items() if state is not None}
 
-    def _positions(self) -> dict[TP, int]:
+    def positions(self) -> dict[TP, int]:
+        """Up to where each partition was fetched."""
         states = self._states().items()
         return {tp: state._position for tp, state in states if state._position is not None}
 
     async def _fetch_records(
-        self, consumer: Any, active: Any, timeout: Any = None, max_records: Any = None
+        self, consumer: Any, active_partitions: Any, timeout: Any = None, max_records: Any = None
     ) -> Any:
         """What was fetched, as one batch per partition."""
-        assignment, before, seeks = self._assignment(), self._positions(), dict(self._seeks)
+        assignment, before, seeks = self._assignment(), self.positions(), dict(self._seeks)
         fetched = await super()._fetch_records(
-            consumer, active, timeout=timeout, max_records=max_records
+            consumer, active_partitions, timeout=timeout, max_records=max_records
         )
-        same, after, batches = assignment is self._assignment(), self._positions(), {}
+        same, after, batches = assignment is self._assignment(), self.positions(), {}
         for tp in {*after, *fetched}:
             moved = not same or tp not in before or seeks.get(tp) != self._seeks.get(tp)
             start = None if moved else before[tp]
@@ -185,6 +187,7 @@ class Consumer(driver.Consumer):
         super().__init__(*args, **kwargs)
         self._read_offset = _Unread()
         self.followers: Followers = self.transport.followers
+        self._waiting: dict[TP, tuple[int, float]] = {}
 
     def _new_consumer_thread(self) -> ConsumerThread:
         return ConsumerThread(self, loop=self.loop, beacon=self.beacon)
@@ -254,11 +257,29 @@ class Consumer(driver.Consumer):
             return
         follower.take(message.topic, batch.end, [_message(record) for record in batch.records])
 
-    def listen(self) -> None:
-        """Notes up to when each partition has been heard."""
+    async def listen(self, now: float) -> None:
+        """Notes up to when each partition has been heard, and goes back for what got lost.
+
+        A batch that was fetched and never came shows as a gap only once another follows it.
+        `now` is monotonic, in seconds.
+        """
         for tp, mark in self._thread.marks().items():
             if follower := self.followers.get(tp.partition):
                 follower.heard(tp.topic, mark)
+        if lost := self._lost(now):
+            log.warning("fetched and never folded, so back to %s", lost)
+            await self._thread.seek_here(lost)
+
+    def _lost(self, now: float) -> dict[TP, int]:
+        """Where to go back to: the partitions that were fetched but not folded for some seconds."""
+        waiting: dict[TP, tuple[int, float]] = {}
+        for tp, fetched in self._thread.positions().items():
+            follower = self.followers.get(tp.partition)
+            if follower and fetched > (folded := follower.next(tp.topic)):
+                before, since = self._waiting.get(tp, (folded, now))
+                waiting[tp] = (folded, since if before == folded else now)
+        self._waiting = waiting
+        return {tp: folded for tp, (folded, since) in waiting.items() if now - since > _LOST}
 
     async def commit_folded(self) -> None:
         """Commits how far the shards are.

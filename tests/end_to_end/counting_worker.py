@@ -1,9 +1,11 @@
 """A worker whose shards only count: what the transport hands out, and in which order."""
 
+import itertools
+import os
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from prometheus_client import CollectorRegistry
 from prometheus_client.core import GaugeMetricFamily
@@ -13,6 +15,7 @@ from streams.app import run_worker
 from streams.following import Followers
 from streams.settings import Settings
 from streams.topics import DEAD_LETTERS, OWN, TOPICS
+from streams.transport import Consumer
 
 
 class Said(NamedTuple):
@@ -53,7 +56,7 @@ class CountingShard:
 
     def tick(self, now: datetime) -> Iterable[object]:
         self.ticked = now.timestamp()
-        yield
+        return ()
 
     def outputs(self) -> list[Said]:
         due, self._due = self._due, []
@@ -79,7 +82,20 @@ class Counts:
             yield metric
 
 
+def lose_every(nth: int) -> None:
+    """Makes the transport lose every nth batch between the fetch and the fold, as a race would."""
+    whole, seen = Consumer.fold, itertools.count(1)
+
+    async def fold(self: Consumer, message: Any) -> None:
+        if next(seen) % nth:
+            await whole(self, message)
+
+    Consumer.fold = fold  # type: ignore[method-assign]
+
+
 if __name__ == "__main__":
+    if lost := os.environ.get("TOY_LOSES_EVERY"):
+        lose_every(int(lost))
     followers, registry = Followers(CountingShard), CollectorRegistry()
     registry.register(Counts(followers))
     sys.exit(run_worker(Settings(), followers, registry))

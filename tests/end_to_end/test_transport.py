@@ -4,6 +4,7 @@ import asyncio
 import signal
 import time
 from collections.abc import Callable, Iterable
+from typing import Any
 
 import pytest
 from aiokafka import AIOKafkaProducer
@@ -19,7 +20,7 @@ pytestmark = [pytest.mark.broker, pytest.mark.slow]
 Start = Callable[..., Worker]
 
 
-def publish(settings: Settings, topic: str, values: Iterable[bytes], **options: object) -> None:
+def publish(settings: Settings, topic: str, values: Iterable[bytes], **options: Any) -> None:
     """Writes values round the partitions of a topic, and waits until they are acknowledged."""
     asyncio.run(_publish(settings, topic, list(values), **options))
 
@@ -118,6 +119,17 @@ def test_a_worker_paused_beyond_its_session_does_no_harm_when_it_goes_on(
     killed.start()
     eventually(lambda: paused.ready(2) and killed.ready(2), "two partitions each again")
     all_counted([paused, killed], 30_000)
+
+
+def test_a_batch_that_is_lost_on_the_way_is_gone_back_for(
+    settings: Settings, start_worker: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TOY_LOSES_EVERY", "7")
+    publish(settings, LOTS, numbers(40_000))
+    worker = start_worker()
+    all_counted([worker], 40_000)
+    publish(settings, LOTS, [b"0"] * 40)
+    eventually(lambda: worker.total("toy_count", topic=LOTS) == 40_040, "the last ones too")
 
 
 def test_the_events_of_an_aborted_transaction_are_never_seen(
