@@ -111,7 +111,8 @@ def _publish(settings: Settings, story: Story, console: Console, say: _Say) -> N
         if difference.found is not None:
             say(str(difference))
     columns = TextColumn("publishing"), BarColumn(), MofNCompleteColumn()
-    with Progress(*columns, console=console, transient=True) as progress:
+    quiet = not console.is_terminal
+    with Progress(*columns, console=console, transient=True, disable=quiet) as progress:
         task = progress.add_task("", total=story.events)
         asyncio.run(load(settings, story.file, lambda more: progress.advance(task, more)))
     say(f"published {story.events:,} events in {time.monotonic() - began:.1f} s")

@@ -15,37 +15,40 @@ from deploy.simulate.truth import Trouble, Truth
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """An injected trouble, and the figure in which it should show."""
+    """An injected trouble, and the judged figures in which it should show."""
 
     trouble: Trouble
-    figure: Figure | None
+    figures: tuple[Figure, ...]
 
     @property
     def found(self) -> bool:
-        """Whether the monitor shows the state that the truth expects."""
-        return self.state == self.trouble.expected
+        """Whether all of them show the state that the truth expects."""
+        return self.states == {self.trouble.expected}
 
     @property
-    def state(self) -> str:
+    def states(self) -> set[str]:
         """What the monitor shows."""
-        if self.figure is None:
-            return "no figure"
-        return "no limit" if self.figure.state is None else str(self.figure.state)
+        return {str(figure.state) for figure in self.figures}
 
 
 def findings(truth: Truth, snapshot: Snapshot) -> list[Finding]:
     """Each trouble with what was found of it."""
-    figures = snapshot.by_scope()
-    return [Finding(trouble, figures.get(_scope(trouble))) for trouble in truth.troubles]
+    judged = [figure for figure in snapshot.figures if figure.state is not None]
+    return [
+        Finding(trouble, tuple(figure for figure in judged if _concerns(trouble, figure.scope)))
+        for trouble in truth.troubles
+    ]
+
+
+def _concerns(trouble: Trouble, scope: Scope) -> bool:
+    """A trouble that names no product, state or topic concerns every one of its CMO."""
+    named = {"kpi": trouble.kpi, "cmo": trouble.cmo, **trouble.scope}
+    return named.items() <= scope._asdict().items()
 
 
 def false_alarms(truth: Truth, snapshot: Snapshot) -> list[str]:
     """The breaches that stand open for CMOs nothing was done to."""
     return [b.id for b in snapshot.breaches if b.scope.cmo in truth.healthy]
-
-
-def _scope(trouble: Trouble) -> Scope:
-    return Scope(trouble.kpi, trouble.cmo, **trouble.scope)
 
 
 def verdict(found: Iterable[Finding], truth: Truth, snapshot: Snapshot) -> RenderableType:
@@ -57,8 +60,9 @@ def verdict(found: Iterable[Finding], truth: Truth, snapshot: Snapshot) -> Rende
     for each in found:
         trouble, kpi = each.trouble, BY_NAME[each.trouble.kpi]
         where = " ".join([kpi.title, *trouble.scope.values()])
-        value = value_of(kpi, each.figure.value) if each.figure else ""
-        shown = f"{'✔' if each.found else '✘'} {each.state} {value}"
+        values = ", ".join(value_of(kpi, f.value) for f in each.figures if f.value is not None)
+        states = ", ".join(sorted(each.states)) or "no figure"
+        shown = f"{'✔' if each.found else '✘'} {states} {values}"
         said = (trouble.trouble.replace("_", " "), trouble.cmo, where)
         style = "green" if each.found else "bold red"
         table.add_row(*said, trouble.since[:10], trouble.expected, Text(shown, style=style))
