@@ -3,6 +3,8 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, timedelta
+from fractions import Fraction
+from math import ceil, floor
 
 from alerts.agreements import Agreement
 from alerts.calendar import civil_day, days_from_epoch, midnight
@@ -16,7 +18,7 @@ from events.data import (
     Speaker,
     Tolerance,
 )
-from events.values import MILLION, Quantity, millionths
+from events.values import Quantity
 
 
 @dataclass(frozen=True, slots=True)

@@ -101,6 +101,7 @@ class History:
     sponsor_decided: bool = False
     redone: Fact | None = None
     deviations: dict[str, Fact] | None = None
+    called_off: bool = False
 
     @property
     def is_open(self) -> bool:
@@ -140,6 +141,8 @@ def _tell(told: History, fact: Fact) -> None:
             told.deviations = {**(told.deviations or {}), said.deviation: fact}
         case ReleaseRequested(due=date() as due) if fact.speaker is Speaker.SPONSOR:
             told.due, told.due_said_by = due, fact.id
+        case LotCancelled() if fact.speaker is Speaker.SPONSOR:
+            told.called_off = True
         case ReleaseDecided():
             _decide(told, fact, fact.data)
         case _:
@@ -225,7 +228,7 @@ def _release_cycle_time(told: History) -> Evidence | None:
 
 
 def _release_on_time(told: History, terms: Agreement) -> Evidence | None:
-    if told.due is None:
+    if told.due is None or told.called_off:
         return None
     decided = told.last_final
     day = told.due if decided else told.due + timedelta(days=1)
