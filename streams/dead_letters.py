@@ -73,7 +73,7 @@ def _encoded(headers: Mapping[str, str]) -> list[tuple[str, bytes]]:
 
 def read_back(headers: Iterable[tuple[str, bytes]]) -> tuple[Coordinates, Verdict] | None:
     """The coordinates and verdict of a dead letter; None when it is none of ours."""
-    said = {name: value.decode("utf-8", "replace") for name, value in headers}
+    said = {name: (value or b"").decode("utf-8", "replace") for name, value in headers}
     try:
         where = Coordinates(said["topic"], int(said["offset"]))
         return where, Verdict(Reason(said["reason"]), said.get("detail", ""))

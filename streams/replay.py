@@ -7,9 +7,10 @@ from typing import Any
 
 from alerts.agreements import Agreements
 from alerts.readings import Reading, readings
-from alerts.state import Cmo, ContradictsItself, NotItsToRetract, Unfoldable
+from alerts.state import Cmo
 from events.decode import Accepted, Rejection
 from events.values import microseconds
+from streams.shard import REFUSALS, refused_late
 
 
 def end_of(text: str) -> datetime:
@@ -51,17 +52,19 @@ class Pass:
         for name in sorted(self.cmos.keys() | set(self._agreements.cmos)):
             cmo = self._cmo(name)
             for event, fault in cmo.ripen(now):
-                raise fault from fault.__cause__ or ValueError(event.event.id)
+                self.refused.append(refused_late(event, fault))
             yield from readings(cmo, now)
 
     def _take(self, event: Accepted) -> None:
         try:
             self._cmo(event.cmo).take(event)
-        except (ContradictsItself, NotItsToRetract, Unfoldable):
-            self.taken -= 1
-        self.taken += 1
+        except tuple(REFUSALS) as fault:
+            self._refuse(event.refused(REFUSALS[type(fault)], str(fault)))
+        else:
+            self.taken += 1
 
     def _refuse(self, rejection: Rejection) -> None:
+        """Refuse what was recorded by then; what is of no known CMO is only told."""
         self.refused.append(rejection)
         recorded = rejection.message.timestamp / 1_000 <= self._as_of.timestamp()
         if rejection.cmo is not None and recorded:

@@ -29,11 +29,31 @@ from streams.dead_letters import (
 AGAIN_AFTER = 30.0
 """Seconds after which what was sent, and not read back, is sent again under the same id."""
 
-_REFUSALS = {
+REFUSALS = {
     ContradictsItself: Reason.OTHER_CONTENT,
     NotItsToRetract: Reason.NOT_ENTITLED,
     Unfoldable: Reason.UNFOLDABLE,
 }
+
+
+def refused_late(event: Accepted, fault: Exception) -> Rejection:
+    """The rejection of an event that was read, and cannot be taken; its bytes are gone."""
+    message = Message(
+        event.topic,
+        event.partition,
+        event.offset,
+        microseconds(event.recorded) // 1_000,
+        event.cmo.encode(),
+        event.event.json_line(),
+    )
+    return Rejection(
+        REFUSALS[type(fault)],
+        str(fault),
+        message,
+        cmo=event.cmo,
+        source=event.event.source,
+        sequence=event.event.sequence,
+    )
 
 
 def decoder_of(agreements: Agreements, partitions: int) -> Decoder:
@@ -142,8 +162,8 @@ class Shard:
     def _accept(self, event: Accepted, message: Message) -> None:
         try:
             fresh = self._cmo(event.cmo).take(event)
-        except tuple(_REFUSALS) as fault:
-            self._refuse(self._decoder.refused(message, _REFUSALS[type(fault)], str(fault)))
+        except tuple(REFUSALS) as fault:
+            self._refuse(self._decoder.refused(message, REFUSALS[type(fault)], str(fault)))
         else:
             counter = self.accepted if fresh else self.duplicates
             counter[event.topic] += 1
@@ -166,16 +186,9 @@ class Shard:
 
     def _refuse_later(self, event: Accepted, fault: Unfoldable) -> None:
         """An event that was taken, and cannot be joined now that its time has come."""
-        message = Message(
-            event.topic,
-            event.partition,
-            event.offset,
-            microseconds(event.recorded) // 1_000,
-            event.cmo.encode(),
-            event.event.json_line(),
-        )
-        letter = dead_letter(Rejection(Reason.UNFOLDABLE, str(fault), message), whole=True)
-        kind = event.topic, Reason.UNFOLDABLE
+        rejection = refused_late(event, fault)
+        letter = dead_letter(rejection, whole=False)
+        kind = event.topic, rejection.reason
         self.rejected[kind] = self.rejected.get(kind, 0) + 1
         self._due[letter.id] = letter
 
