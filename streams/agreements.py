@@ -1,6 +1,7 @@
 """Agreement files: YAML read into agreements, with file and line for whatever is wrong."""
 
 from collections.abc import Iterable, Iterator
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -8,9 +9,10 @@ import yaml
 from pydantic import ValidationError
 from pydantic_core import to_json
 
-from alerts.agreements import Agreement, Agreements
+from alerts.agreements import Agreement, Agreements, Limit
 from alerts.catalogue import BY_NAME
 from alerts.errors import InvalidAgreement
+from alerts.judge import beyond
 
 _LARGEST_FILE = 1 << 20
 
@@ -22,12 +24,21 @@ def read_agreements(folder: Path, *, use_default: bool) -> Agreements:
     """
     if not folder.is_dir():
         raise InvalidAgreement(f"{folder}: no such folder; name one that holds agreement files")
-    return Agreements(_agreements(sorted(folder.glob("*.yaml"))), use_default=use_default)
+    paths = sorted(folder.glob("*.yaml"))
+    return Agreements(_agreements(paths), use_default=use_default)
 
 
 def _agreements(paths: Iterable[Path]) -> Iterator[Agreement]:
+    said_in: dict[tuple[str | None, date], Path] = {}
     for path in paths:
-        yield read_agreement(path)
+        agreement = read_agreement(path)
+        other = said_in.setdefault((agreement.cmo, agreement.effective), path)
+        if other is not path:
+            raise InvalidAgreement(
+                f"{path}:1: effective: {other.name} has a version of the same day; "
+                "give each its own effective date"
+            )
+        yield agreement
 
 
 def read_agreement(path: Path) -> Agreement:
@@ -35,27 +46,42 @@ def read_agreement(path: Path) -> Agreement:
     text = _text(path)
     try:
         tree = yaml.compose(text, Loader=yaml.SafeLoader)
-        said = yaml.safe_load(text)
+        document = to_json(yaml.safe_load(text))
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         line = f":{mark.line + 1}" if mark else ""
         problem = getattr(error, "problem", None) or error
         raise InvalidAgreement(f"{path}{line}: not YAML: {problem}") from error
+    except (ValueError, RecursionError, OverflowError) as error:
+        raise InvalidAgreement(f"{path}: a value in it cannot be read: {error}") from error
     try:
-        agreement = Agreement.model_validate_json(to_json(said))
+        agreement = Agreement.model_validate_json(document)
     except ValidationError as error:
         fault = error.errors(include_url=False)[0]
         where = ".".join(str(step) for step in fault["loc"]) or "the whole file"
         line_number = _line(tree, fault["loc"])
         raise InvalidAgreement(f"{path}:{line_number}: {where}: {fault['msg']}") from error
-    for name in agreement.limits:
-        if name not in BY_NAME:
-            known = ", ".join(BY_NAME)
+    for name, limit in agreement.limits.items():
+        if reason := _fault(name, limit):
             line_number = _line(tree, ("limits", name))
-            raise InvalidAgreement(
-                f"{path}:{line_number}: limits.{name}: no such KPI; there are {known}"
-            )
+            raise InvalidAgreement(f"{path}:{line_number}: limits.{name}: {reason}")
     return agreement
+
+
+def _fault(name: str, limit: Limit) -> str:
+    """What keeps a limit from being judged by, empty for nothing."""
+    kpi = BY_NAME.get(name)
+    if kpi is None:
+        return f"no such KPI; there are {', '.join(BY_NAME)}"
+    if limit.quantile is not None and limit.quantile not in kpi.quantiles:
+        return f"{limit.quantile} is none of its quantiles; it has {kpi.quantiles or 'none'}"
+    if limit.window_days is not None and kpi.window_days is None:
+        return "it is read as of now and has no window; leave window_days out"
+    warning = kpi.warning if limit.warning is None else limit.warning
+    critical = kpi.critical if limit.critical is None else limit.critical
+    if beyond(warning or 0.0, critical, higher_is_better=kpi.higher_is_better) and warning:
+        return f"critical {critical} is on the better side of warning {warning}; give both"
+    return ""
 
 
 def _text(path: Path) -> str:
