@@ -1,0 +1,57 @@
+"""The command `cmowatch`: what moves the stream, and what runs it and is seen of it."""
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import click
+
+from deploy.demo.command import demo
+from deploy.simulate.errors import TooFewEvents
+from deploy.simulate.simulator import MONTHS, UNTIL
+from deploy.simulate.simulator import simulate as simulated
+from streams.cli import main
+
+__all__ = ["main"]
+
+
+@click.command()
+@click.option("--seed", type=int, default=1, show_default=True, help="Another seed, another world.")
+@click.option(
+    "--events",
+    type=click.IntRange(1, 2_000_000),
+    help="Exactly so many events; about 38,000 when not given.",
+)
+@click.option("--months", type=click.IntRange(1, 60), default=MONTHS, show_default=True)
+@click.option(
+    "--until",
+    type=click.DateTime(["%Y-%m-%d"]),
+    default=f"{UNTIL:%Y-%m-%d}",
+    show_default=True,
+    help="The last day told of, to its end in UTC.",
+)
+@click.option("--out", type=click.Path(dir_okay=False, path_type=Path), required=True)
+@click.option(
+    "--truth", type=click.Path(dir_okay=False, path_type=Path), help="Where its truth goes."
+)
+def simulate(
+    seed: int, events: int | None, months: int, until: datetime, out: Path, truth: Path | None
+) -> None:
+    """Write the events of a simulated world of CMOs, one a line, and the truth about it."""
+    end = until.replace(tzinfo=UTC) + timedelta(days=1, seconds=-1)
+    try:
+        world = simulated(seed, events, months, end)
+    except TooFewEvents as error:
+        raise click.UsageError(str(error)) from error
+    out.write_bytes(b"".join(line + b"\n" for line in world.events))
+    if truth is not None:
+        truth.write_text(world.truth.json(), encoding="utf-8")
+    told = world.truth
+    click.echo(
+        f"{told.events} events of {told.makers} CMOs, {told.start} to {told.until}; "
+        f"{len({each.trouble for each in told.troubles})} troubles",
+        err=True,
+    )
+
+
+main.add_command(simulate)
+main.add_command(demo)

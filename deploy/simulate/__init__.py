@@ -1,0 +1,1 @@
+"""A simulated world of eight CMOs, its troubles, and the truth about them."""
