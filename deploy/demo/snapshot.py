@@ -105,10 +105,12 @@ class Snapshot:
     def settled(self, since: datetime) -> bool:
         """Whether all was judged after `since`, and all that follows from it stands published."""
         standing = {breach.scope for breach in self.breaches}
+        judged = {figure.scope.cmo for figure in self.figures}
         broken = (State.WARNING, State.CRITICAL)
         return (
             self.ready
             and all(s.heard_until and s.heard_until > since for s in self.shards.values())
+            and all(cmo in judged for cmo, _ in self.feeds)
             and not any(shard.due for shard in self.shards.values())
             and all(f.scope in standing for f in self.figures if f.state in broken)
         )

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import cache
 from io import StringIO
 from pathlib import Path
 from types import MappingProxyType
@@ -41,7 +42,12 @@ def told(said: list[str]) -> Callable[[str], None]:
 
 
 def truth(*troubles: Trouble, healthy: tuple[str, ...] = ()) -> Truth:
-    return replace(simulate(1).truth, troubles=troubles, healthy=healthy)
+    return replace(simulated(), troubles=troubles, healthy=healthy)
+
+
+@cache
+def simulated() -> Truth:
+    return simulate(1).truth
 
 
 def stock_out(**scope: str) -> Trouble:
