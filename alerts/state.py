@@ -18,7 +18,7 @@ from alerts.stock import Position
 from alerts.windows import Sequence, Values, Window
 from events import data as said
 from events.data import Data, Speaker
-from events.decode import Accepted, Rejection
+from events.decode import Accepted, Reason, Rejection
 from events.values import microseconds
 
 NEWEST = 50
@@ -49,6 +49,14 @@ class NotItsToRetract(Exception):
 
 class Unfoldable(Exception):
     """Working out what an event means failed; nothing was changed by it."""
+
+
+REFUSALS: Final[dict[type[Exception], Reason]] = {
+    ContradictsItself: Reason.OTHER_CONTENT,
+    NotItsToRetract: Reason.NOT_ENTITLED,
+    Unfoldable: Reason.UNFOLDABLE,
+}
+"""What an event that is taken by its contract may still be refused for."""
 
 
 class Shelf(dict[tuple[str, ...], R], Generic[R]):
@@ -145,7 +153,7 @@ class Cmo:
         _entitled(event)
         known = Known(event.content, fact)
         if fact.time > fact.recorded:
-            heappush(self._waiting, (fact.time, event.topic, event.offset, event))
+            heappush(self._waiting, (fact.time, event.topic, event.message.offset, event))
         else:
             self._join(key, known)
         self._known[key] = known

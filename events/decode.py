@@ -63,13 +63,21 @@ class Accepted(NamedTuple):
 
     event: Event
     cmo: str
-    topic: str
-    partition: int
-    offset: int
+    message: Message
     recorded: datetime
     speaker: Speaker
     timely: bool
     content: bytes
+
+    @property
+    def topic(self) -> str:
+        """The topic it stands on."""
+        return self.message.topic
+
+    def refused(self, reason: Reason, detail: str) -> "Rejection":
+        """The rejection of an event that was read, for what it means."""
+        source, sequence = self.event.source, self.event.sequence
+        return Rejection(reason, detail, self.message, "", "", self.cmo, source, sequence)
 
 
 class Rejection(NamedTuple):
@@ -177,9 +185,7 @@ class Decoder:
         return Accepted(
             event,
             cmo,
-            message.topic,
-            message.partition,
-            message.offset,
+            message,
             said_recorded,
             speaker,
             timely,

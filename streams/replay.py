@@ -7,10 +7,9 @@ from typing import Any
 
 from alerts.agreements import Agreements
 from alerts.readings import Reading, readings
-from alerts.state import Cmo
+from alerts.state import REFUSALS, Cmo
 from events.decode import Accepted, Rejection
 from events.values import microseconds
-from streams.shard import REFUSALS, refused_late
 
 
 def end_of(text: str) -> datetime:
@@ -52,7 +51,7 @@ class Pass:
         for name in sorted(self.cmos.keys() | set(self._agreements.cmos)):
             cmo = self._cmo(name)
             for event, fault in cmo.ripen(now):
-                self.refused.append(refused_late(event, fault))
+                self.refused.append(event.refused(REFUSALS[type(fault)], str(fault)))
             yield from readings(cmo, now)
 
     def _take(self, event: Accepted) -> None:

@@ -9,7 +9,7 @@ from pydantic import ValidationError
 from alerts.agreements import Agreements
 from alerts.breaches import Ledger, transitions
 from alerts.readings import Figures, Reading, readings
-from alerts.state import Cmo, ContradictsItself, NotItsToRetract, Unfoldable
+from alerts.state import REFUSALS, Cmo, Unfoldable
 from events.breaches import BREACH_EVENT, BREACHES, BreachEvent
 from events.data import INBOUND
 from events.decode import Accepted, Decoder, Message, Reason, Rejection
@@ -28,33 +28,6 @@ from streams.dead_letters import (
 
 AGAIN_AFTER = 30.0
 """Seconds after which what was sent, and not read back, is sent again under the same id."""
-
-REFUSALS = {
-    ContradictsItself: Reason.OTHER_CONTENT,
-    NotItsToRetract: Reason.NOT_ENTITLED,
-    Unfoldable: Reason.UNFOLDABLE,
-}
-
-
-def refused_late(event: Accepted, fault: Exception) -> Rejection:
-    """The rejection of an event that was read, and cannot be taken; its bytes are gone."""
-    message = Message(
-        event.topic,
-        event.partition,
-        event.offset,
-        microseconds(event.recorded) // 1_000,
-        event.cmo.encode(),
-        event.event.json_line(),
-    )
-    return Rejection(
-        REFUSALS[type(fault)],
-        str(fault),
-        message,
-        cmo=event.cmo,
-        source=event.event.source,
-        sequence=event.event.sequence,
-    )
-
 
 def decoder_of(agreements: Agreements, partitions: int) -> Decoder:
     """A decoder that believes the sources these agreements name."""
@@ -155,15 +128,15 @@ class Shard:
             return
         outcome = self._decoder.decode(message)
         if isinstance(outcome, Accepted):
-            self._accept(outcome, message)
+            self._accept(outcome)
         else:
             self._refuse(outcome)
 
-    def _accept(self, event: Accepted, message: Message) -> None:
+    def _accept(self, event: Accepted) -> None:
         try:
             fresh = self._cmo(event.cmo).take(event)
         except tuple(REFUSALS) as fault:
-            self._refuse(self._decoder.refused(message, REFUSALS[type(fault)], str(fault)))
+            self._refuse(event.refused(REFUSALS[type(fault)], str(fault)))
         else:
             counter = self.accepted if fresh else self.duplicates
             counter[event.topic] += 1
@@ -186,10 +159,10 @@ class Shard:
 
     def _refuse_later(self, event: Accepted, fault: Unfoldable) -> None:
         """An event that was taken, and cannot be joined now that its time has come."""
-        rejection = refused_late(event, fault)
-        letter = dead_letter(rejection, whole=False)
+        rejection = event.refused(REFUSALS[type(fault)], str(fault))
         kind = event.topic, rejection.reason
         self.rejected[kind] = self.rejected.get(kind, 0) + 1
+        letter = dead_letter(rejection, whole=self._keeps_bytes(rejection.message))
         self._due[letter.id] = letter
 
     def _keeps_bytes(self, message: Message) -> bool:

@@ -98,7 +98,7 @@ def binary(data: bytes, **attributes: str) -> dict[str, Any]:
 def test_an_event_is_taken_with_its_cmo_speaker_and_record_time() -> None:
     accepted = taken()
     assert (accepted.cmo, accepted.speaker, accepted.recorded) == ("acme", Speaker.CMO, RECORDED)
-    assert (accepted.topic, accepted.offset, accepted.timely) == ("cmo.lots", 7, True)
+    assert (accepted.topic, accepted.message.offset, accepted.timely) == ("cmo.lots", 7, True)
 
 
 @pytest.mark.parametrize(
