@@ -7,15 +7,13 @@ import os
 import sys
 import time
 import traceback
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any, NoReturn, cast
 
 import faust
 from mode.utils.logging import get_logger
-from prometheus_client import CollectorRegistry
-from prometheus_client.exposition import choose_encoder
 
 from streams.errors import NoBroker
 from streams.following import Follower, Followers
@@ -26,6 +24,12 @@ from streams.topics import TOPICS, Difference, create_or_verify
 from streams.transport import Consumer, Transport
 
 log = get_logger(__name__)
+
+Page = Callable[[], tuple[bytes, str]]
+"""Makes a page of the web server: its body and content type."""
+
+Pages = Mapping[str, Page]
+"""Pages by their path."""
 
 UNAVAILABLE, UNEXPECTED = 69, 70
 """How the process ends when no broker answered, and when something was not foreseen."""
@@ -42,8 +46,8 @@ class App(faust.App):
         """We keep no state on disk."""
 
 
-def create_app(settings: Settings, followers: Followers, registry: CollectorRegistry) -> App:
-    """The application that follows all topics with the shards of `followers`."""
+def create_app(settings: Settings, followers: Followers, pages: Pages) -> App:
+    """The application that follows all topics with the shards of `followers`, and serves `pages`."""
     app = App(
         settings.group,
         broker=f"kafka://{settings.brokers}",
@@ -62,7 +66,7 @@ def create_app(settings: Settings, followers: Followers, registry: CollectorRegi
     _follow(app)
     _drop_what_leaves(app, followers)
     _keep_time(app, settings, followers, Sink(settings))
-    _serve(app, settings, followers, registry)
+    _serve(app, settings, followers, pages)
     return app
 
 
@@ -175,7 +179,7 @@ def _end(what: str) -> NoReturn:
     os._exit(UNEXPECTED)
 
 
-def _serve(app: App, settings: Settings, followers: Followers, registry: CollectorRegistry) -> None:
+def _serve(app: App, settings: Settings, followers: Followers, pages: Pages) -> None:
     @app.page("/health/live", name="live")
     async def live(view: Any, request: Any) -> Any:
         return view.text("alive\n")
@@ -185,14 +189,20 @@ def _serve(app: App, settings: Settings, followers: Followers, registry: Collect
         ok = followers.ready and not app.rebalancing
         return view.json(health(followers, settings.stale_after), status=200 if ok else 503)
 
-    @app.page("/metrics", name="metrics")
-    async def metrics(view: Any, request: Any) -> Any:
-        encode, content_type = choose_encoder(request.headers.get("Accept", ""))
-        body, headers = encode(registry), {"Content-Type": content_type}
+    for path, page in pages.items():
+        app.page(path, name=path)(_served(page))
+
+
+def _served(page: Page) -> Callable[[Any, Any], Awaitable[Any]]:
+    async def get(view: Any, request: Any) -> Any:
+        body, content_type = page()
+        headers = {"Content-Type": content_type}
         if "gzip" in request.headers.get("Accept-Encoding", ""):
             body = await asyncio.to_thread(gzip.compress, body, 1)
             headers["Content-Encoding"] = "gzip"
         return view.bytes(body, headers=headers)
+
+    return get
 
 
 def health(followers: Followers, stale_after: float) -> dict[str, Any]:
@@ -233,7 +243,7 @@ async def wait_for_topics(
             wait = min(wait * 2, _LONGEST_WAIT)
 
 
-def run_worker(settings: Settings, followers: Followers, registry: CollectorRegistry) -> int:
+def run_worker(settings: Settings, followers: Followers, pages: Pages) -> int:
     """Follows the log until a signal ends it; returns the exit code of the process.
 
     0 after SIGTERM or SIGINT, 69 when no broker answered, 70 when something was not foreseen.
@@ -248,13 +258,13 @@ def run_worker(settings: Settings, followers: Followers, registry: CollectorRegi
     for difference in differences:
         log.warning("%s", difference)
     gc.set_threshold(100_000, 50, 50)
-    return _run(settings, followers, registry)
+    return _run(settings, followers, pages)
 
 
-def _run(settings: Settings, followers: Followers, registry: CollectorRegistry) -> int:
+def _run(settings: Settings, followers: Followers, pages: Pages) -> int:
     loop = asyncio.new_event_loop()
     asyncio.set_event_loop(loop)
-    app = create_app(settings, followers, registry)
+    app = create_app(settings, followers, pages)
     worker = faust.Worker(app, loop=loop, quiet=True, override_logging=False)
     worker.spinner = None
     try:

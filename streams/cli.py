@@ -19,6 +19,7 @@ from events.files import events_in
 from events.publish import Publisher
 from streams.sending import Refused, Tally, security, send
 from streams.settings import Settings
+from streams.watching import replay, topics, worker
 
 NOT_ALL = 1
 """Exit code when something was refused or did not arrive; 2 is wrong usage, as click has it."""
@@ -39,6 +40,8 @@ def main() -> None:
     See what an event looks like:      cmowatch contract, then docs/contract/
     Send events, one JSON a line:      cmowatch publish events.ndjson
     Make events of a table you have:   cmowatch import --mapping m.yaml t.csv --out events.ndjson
+    Create the topics, then watch:     cmowatch topics, then cmowatch worker
+    Ask how things stood on a day:     cmowatch replay events.ndjson --as-of 2026-06-30
 
     Every option with an environment variable shows it; a command's own --help says more.
     """  # noqa: D301
@@ -174,3 +177,7 @@ def _told() -> Iterator[None]:
         yield
     except EventError as error:
         raise click.ClickException(str(error)) from error
+
+
+for _command in (worker, topics, replay):
+    main.add_command(_command)

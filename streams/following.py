@@ -131,6 +131,12 @@ class Follower:
         return {topic: count for topic, count in ahead.items() if count > 0}
 
     @property
+    def read_ratio(self) -> float:
+        """How much of what there was at assignment is folded, from 0 to 1."""
+        there = sum(self._targets.values())
+        return 1 - sum(self.behind.values()) / there if there else 1.0
+
+    @property
     def heard_until(self) -> datetime | None:
         """The instant up to which every topic was heard; never earlier than it was before."""
         if all(topic in self._heard for topic in TOPICS):

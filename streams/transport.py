@@ -278,8 +278,9 @@ class Consumer(driver.Consumer):
             if follower and fetched > (folded := follower.next(tp.topic)):
                 before, since = self._waiting.get(tp, (folded, now))
                 waiting[tp] = (folded, since if before == folded else now)
-        self._waiting = waiting
-        return {tp: folded for tp, (folded, since) in waiting.items() if now - since > _LOST}
+        lost = {tp: folded for tp, (folded, since) in waiting.items() if now - since > _LOST}
+        self._waiting = {tp: seen for tp, seen in waiting.items() if tp not in lost}
+        return lost
 
     async def commit_folded(self) -> None:
         """Commits how far the shards are.

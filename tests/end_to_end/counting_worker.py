@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from prometheus_client import CollectorRegistry
+from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import GaugeMetricFamily
 
 from events.decode import Message
@@ -98,4 +98,5 @@ if __name__ == "__main__":
         lose_every(int(lost))
     followers, registry = Followers(CountingShard), CollectorRegistry()
     registry.register(Counts(followers))
-    sys.exit(run_worker(Settings(), followers, registry))
+    pages = {"/metrics": lambda: (generate_latest(registry), "text/plain")}
+    sys.exit(run_worker(Settings(), followers, pages))
