@@ -47,7 +47,7 @@ class App(faust.App):
 
 
 def create_app(settings: Settings, followers: Followers, pages: Pages) -> App:
-    """The application that follows all topics with the shards of `followers`, and serves `pages`."""
+    """The application that follows all topics with these followers, and serves these pages."""
     app = App(
         settings.group,
         broker=f"kafka://{settings.brokers}",

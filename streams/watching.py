@@ -18,11 +18,15 @@ from events.decode import Accepted, Rejection
 from events.errors import EventError
 from events.files import replay as replayed
 from streams.agreements import read_agreements
+from streams.app import run_worker
 from streams.errors import StreamError
+from streams.following import Followers
 from streams.history import outcomes
+from streams.pages import pages
 from streams.replay import Pass, as_json, end_of
 from streams.settings import Settings
-from streams.shard import decoder_of
+from streams.shard import Shard, decoder_of
+from streams.topics import create_or_verify
 
 _FOLDER = click.Path(file_okay=False, path_type=Path)
 
@@ -45,6 +49,49 @@ def agreements_or_exit(folder: Path, *, use_default: bool) -> Agreements:
         return read_agreements(folder, use_default=use_default)
     except InvalidAgreement as error:
         raise click.ClickException(str(error)) from error
+
+
+@click.command()
+@click.option("--brokers", help="Kafka brokers, host:port, with commas between.")
+@click.option("--agreements", type=_FOLDER, help="Folder of the agreement files.")
+@click.option("--web-port", type=click.IntRange(1, 65_535), help="Port of metrics and health.")
+def worker(brokers: str | None, agreements: Path | None, web_port: int | None) -> None:
+    """Watch: fold the topics into KPIs, publish breaches, expose metrics.
+
+    Start as many as you like: they share the partitions. Each reads the log from its beginning,
+    and says nothing of a CMO before it has read all. /health/ready tells what is still to read,
+    /metrics is for Prometheus, /readings is the last judgement as JSON.
+
+    Every setting can come from the environment: CMOWATCH_BROKERS, CMOWATCH_AGREEMENTS,
+    CMOWATCH_DEFAULT_AGREEMENT, CMOWATCH_PARTITIONS, CMOWATCH_WEB_PORT and more (docs/settings.md).
+
+    Exit code: 0 stopped by a signal, 1 wrong settings, agreements or topics, 69 no broker answered,
+    70 something nobody foresaw: it ends at once, and says where.
+    """
+    settings = settings_or_exit(brokers=brokers, agreements=agreements, web_port=web_port)
+    agreed = agreements_or_exit(settings.agreements, use_default=settings.default_agreement)
+    followers = Followers(lambda partition: Shard(partition, settings.partitions, agreed))
+    try:
+        sys.exit(run_worker(settings, followers, pages(followers)))
+    except StreamError as error:
+        raise click.ClickException(str(error)) from error
+
+
+@click.command()
+@click.option("--brokers", help="Kafka brokers, host:port, with commas between.")
+def topics(brokers: str | None) -> None:
+    """Create the topics that are missing, and say what differs in those that are there.
+
+    Exit code: 0 all are as they must be, 1 something differs (told), 2 wrong usage.
+    """
+    settings = settings_or_exit(brokers=brokers)
+    try:
+        found = asyncio.run(create_or_verify(settings))
+    except StreamError as error:
+        raise click.ClickException(str(error)) from error
+    for difference in found:
+        click.echo(str(difference))
+    sys.exit(1 if any(difference.found is not None for difference in found) else 0)
 
 
 @click.command()

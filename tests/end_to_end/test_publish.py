@@ -86,7 +86,7 @@ def test_each_event_lands_where_the_monitor_looks_for_it(
         for cmo in cmos:
             p.publish(completed(cmo, 0))
     places = {(report.partition, report.offset) for report in reports}
-    assert {(found.partition, found.offset) for found in taken(settings)} == places
+    assert {(found.message.partition, found.message.offset) for found in taken(settings)} == places
     for report in reports:
         key = report.event.source.removeprefix("/cmo/").encode()
         assert report.partition == partition_of(key, settings.partitions)
