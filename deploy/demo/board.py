@@ -50,10 +50,11 @@ class _Board:
         yield from _head(snapshot)
         if not snapshot.figures:
             return
+        name_width = max(_NAME_WIDTH, width - _CELL_WIDTH * len(blocks[0]))
         for kpis in blocks:
-            yield _matrix(snapshot, kpis, cmos[:most])
+            yield _matrix(snapshot, kpis, cmos[:most], name_width)
         if len(cmos) > most:
-            yield Text(f"and {len(cmos) - most} more CMOs, none of them worse", style="dim")
+            yield Text(f"and {len(cmos) - most} more CMOs, with fewer broken limits", style="dim")
         yield _legend()
         breaches, feeds = _breaches(snapshot, most), _feeds(snapshot, cmos[:most])
         yield _beside(breaches, feeds) if width >= _WIDE else Group(breaches, feeds)
@@ -74,10 +75,17 @@ def _most_rows(rows: int | None, blocks: int, *, wide: bool) -> int:
 
 
 def _neediest_first(snapshot: Snapshot) -> list[str]:
-    worst: dict[str, list[int]] = {cmo: [] for cmo in snapshot.cmos}
+    """CMOs by how many of their figures are critical, then warning; those nobody hears of last."""
+    states: dict[str, list[State | None]] = {cmo: [] for cmo in snapshot.cmos}
     for figure in snapshot.figures:
-        worst[figure.scope.cmo].append(figure.attention)
-    return sorted(worst, key=lambda cmo: (sorted(worst[cmo])[:5] or [99], cmo))
+        states[figure.scope.cmo].append(figure.state)
+
+    def need(cmo: str) -> tuple[int, int, bool, str]:
+        held = states[cmo]
+        known = any(state is not None and state >= State.OK for state in held)
+        return -held.count(State.CRITICAL), -held.count(State.WARNING), not known, cmo
+
+    return sorted(states, key=need)
 
 
 def _head(snapshot: Snapshot) -> Iterator[RenderableType]:
@@ -111,14 +119,15 @@ def _progress(snapshot: Snapshot) -> RenderableType:
     return line
 
 
-def _matrix(snapshot: Snapshot, kpis: Sequence[Kpi], cmos: Sequence[str]) -> Table:
+def _matrix(snapshot: Snapshot, kpis: Sequence[Kpi], cmos: Sequence[str], name_width: int) -> Table:
     table = _table()
-    table.add_column("CMO", width=_NAME_WIDTH - 1, no_wrap=True, overflow="ellipsis")
+    longest = max((len(cmo) for cmo in cmos), default=0)
+    table.add_column("CMO", width=min(longest, name_width - 1), no_wrap=True, overflow="ellipsis")
     for kpi in kpis:
         table.add_column(kpi.title, width=_CELL_WIDTH - 1, overflow="fold")
-    worst = _worst(snapshot.figures)
+    figures = _by_cell(snapshot.figures)
     for cmo in cmos:
-        cells = (_cell(snapshot, kpi, worst.get((cmo, kpi.name))) for kpi in kpis)
+        cells = (_cell(snapshot, kpi, figures.get((cmo, kpi.name), ())) for kpi in kpis)
         table.add_row(cmo, *cells)
     return table
 
@@ -127,26 +136,34 @@ def _table() -> Table:
     return Table(box=None, padding=(0, 1, 0, 0), header_style="bold", pad_edge=False)
 
 
-def _worst(figures: Iterable[Figure]) -> dict[tuple[str, str], Figure]:
-    """Of each CMO and KPI, the figure that needs attention most; the CMO's own on a tie."""
-    found: dict[tuple[str, str], Figure] = {}
+def _by_cell(figures: Iterable[Figure]) -> dict[tuple[str, str], list[Figure]]:
+    """The figures of each CMO and KPI, the one that needs attention most first."""
+    found: dict[tuple[str, str], list[Figure]] = {}
     for figure in sorted(figures, key=lambda each: (each.attention, each.scope, each.percentile)):
-        found.setdefault((figure.scope.cmo, figure.scope.kpi), figure)
+        found.setdefault((figure.scope.cmo, figure.scope.kpi), []).append(figure)
     return found
 
 
-def _cell(snapshot: Snapshot, kpi: Kpi, figure: Figure | None) -> Text:
+def _cell(snapshot: Snapshot, kpi: Kpi, figures: Sequence[Figure]) -> Text:
     """State, value, n and trend in at most eleven characters: `✖87.2% 132↓`."""
-    if figure is None:
+    if not figures:
         return Text("  –", style="dim")
+    figure = figures[0]
     symbol, style, _ = _LOOKS[figure.state]
     if figure.state is State.UNKNOWN:
-        return Text(f"{symbol} unknown", style=style)
+        return Text(f"{symbol} {_unknown(figures)}", style=style)
     n = "" if figure.n is None else _count(figure.n)
     if figure.state is State.INSUFFICIENT:
         return Text(f"{symbol} few ({n})", style=style)
     said = f"{symbol}{value_of(kpi, figure.value)} {n}"
     return Text.assemble((said, style), _trend(snapshot, kpi, figure))
+
+
+def _unknown(figures: Sequence[Figure]) -> str:
+    """How many of the judged are unknown, where others are known."""
+    judged = [figure.state for figure in figures if figure.state is not None]
+    unknown = judged.count(State.UNKNOWN)
+    return "unknown" if unknown == len(judged) else f"{unknown} of {len(judged)}"
 
 
 def _trend(snapshot: Snapshot, kpi: Kpi, figure: Figure) -> tuple[str, str]:

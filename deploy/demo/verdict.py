@@ -8,6 +8,7 @@ from rich.table import Table
 from rich.text import Text
 
 from alerts.catalogue import BY_NAME
+from alerts.judge import State
 from deploy.demo.board import value_of
 from deploy.demo.snapshot import Figure, Scope, Snapshot
 from deploy.simulate.truth import Trouble, Truth
@@ -60,13 +61,19 @@ def verdict(found: Iterable[Finding], truth: Truth, snapshot: Snapshot) -> Rende
     for each in found:
         trouble, kpi = each.trouble, BY_NAME[each.trouble.kpi]
         where = " ".join([kpi.title, *trouble.scope.values()])
-        values = ", ".join(value_of(kpi, f.value) for f in each.figures if f.value is not None)
+        known = (figure for figure in each.figures if figure.state is not State.UNKNOWN)
+        values = ", ".join(value_of(kpi, figure.value) for figure in known)
         states = ", ".join(sorted(each.states)) or "no figure"
         shown = f"{'✔' if each.found else '✘'} {states} {values}"
         said = (trouble.trouble.replace("_", " "), trouble.cmo, where)
         style = "green" if each.found else "bold red"
         table.add_row(*said, trouble.since[:10], trouble.expected, Text(shown, style=style))
-    return Group(table, _of_the_healthy(truth, snapshot))
+    return Group(table, _of_the_healthy(truth, snapshot), _of_the_invalid(truth, snapshot))
+
+
+def _of_the_invalid(truth: Truth, snapshot: Snapshot) -> Text:
+    refused = sum(snapshot.refused.values())
+    return Text(f"{truth.invalid:,} events were made invalid, {refused:,} were refused.")
 
 
 def _of_the_healthy(truth: Truth, snapshot: Snapshot) -> Text:

@@ -72,11 +72,19 @@ def test_of_several_scopes_the_one_that_needs_attention_most_is_shown() -> None:
     assert "✖0s 2" in line_of("nordwerk", shown(snapshot(*products), width=220))
 
 
+def test_where_only_some_scopes_are_unknown_it_says_how_many() -> None:
+    products = [
+        Figure(Scope("days_of_supply", "nordwerk", product=name), "", state, 9, 2)
+        for name, state in (("a", State.OK), ("b", State.UNKNOWN), ("c", State.OK), ("d", None))
+    ]
+    assert "? 1 of 3" in line_of("nordwerk", shown(snapshot(*products), width=220))
+
+
 def test_the_neediest_cmo_comes_first_and_the_rest_is_counted() -> None:
     fine = [figure(f"fine-{number:02}", state=State.OK) for number in range(40)]
     board = shown(snapshot(*fine, figure("troubled")), rows=50)
     assert board.index("troubled") < board.index("fine-00")
-    assert "more CMOs, none of them worse" in board
+    assert "more CMOs, with fewer broken limits" in board
     assert len(board.splitlines()) <= 50
 
 
