@@ -1,5 +1,6 @@
 """The topics as they must be, created where they are missing and compared where they are not."""
 
+import asyncio
 from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import asynccontextmanager
 from typing import Any, NamedTuple
@@ -20,6 +21,7 @@ TOPICS = (*OWN, *INBOUND)
 """Every topic a shard is folded from, each with the same number of partitions."""
 
 _MEBIBYTE = 1 << 20
+_TO_BE_KNOWN = 30.0
 _KEPT = {
     "retention.ms": "-1",
     "retention.bytes": "-1",
@@ -56,13 +58,12 @@ async def create_or_verify(settings: Settings) -> list[Difference]:
     `TopicRefused` where one is missing and may not be created, `NoBroker` where none answers.
     """
     async with _admin(settings) as admin:
-        partitions = await _partitions(admin)
-        missing = [topic for topic in TOPICS if topic not in partitions]
-        there = {topic: partitions[topic] for topic in TOPICS if topic in partitions}
+        there = await _partitions(admin)
         _refuse_other_partitions(there, settings.partitions)
-        await _create(admin, missing, settings)
-        created = [Difference(t, "partitions", str(settings.partitions), None) for t in missing]
-        return created + await _differing(admin, there)
+        created = await _create(admin, [t for t in TOPICS if t not in there], settings)
+        _refuse_other_partitions(await _all_there(admin), settings.partitions)
+        new = [Difference(t, "partitions", str(settings.partitions), None) for t in created]
+        return new + await _differing(admin, TOPICS)
 
 
 @asynccontextmanager
@@ -82,7 +83,22 @@ async def _admin(settings: Settings) -> AsyncIterator[Any]:
 
 async def _partitions(admin: Any) -> dict[str, int]:
     described = await admin.describe_topics()
-    return {topic["topic"]: len(topic["partitions"]) for topic in described}
+    found = {topic["topic"]: len(topic["partitions"]) for topic in described}
+    return {topic: found[topic] for topic in TOPICS if topic in found}
+
+
+async def _all_there(admin: Any) -> dict[str, int]:
+    """Waits until the broker knows every topic: it hears of a new one after the controller."""
+    try:
+        async with asyncio.timeout(_TO_BE_KNOWN):
+            while len(found := await _partitions(admin)) < len(TOPICS):
+                await asyncio.sleep(0.02)
+    except TimeoutError as error:
+        raise TopicRefused(
+            f"topics were created, and are not known to the broker {_TO_BE_KNOWN:.0f} s later. "
+            "Operator action: look at the controller's log, and start again."
+        ) from error
+    return found
 
 
 def _refuse_other_partitions(there: Mapping[str, int], pinned: int) -> None:
@@ -95,13 +111,14 @@ def _refuse_other_partitions(there: Mapping[str, int], pinned: int) -> None:
             )
 
 
-async def _create(admin: Any, missing: Iterable[str], settings: Settings) -> None:
+async def _create(admin: Any, missing: Iterable[str], settings: Settings) -> list[str]:
+    """Creates topics and returns those created, which another may have done in the meantime."""
     new = [
         NewTopic(topic, settings.partitions, settings.replication, topic_configs=wanted(topic))
         for topic in missing
     ]
     if not new:
-        return
+        return []
     if not settings.declare_topics:
         raise TopicRefused(
             f"missing: {', '.join(topic.name for topic in new)}. Operator action: create them as "
@@ -115,6 +132,7 @@ async def _create(admin: Any, missing: Iterable[str], settings: Settings) -> Non
                 f"{said[0] if said else ''}. Operator action: grant Create on the topic, or lower "
                 "CMOWATCH_REPLICATION to the number of brokers."
             )
+    return [topic for topic, code, *_ in answer.topic_errors if not code]
 
 
 async def _differing(admin: Any, topics: Iterable[str]) -> list[Difference]:

@@ -34,15 +34,18 @@ def settings(broker: LocalKafka) -> Settings:
 
 
 async def _empty(settings: Settings) -> None:
+    await delete(settings, *TOPICS)
+    await create_or_verify(settings)
+
+
+async def delete(settings: Settings, *topics: str) -> None:
+    """Deletes topics, and returns once the broker knows."""
     admin = AIOKafkaAdminClient(**settings.client())
     await admin.start()
     try:
-        there = [topic for topic in await admin.list_topics() if topic in TOPICS]
-        if there:
-            await admin.delete_topics(there)
+        await admin.delete_topics(list(set(topics) & set(await admin.list_topics())))
         async with asyncio.timeout(20):
-            while set(TOPICS) & set(await admin.list_topics()):
+            while set(topics) & set(await admin.list_topics()):
                 await asyncio.sleep(0.02)
     finally:
         await admin.close()
-    await create_or_verify(settings)

@@ -1,0 +1,181 @@
+"""How far the log is followed: caught up, heard, held back, dropped and kept."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from events.data import LOTS
+from events.decode import Message
+from streams.following import Follower, Followers, Mark, Place
+from streams.topics import BREACHES, DEAD_LETTERS, OWN, TOPICS
+
+NOON = datetime(2026, 1, 5, 12, tzinfo=UTC)
+
+
+class Remembering:
+    """A shard that remembers the offsets it was given."""
+
+    def __init__(self, partition: int = 0) -> None:
+        self.partition = partition
+        self.next: dict[str, int] = {}
+        self.offsets: list[int] = []
+
+    def fold(self, topic: str, end: int, messages: Sequence[Message]) -> None:
+        self.offsets += [message.offset for message in messages]
+        self.next[topic] = end
+
+    def tick(self, now: object) -> tuple[()]:
+        return ()
+
+    def outputs(self) -> tuple[()]:
+        return ()
+
+
+def seconds(count: float) -> datetime:
+    return NOON + timedelta(seconds=count)
+
+
+def follower(*, ends: dict[str, int] | None = None, begins: dict[str, int] | None = None) -> Any:
+    followed = Follower(Remembering())
+    every = dict.fromkeys(TOPICS, 0)
+    followed.assigned({**every, **(begins or {})}, {**every, **(ends or {})})
+    return followed
+
+
+def messages(*offsets: int) -> list[Message]:
+    return [Message(LOTS, 0, offset, 0, b"k", b"v") for offset in offsets]
+
+
+def test_empty_topics_are_caught_up_at_once() -> None:
+    assert follower().caught_up
+
+
+def test_a_shard_is_caught_up_once_it_reaches_the_end_as_it_was_at_assignment() -> None:
+    followed = follower(ends={LOTS: 3})
+    assert followed.why_not_ready == "still to read: 3 of cmo.lots"
+    followed.take(LOTS, 2, messages(0, 1))
+    assert not followed.caught_up
+    followed.take(LOTS, 5, messages(2, 3, 4))
+    assert followed.caught_up
+    assert followed.why_not_ready == ""
+
+
+def test_a_shard_whose_topics_did_not_come_together_is_not_ready_and_says_which() -> None:
+    followed = Follower(Remembering())
+    some = dict.fromkeys(TOPICS[1:], 0)
+    followed.assigned(some, some)
+    assert not followed.caught_up
+    assert followed.why_not_ready == f"assigned without {TOPICS[0]}"
+
+
+def test_messages_that_were_folded_are_not_folded_again() -> None:
+    followed = follower()
+    followed.take(LOTS, 3, messages(0, 1, 2))
+    followed.take(LOTS, 2, messages(0, 1))
+    followed.take(LOTS, 5, messages(1, 2, 3, 4))
+    assert followed.shard.offsets == [0, 1, 2, 3, 4]
+
+
+def test_a_log_that_lost_its_beginning_is_followed_from_where_it_begins() -> None:
+    followed = follower(begins={LOTS: 40}, ends={LOTS: 50})
+    assert followed.next(LOTS) == 40
+    assert followed.lost == {LOTS: 40}
+
+
+def test_nothing_is_heard_until_all_topics_were() -> None:
+    followed = follower()
+    for topic in TOPICS[1:]:
+        followed.heard(topic, Mark(NOON, 0))
+    assert followed.heard_until is None
+    assert followed.stale(NOON, 60)
+    followed.heard(TOPICS[0], Mark(seconds(-1), 0))
+    assert followed.heard_until == seconds(-1)
+
+
+def test_the_topic_heard_least_decides_and_time_never_goes_back() -> None:
+    followed = follower()
+    for topic in TOPICS:
+        followed.heard(topic, Mark(NOON, 0))
+    followed.heard(LOTS, Mark(seconds(5), 0))
+    assert followed.heard_until == NOON
+    for topic in TOPICS:
+        followed.heard(topic, Mark(seconds(3), 0))
+    assert followed.heard_until == seconds(3)
+    for topic in TOPICS:
+        followed.heard(topic, Mark(seconds(1), 0))
+    assert followed.heard_until == seconds(3)
+
+
+def test_a_topic_is_heard_up_to_a_poll_once_all_below_its_high_water_mark_is_folded() -> None:
+    followed = follower()
+    for topic in TOPICS:
+        followed.heard(topic, Mark(NOON, 0))
+    for topic in set(TOPICS) - {LOTS}:
+        followed.heard(topic, Mark(seconds(9), 0))
+    followed.heard(LOTS, Mark(seconds(1), 3))
+    followed.take(LOTS, 2, messages(0, 1))
+    followed.heard(LOTS, Mark(seconds(2), 4))
+    assert followed.heard_until == NOON
+    followed.take(LOTS, 3, messages(2))
+    followed.heard(LOTS, Mark(seconds(3), 9))
+    assert followed.heard_until == seconds(1)
+
+
+def test_a_log_not_heard_for_longer_than_a_minute_is_stale() -> None:
+    followed = follower()
+    for topic in TOPICS:
+        followed.heard(topic, Mark(NOON, 0))
+    assert not followed.stale(seconds(60), 60)
+    assert followed.stale(seconds(60.001), 60)
+
+
+def test_only_positions_ahead_of_the_committed_ones_are_due() -> None:
+    followed = follower()
+    followed.take(LOTS, 3, messages(0, 1, 2))
+    assert followed.uncommitted() == {LOTS: 3}
+    followed.committed(LOTS, 7)
+    assert followed.uncommitted() == {}
+    followed.committed(LOTS, 2)
+    assert followed.uncommitted() == {}
+
+
+@pytest.fixture
+def followers() -> Followers:
+    return Followers(Remembering)
+
+
+def test_a_partition_that_stays_keeps_its_shard_and_one_that_leaves_loses_it(
+    followers: Followers,
+) -> None:
+    stays, leaves = followers.hold(1), followers.hold(2)
+    followers.keep_only({1, 3})
+    assert followers.hold(1) is stays
+    assert followers.get(2) is None
+    assert followers.hold(2) is not leaves
+    assert not followers.holds(leaves)
+
+
+def test_other_topics_are_held_back_until_both_of_our_own_are_read(followers: Followers) -> None:
+    ends = dict.fromkeys(TOPICS, 2)
+    followers.hold(0).assigned(dict.fromkeys(TOPICS, 0), ends)
+    assert [topic for topic in TOPICS if not followers.held_back(Place(topic, 0))] == list(OWN)
+    followers.hold(0).take(DEAD_LETTERS, 2, ())
+    assert followers.held_back(Place(LOTS, 0))
+    followers.hold(0).take(BREACHES, 2, ())
+    assert not followers.held_back(Place(LOTS, 0))
+
+
+def test_nothing_is_read_of_a_partition_we_do_not_hold(followers: Followers) -> None:
+    assert followers.held_back(Place(LOTS, 5))
+
+
+def test_a_worker_is_ready_after_its_first_assignment_even_with_no_partition(
+    followers: Followers,
+) -> None:
+    assert not followers.ready
+    followers.assigned_once = True
+    assert followers.ready
+    followers.hold(0)
+    assert not followers.ready
