@@ -1,0 +1,232 @@
+"""Lots, worked by hand: acceptance, right first time, release, and the lots that wait."""
+
+from typing import Any
+
+import pytest
+
+from alerts.judge import State
+from alerts.lots import MOVES, OPEN_STATES
+from events import data as said
+from events.data import Decision
+from tests.builders import (
+    Told,
+    agreed,
+    completed,
+    days,
+    decided,
+    deviation,
+    folded,
+    on,
+    read,
+    reading,
+    released,
+    requested,
+    started,
+    told,
+)
+
+ACCEPTED, RIGHT, CYCLE, ON_TIME, AGE = (
+    "lot_acceptance_dispositioned",
+    "right_first_time",
+    "release_cycle_time",
+    "release_on_time",
+    "open_lot_age",
+)
+NOW = on(40)
+DAY = 86_400
+
+
+def figures(kpi: str, *events: Told, day: float = 40) -> tuple[Any, Any]:
+    found = reading(events, kpi, on(day))
+    return found.numerator, found.denominator
+
+
+@pytest.mark.parametrize(
+    ("decisions", "expected"),
+    [
+        ([("released", 8, "cmo")], (1, 1)),
+        ([("rejected", 8, "cmo")], (0, 1)),
+        ([("conditionally_released", 8, "cmo")], (0, 0)),
+        ([("on_hold", 8, "cmo"), ("rework", 9, "cmo")], (0, 0)),
+        ([("conditionally_released", 8, "cmo"), ("released", 9, "cmo")], (1, 1)),
+        ([("released", 8, "cmo"), ("rejected", 9, "cmo")], (0, 1)),
+        ([("released", 8, "cmo"), ("on_hold", 9, "cmo")], (1, 1)),
+        ([("rejected", 8, "cmo"), ("released", 9, "sponsor")], (1, 1)),
+        ([("rejected", 8, "sponsor"), ("released", 9, "cmo")], (0, 1)),
+        ([("released", 8, "sponsor"), ("rejected", 9, "sponsor")], (0, 1)),
+    ],
+)
+def test_acceptance_rests_on_the_last_final_decision_the_sponsors_first(
+    decisions: list[tuple[Decision, float, str]], expected: tuple[int, int]
+) -> None:
+    told_ = [decided("L1", decision, day, by) for decision, day, by in decisions]
+    assert figures(ACCEPTED, started("L1"), completed("L1"), *told_) == expected
+
+
+def test_a_lot_rejected_while_still_in_process_counts() -> None:
+    assert figures(ACCEPTED, started("L1"), decided("L1", "rejected", 2)) == (0, 1)
+
+
+def test_acceptance_counts_on_the_day_of_the_decision() -> None:
+    lot = [started("L1"), completed("L1"), decided("L1", "released", 8)]
+    assert figures(ACCEPTED, *lot, day=7) == (0, 0)
+    assert figures(ACCEPTED, *lot, day=8 + 364) == (1, 1)
+    assert figures(ACCEPTED, *lot, day=8 + 365) == (0, 0)
+
+
+@pytest.mark.parametrize("purpose", ["ppq", "clinical", "engineering"])
+@pytest.mark.parametrize("kpi", [ACCEPTED, RIGHT, CYCLE, ON_TIME])
+def test_lots_that_are_not_commercial_do_not_count(purpose: str, kpi: str) -> None:
+    lot = [started("L1", purpose=purpose), *released("L1")[1:]]
+    assert reading(lot, kpi, NOW).n == 0
+
+
+@pytest.mark.parametrize(
+    ("trouble", "right"),
+    [
+        ([], 1),
+        ([deviation("D1", "minor", "L1")], 1),
+        ([deviation("D1", "major", "L1")], 0),
+        ([deviation("D1", "critical", "L1", "L2")], 0),
+        ([deviation("D1", "major", "L2")], 1),
+        ([deviation("D1", "major", "L1"), deviation("D1", "minor", "L1", closed=True, day=4)], 1),
+        ([deviation("D1", "minor", "L1"), deviation("D1", "major", "L1", closed=True, day=4)], 0),
+        ([decided("L1", "rework", 8)], 0),
+        ([decided("L1", "reprocessing", 8)], 0),
+        ([decided("L1", "rejected", 8)], 1),
+    ],
+)
+def test_right_first_time_is_without_serious_deviation_rework_or_reprocessing(
+    trouble: list[Told], right: int
+) -> None:
+    assert figures(RIGHT, started("L1"), completed("L1"), *trouble) == (right, 1)
+
+
+def test_right_first_time_waits_for_completion() -> None:
+    assert figures(RIGHT, started("L1"), deviation("D1", "major", "L1")) == (0, 0)
+
+
+def test_release_cycle_time_runs_from_completion_to_the_first_final_decision() -> None:
+    lot = [
+        started("L1"),
+        completed("L1", 5),
+        decided("L1", "on_hold", 6),
+        decided("L1", "conditionally_released", 7),
+        decided("L1", "released", 9),
+    ]
+    assert reading(lot, CYCLE, NOW).value == 4 * DAY
+    later = decided("L1", "rejected", 30, "sponsor")
+    assert reading([*lot, later], CYCLE, NOW).value == 4 * DAY
+
+
+def test_release_cycle_times_of_ten_lots_give_their_median_and_ninth() -> None:
+    lots = [
+        event
+        for n in range(1, 11)
+        for event in (started(f"L{n}"), completed(f"L{n}", 5), decided(f"L{n}", "released", 5 + n))
+    ]
+    cmo = folded(lots)
+    assert read(cmo, NOW, CYCLE, quantile="p50").value == 5 * DAY
+    assert read(cmo, NOW, CYCLE, quantile="p90").value == 9 * DAY
+    assert read(cmo, NOW, CYCLE).quantile == "p90"
+
+
+def test_release_on_time_is_a_final_decision_by_the_due_day() -> None:
+    assert figures(ON_TIME, *released("L1")) == (1, 1)
+    assert figures(ON_TIME, *released("L1", late_by=days(3))) == (0, 1)
+
+
+def test_release_on_time_takes_its_due_day_from_the_sponsor_only() -> None:
+    lot = [started("L1"), completed("L1"), decided("L1", "released", 20)]
+    assert figures(ON_TIME, *lot, requested("L1", 10, "cmo")) == (0, 0)
+    assert figures(ON_TIME, *lot, requested("L1", 10, "sponsor")) == (0, 1)
+    put_off = requested("L1", 25, "sponsor", at=on(6))
+    assert figures(ON_TIME, *lot, requested("L1", 10), put_off) == (1, 1)
+
+
+def test_a_release_not_decided_is_missed_on_the_day_after_and_met_late_moves_back() -> None:
+    waits = [started("L1"), completed("L1"), requested("L1", 10)]
+    assert figures(ON_TIME, *waits, day=10) == (0, 0)
+    assert figures(ON_TIME, *waits, day=11) == (0, 1)
+    assert figures(ON_TIME, *waits, day=100) == (0, 1)
+    late = decided("L1", "released", 20)
+    assert figures(ON_TIME, *waits, late, day=99) == (0, 1)
+    assert figures(ON_TIME, *waits, late, day=100) == (0, 0)
+
+
+def test_a_hold_or_a_conditional_release_does_not_keep_the_promise() -> None:
+    waits = [started("L1"), completed("L1"), requested("L1", 10)]
+    for decision in ("on_hold", "conditionally_released"):
+        assert figures(ON_TIME, *waits, decided("L1", decision, 9)) == (0, 1)
+
+
+@pytest.mark.parametrize(("by", "counts"), [("sponsor", 0), ("cmo", 1)])
+def test_a_lot_the_sponsor_called_off_is_not_missed(by: str, counts: int) -> None:
+    off = told(said.LotCancelled(lot="L1"), on(6), by)
+    planned = told(said.LotPlanned(lot="L1", product="pills"), on(0))
+    assert figures(ON_TIME, planned, requested("L1", 10), off) == (0, counts)
+
+
+# --- the lots that wait
+
+
+def state_of(*events: Told) -> tuple[str | None, int]:
+    cmo = folded(events)
+    told_ = cmo.open_lots.get("L1")
+    return told_.state if told_ else None, sum(cmo.unexpected_moves.values())
+
+
+def test_a_lot_waits_in_the_state_it_was_left_in() -> None:
+    lot = [started("L1"), completed("L1", 5)]
+    assert state_of(*lot[:1]) == ("in_process", 0)
+    assert state_of(*lot) == ("completed", 0)
+    for decision in ("on_hold", "rework", "reprocessing", "conditionally_released"):
+        assert state_of(*lot, decided("L1", decision)) == (decision, 0)
+    assert state_of(*lot, decided("L1", "released")) == (None, 0)
+
+
+def test_a_move_nobody_foresaw_is_taken_and_counted() -> None:
+    assert state_of(started("L1"), decided("L1", "released", 1)) == (None, 1)
+    lot = [started("L1"), completed("L1"), decided("L1", "rejected", 8)]
+    assert state_of(*lot, decided("L1", "released", 9, "sponsor")) == (None, 1)
+    assert state_of(*lot, decided("L1", "rework", 9)) == ("rework", 0)
+
+
+def test_the_sponsors_decision_about_a_state_outranks_a_later_one_of_the_cmo() -> None:
+    lot = [started("L1"), completed("L1"), decided("L1", "on_hold", 8, "sponsor")]
+    assert state_of(*lot, decided("L1", "released", 9)) == ("on_hold", 0)
+
+
+def test_every_open_state_may_be_left_and_every_move_leads_somewhere_known() -> None:
+    assert all(MOVES[state] for state in OPEN_STATES)
+    ends = {"cancelled", "aborted", "destroyed"}
+    assert {to for moves in MOVES.values() for to in moves} <= set(MOVES) | ends
+
+
+def test_the_age_of_a_state_is_that_of_its_oldest_lot_since_any_fact_about_it() -> None:
+    lots = [
+        started("L1", 0),
+        started("L2", 4),
+        told(said.LotProgressed(lot="L1", step="mixing"), on(6)),
+        started("L3", 1),
+        completed("L3", 7),
+    ]
+    cmo = folded(lots, agreed(time_in_state={"in_process": 10 * DAY}))
+    in_process = read(cmo, on(10), AGE, lot_state="in_process")
+    assert (in_process.value, in_process.n) == (6 * DAY, 2)  # L2 since day 4, not L1 since 6
+    assert (in_process.bounds.warning, in_process.bounds.critical) == (15 * DAY, 30 * DAY)
+    assert in_process.state is State.OK
+    assert in_process.events == (lots[1].id,)
+    done = read(cmo, on(10), AGE, lot_state="completed")
+    assert (done.value, done.state) == (3 * DAY, None)
+
+
+@pytest.mark.parametrize(
+    ("day", "state"), [(15, State.OK), (16, State.WARNING), (30, State.WARNING), (31, 2)]
+)
+def test_a_lot_is_too_old_at_one_and_a_half_and_at_three_times_the_agreed_time(
+    day: int, state: int
+) -> None:
+    terms = agreed(time_in_state={"in_process": 10 * DAY})
+    found = reading([started("L1", 0)], AGE, on(day), terms, lot_state="in_process")
+    assert found.state == state

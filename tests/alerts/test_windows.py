@@ -1,0 +1,129 @@
+"""Windows: what counts on which day, quantiles by nearest rank, and gaps in a sequence."""
+
+from math import ceil
+from random import Random
+from time import process_time
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from alerts.calendar import DAY, HOUR
+from alerts.errors import NoEvidence
+from alerts.records import Evidence
+from alerts.windows import NOTHING, Sequence, Total, Values, Window, first_hour, nearest_rank
+
+TODAY = 19_000 * DAY
+
+
+def on_day(day: int, numerator: int = 1) -> Evidence:
+    return Evidence(day * 24, day * DAY, numerator, 1, "e")
+
+
+def in_hour(hour: int) -> Evidence:
+    return Evidence(hour, hour * HOUR, 1, 1, "e")
+
+
+def test_a_window_of_days_is_those_utc_days_ending_today() -> None:
+    assert first_hour(90, TODAY) == first_hour(90, TODAY + DAY - 1) == (19_000 - 89) * 24
+
+
+def test_a_window_of_days_holds_its_first_day_and_not_the_one_before() -> None:
+    window = Window()
+    window.add(on_day(19_000 - 89))
+    assert window.total(90, TODAY + DAY - 1).n == 1
+    assert window.total(90, TODAY + DAY) == NOTHING
+
+
+def test_a_window_of_up_to_seven_days_is_whole_hours_ending_with_this_one() -> None:
+    window = Window()
+    window.add(in_hour(19_000 * 24))
+    last = (19_000 * 24 + 7 * 24) * HOUR
+    assert window.total(7, last - 1).n == 1
+    assert window.total(7, last) == NOTHING
+    assert window.total(8, last).n == 1
+
+
+def test_evidence_later_than_now_waits() -> None:
+    window = Window()
+    window.add(on_day(19_001))
+    assert window.total(90, TODAY + DAY - 1) == NOTHING
+    assert window.newest(TODAY) == 0
+    assert window.total(90, TODAY + DAY).n == 1
+
+
+@given(st.lists(st.tuples(st.integers(0, 200), st.integers(0, 3)), max_size=40), st.data())
+def test_what_is_taken_out_leaves_the_sums_of_what_stays(
+    held: list[tuple[int, int]], data: st.DataObject
+) -> None:
+    out = data.draw(st.lists(st.booleans(), min_size=len(held), max_size=len(held)))
+    window, values = Window(), Values()
+    for day, value in held:
+        window.add(on_day(day, value))
+        values.add(on_day(day, value))
+    for (day, value), leaves in zip(held, out, strict=True):
+        if leaves:
+            window.remove(on_day(day, value))
+            values.remove(on_day(day, value))
+    stays = [value for (_, value), leaves in zip(held, out, strict=True) if not leaves]
+    n = len(stays)
+    assert window.total(3_000, 200 * DAY) == Total(sum(stays), n, n, 0)
+    spread = [value for value, often in values.values(3_000, 200 * DAY) for _ in range(often)]
+    assert spread == sorted(stays)
+    assert bool(window) == bool(values) == bool(stays)
+
+
+@given(st.lists(st.integers(-50, 50), min_size=1, max_size=60), st.sampled_from([50, 90, 95, 100]))
+def test_a_quantile_is_the_value_at_its_rank_in_the_sorted_list(
+    values: list[int], hundredths: int
+) -> None:
+    expected = sorted(values)[ceil(len(values) * hundredths / 100) - 1]
+    assert nearest_rank([(value, 1) for value in sorted(values)], hundredths) == expected
+
+
+def test_quantiles_of_one_to_ten_are_five_nine_and_ten() -> None:
+    counted = [(value, 1) for value in range(1, 11)]
+    assert [nearest_rank(counted, q) for q in (50, 90, 95)] == [5, 9, 10]
+
+
+def test_there_is_no_quantile_of_nothing() -> None:
+    with pytest.raises(NoEvidence):
+        nearest_rank([], 50)
+
+
+@given(st.lists(st.tuples(st.integers(0, 60), st.integers(0, 5)), max_size=30))
+def test_a_sequence_misses_what_lies_between_what_it_saw(spans: list[tuple[int, int]]) -> None:
+    sequence, seen = Sequence(), set[int]()
+    for first, more in spans:
+        sequence.see(first, first + more)
+        seen |= set(range(first, first + more + 1))
+    missing = {n for first, last in sequence.missing for n in range(first, last + 1)}
+    assert missing == set(range(min(seen, default=0), max(seen, default=-1) + 1)) - seen
+    assert sequence.gapped == bool(missing)
+
+
+def test_a_sequence_counts_from_the_lowest_seen() -> None:
+    sequence = Sequence()
+    sequence.see(7, 7)
+    assert not sequence.gapped
+    sequence.see(9, 9)
+    assert list(sequence.missing) == [(8, 8)]
+    sequence.see(8, 8)
+    assert not sequence.gapped
+
+
+def test_a_span_as_wide_as_can_be_costs_no_more_than_a_number() -> None:
+    sequence = Sequence()
+    sequence.see(5, 5)
+    sequence.see(0, 2**53)
+    assert not sequence.gapped
+
+
+def test_numbers_full_of_gaps_in_any_order_are_taken_at_a_bounded_cost() -> None:
+    numbers = [2 * n for n in range(20_000)]
+    Random(1).shuffle(numbers)
+    sequence, begun = Sequence(), process_time()
+    for number in numbers:
+        sequence.see(number, number)
+    assert process_time() - begun < 5
+    assert sum(1 for _ in sequence.missing) == 19_999

@@ -1,0 +1,303 @@
+"""Events, agreements and readings, made with only the interesting argument."""
+
+from collections.abc import Iterable
+from datetime import UTC, date, datetime, timedelta
+from hashlib import blake2b
+from typing import Any, NamedTuple
+
+from alerts.agreements import Agreement, Agreements
+from alerts.readings import Reading, readings
+from alerts.state import Cmo
+from events import data as said
+from events.data import Data, Speaker
+from events.decode import Accepted, Message, content_of
+from events.event import Event, event
+from events.partition import partition_of
+from events.values import Quantity, microseconds
+
+ACME = "acme"
+FIRST = date(2024, 1, 1)
+"""A Monday: the day the days of these tests are counted from."""
+
+_SOURCES = {"sponsor": "/sponsor", "lab": "/lab/one", "carrier": "/carrier/one"}
+
+
+def days(n: float) -> timedelta:
+    return timedelta(days=n)
+
+
+def hours(n: float) -> timedelta:
+    return timedelta(hours=n)
+
+
+def on(day: float) -> datetime:
+    """Noon, UTC, so many days after the first."""
+    return datetime(FIRST.year, FIRST.month, FIRST.day, 12, tzinfo=UTC) + timedelta(days=day)
+
+
+def due(day: int) -> date:
+    return FIRST + timedelta(days=day)
+
+
+class Told(NamedTuple):
+    """An event as it was told of a CMO: by whom, and when the log got it."""
+
+    event: Event
+    speaker: Speaker
+    recorded: datetime
+    cmo: str
+    timely: bool = True
+
+    @property
+    def topic(self) -> str:
+        return self.event.topic
+
+    @property
+    def id(self) -> str:
+        return self.event.id
+
+
+def told(
+    data: Data,
+    at: datetime,
+    by: str = "cmo",
+    *,
+    cmo: str = ACME,
+    recorded: datetime | None = None,
+    id: str | None = None,
+    sequence: int | None = None,
+) -> Told:
+    name = id or f"{data.TYPE.split('.')[2]}-{_digest(data, at, by)}"
+    source = _SOURCES.get(by, f"/cmo/{cmo}")
+    made = event(data, id=name, source=source, time=at, sequence=sequence, partitionkey=cmo)
+    return Told(made, Speaker(by), recorded or at, cmo)
+
+
+def _digest(data: Data, at: datetime, by: str) -> str:
+    text = f"{at.isoformat()}{by}".encode() + data.model_dump_json().encode()
+    return blake2b(text, digest_size=5).hexdigest()
+
+
+def pieces(value: float, unit: str = "EA") -> Quantity:
+    return Quantity(value=value, unit=unit)
+
+
+# --- agreements
+
+
+def agreed(cmo: str = ACME, **terms: Any) -> Agreements:
+    return Agreements([agreement(cmo, **terms)])
+
+
+def agreement(cmo: str = ACME, **terms: Any) -> Agreement:
+    given = {"version": "1", "effective": date(2020, 1, 1), "contingency": "Call.", **terms}
+    return Agreement(cmo=cmo, **given)
+
+
+# --- order lines
+
+
+def promised(line: str, by_day: int = 10, quantity: float = 100, **how: Any) -> Told:
+    data = said.OrderPromised(
+        order="O",
+        line=line,
+        product=how.pop("product", "pills"),
+        quantity=pieces(quantity),
+        due=due(by_day),
+        tolerance=how.pop("tolerance", None),
+    )
+    return told(data, how.pop("at", on(-30)), "sponsor", **how)
+
+
+def delivered(line: str, day: float = 9, quantity: float = 100, **how: Any) -> Told:
+    unit = how.pop("unit", "EA")
+    data = said.OrderDelivered(order="O", line=line, quantity=pieces(quantity, unit))
+    return told(data, how.pop("at", on(day)), how.pop("by", "cmo"), **how)
+
+
+def received(line: str, day: float = 9, quantity: float = 100, **how: Any) -> Told:
+    data = said.LotReceived(lot=f"lot-{line}", order="O", line=line, quantity=pieces(quantity))
+    return told(data, on(day), "sponsor", **how)
+
+
+def changed(line: str, by: str, **how: Any) -> Told:
+    by_day, quantity = how.pop("by_day", None), how.pop("quantity", None)
+    data = said.OrderChanged(
+        order="O",
+        line=line,
+        due=None if by_day is None else due(by_day),
+        quantity=None if quantity is None else pieces(quantity),
+    )
+    return told(data, how.pop("at", on(-20)), by, **how)
+
+
+def cancelled(line: str, by: str, **how: Any) -> Told:
+    return told(said.OrderCancelled(order="O", line=line), on(-10), by, **how)
+
+
+# --- lots
+
+
+def started(lot: str, day: float = 0, **how: Any) -> Told:
+    purpose = how.pop("purpose", None)
+    data = said.LotStarted(lot=lot, product=how.pop("product", "pills"), purpose=purpose)
+    return told(data, on(day), **how)
+
+
+def completed(lot: str, day: float = 5, **how: Any) -> Told:
+    return told(said.LotCompleted(lot=lot), on(day), **how)
+
+
+def decided(lot: str, decision: Any, day: float = 8, by: str = "cmo", **how: Any) -> Told:
+    return told(said.ReleaseDecided(lot=lot, decision=decision), on(day), by, **how)
+
+
+def requested(lot: str, by_day: int | None, by: str = "sponsor", **how: Any) -> Told:
+    data = said.ReleaseRequested(lot=lot, due=None if by_day is None else due(by_day))
+    return told(data, how.pop("at", on(5)), by, **how)
+
+
+def deviation(number: str, class_: Any, *lots: str, closed: bool = False, **how: Any) -> Told:
+    kind = said.DeviationClosed if closed else said.DeviationOpened
+    data = kind(deviation=number, class_=class_, lots=lots)
+    return told(data, on(how.pop("day", 3)), **how)
+
+
+def released(lot: str, late_by: timedelta = timedelta(), **how: Any) -> list[Told]:
+    """A whole life: made, put up for release by day 10, and released on it, or late."""
+    at = 10 + late_by / timedelta(days=1)
+    return [
+        started(lot, **how),
+        completed(lot, **how),
+        requested(lot, 10, **how),
+        decided(lot, "released", at, **how),
+    ]
+
+
+# --- stock
+
+
+def counted(product: str, quantity: float, status: Any = "unrestricted", **how: Any) -> Told:
+    data = said.StockCounted(
+        site=how.pop("site", "plant"),
+        product=product,
+        quantity=pieces(quantity, how.pop("unit", "EA")),
+        status=status,
+    )
+    return told(data, on(how.pop("day", 0)), **how)
+
+
+def adjusted(product: str, delta: float, **how: Any) -> Told:
+    data = said.StockAdjusted(site="plant", product=product, delta=pieces(delta), reason="r")
+    return told(data, on(how.pop("day", 1)), **how)
+
+
+def consumed(product: str, quantity: float, **how: Any) -> Told:
+    data = said.StockConsumed(site="plant", product=product, quantity=pieces(quantity))
+    return told(data, on(how.pop("day", 2)), **how)
+
+
+def forecast(product: str, quantity: float, start: int = 0, end: int = 9, **how: Any) -> Told:
+    data = said.DemandForecast(
+        product=product,
+        quantity=pieces(quantity, how.pop("unit", "EA")),
+        start=due(start),
+        end=due(end),
+        site=how.pop("site", None),
+    )
+    return told(data, how.pop("at", on(-1)), "sponsor", **how)
+
+
+# --- feeds and people
+
+
+def heartbeat(topic: Any, at: datetime, **how: Any) -> Told:
+    return told(said.Heartbeat(topic=topic), at, **how)
+
+
+def gap(topic: Any, first: int, last: int, at: datetime, **how: Any) -> Told:
+    return told(said.GapDeclared(topic=topic, first=first, last=last), at, **how)
+
+
+def retracted(target: Told, at: datetime, by: str = "cmo", **how: Any) -> Told:
+    data = said.Retracted(
+        topic=target.topic,  # type: ignore[arg-type]
+        source=target.event.source,
+        event=target.event.id,
+        reason="incorrect_data",
+    )
+    return told(data, at, by, cmo=target.cmo, **how)
+
+
+def acknowledged(breach: str, at: datetime, by: str = "sponsor", **how: Any) -> Told:
+    data = said.BreachAcknowledged(
+        breach=breach, by="Ada", accepts_correction=how.pop("accepts", False)
+    )
+    return told(data, at, by, **how)
+
+
+# --- what becomes of them
+
+
+def accepted(each: Told, offset: int) -> Accepted:
+    return Accepted(
+        each.event,
+        each.cmo,
+        message(each, offset),
+        each.recorded,
+        each.speaker,
+        each.timely,
+        content_of(each.event),
+    )
+
+
+def folded(events: Iterable[Told], agreements: Agreements | None = None, cmo: str = ACME) -> Cmo:
+    made = Cmo(cmo, agreements or agreed())
+    for offset, each in enumerate(events):
+        made.take(accepted(each, offset))
+    return made
+
+
+def read(cmo: Cmo, now: datetime, kpi: str, **scope: Any) -> Reading:
+    """The one reading of a KPI for a scope; of several quantiles the judged one, or that named."""
+    at = microseconds(now)
+    assert not list(cmo.ripen(at))
+    quantile = scope.pop("quantile", None)
+    found = [
+        r
+        for r in readings(cmo, at)
+        if r.kpi.name == kpi
+        and {k: v for k, v in r.scope._asdict().items() if v is not None} == scope
+        and (r.quantile == quantile if quantile else r.judged or not r.kpi.quantiles)
+    ]
+    assert len(found) == 1, found
+    return found[0]
+
+
+def reading(
+    events: Iterable[Told],
+    kpi: str,
+    now: datetime,
+    agreements: Agreements | None = None,
+    **scope: Any,
+) -> Reading:
+    return read(folded(events, agreements), now, kpi, **scope)
+
+
+def message(each: Told, offset: int, partitions: int = 1) -> Message:
+    key = each.cmo.encode()
+    stamp = microseconds(each.recorded) // 1_000
+    place = partition_of(key, partitions)
+    return Message(each.topic, place, offset, stamp, key, each.event.json_line())
+
+
+Log = dict[str, list[Message]]
+
+
+def log(events: Iterable[Told]) -> Log:
+    """The messages of each topic of a single partition, at offsets from 0 in this order."""
+    made: Log = {}
+    for each in events:
+        held = made.setdefault(each.topic, [])
+        held.append(message(each, len(held)))
+    return made
