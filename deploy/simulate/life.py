@@ -359,7 +359,7 @@ def _forecasts(teller: Teller) -> Iterator[Said]:
     """A month's demand, said ten days before it begins."""
     span = teller.span
     day = day_of(_standing(teller, 35)).replace(day=1)
-    while day <= span.today:
+    while second(day) - 10 * DAY <= span.end:
         after = (day + timedelta(days=32)).replace(day=1)
         said = max(span.start + HOUR, second(day) - 10 * DAY)
         days = (after - day).days
@@ -536,9 +536,13 @@ def _reviews(teller: Teller, at: Callable[[int], int]) -> Iterator[Said]:
 
 def _withdrawn(teller: Teller, time: int) -> Iterator[Said]:
     """A count typed wrongly, withdrawn, and said again."""
-    place = {"site": teller.maker.sites[0], "product": f"{teller.maker.products[0]}-sample"}
-    wrong = teller.say("stock.counted", INVENTORY, "cmo", time, **place, quantity=pieces(9_000))
-    right = teller.say("stock.counted", INVENTORY, "cmo", time, **place, quantity=pieces(900))
+    place = {
+        "site": teller.maker.sites[0],
+        "product": teller.maker.products[0],
+        "status": "blocked",
+    }
+    wrong = teller.say("stock.counted", INVENTORY, "cmo", time, **place, quantity=pieces(900))
+    right = teller.say("stock.counted", INVENTORY, "cmo", time, **place, quantity=pieces(90))
     yield wrong
     yield right._replace(recorded=wrong.recorded + 5 * HOUR)
     yield teller.say(

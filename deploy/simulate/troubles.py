@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any, Final
 
-from alerts.catalogue import KPIS
+from alerts.catalogue import KPIS, Kpi
 from alerts.judge import Bounds
 from deploy.simulate.life import COVER, DAILY_DEMAND, deviation
 from deploy.simulate.truth import (
@@ -167,14 +167,25 @@ def silent_feed(teller: Teller, said: list[Said]) -> Told:
         if not (each.topic == INVENTORY and each.who == "cmo" and each.recorded > since)
     ]
     silent = trouble("silent_feed", cmo, "feed_silence", "critical", since, topic=INVENTORY)
-    return Told(told, (silent, *_unknown("silent_feed", cmo, INVENTORY, since)))
+    week = _week(teller, told)
+    few = Kept(len(week), len(week)).state("feed_validity")
+    fewer = trouble("silent_feed", cmo, "feed_validity", few, since)
+    return Told(told, (silent, fewer, *_unknown("silent_feed", teller, INVENTORY, since)))
 
 
-def _unknown(name: str, cmo: str, topic: str, since: int) -> tuple[Trouble, ...]:
-    """Every KPI that cannot be known without a topic, in all its scopes."""
+def _unknown(name: str, teller: Teller, topic: str, since: int) -> tuple[Trouble, ...]:
+    """Every KPI with a limit that cannot be known without a topic, in all its scopes."""
+    # A sparse world may have no open lot whose age could be unknown.
+    left_out = "open_lot_age" if teller.rates.sparse else None
     return tuple(
-        trouble(name, cmo, kpi.name, "unknown", since) for kpi in KPIS if topic in kpi.needs
+        trouble(name, teller.maker.cmo, kpi.name, "unknown", since)
+        for kpi in KPIS
+        if topic in kpi.needs and _limited(kpi) and kpi.name != left_out
     )
+
+
+def _limited(kpi: Kpi) -> bool:
+    return kpi.warning is not None or kpi.name in ("days_of_supply", "release_cycle_time")
 
 
 def late_data(teller: Teller, said: list[Said]) -> Told:
@@ -198,16 +209,15 @@ def _uploaded(said: Said) -> bool:
 
 def sequence_gap(teller: Teller, said: list[Said]) -> Told:
     """Three events on releases were lost 20 days ago, and nobody has said so."""
-    since, cmo = teller.span.before(20), teller.maker.cmo
+    since = teller.span.before(20)
     lost = [teller.beat(RELEASES, since) for _ in range(3)]
     told = [*said, *(each._replace(fate="lost") for each in lost)]
-    return Told(told, _unknown("sequence_gap", cmo, RELEASES, since))
+    return Told(told, _unknown("sequence_gap", teller, RELEASES, since))
 
 
 def invalid_events(teller: Teller, said: list[Said]) -> Told:
     """One in six messages of the last six days cannot be taken."""
-    since, end = teller.span.before(6), teller.span.end
-    week = [each for each in _kept(teller, said) if each.recorded > end - 7 * DAY]
+    since, week = teller.span.before(6), _week(teller, said)
     bad = [
         teller.say(kind, topic, "cmo", since + 3 * HOUR * (number % 40) + number, **data)
         for number in range(max(1, len(week) // 5))
@@ -269,6 +279,11 @@ def _rejected(said: Said, lots: set[str]) -> Said:
 
 def _left(said: Said, lots: set[str]) -> bool:
     return said.type in ("cmo.lot.shipped.v1", "cmo.lot.received.v1") and said.data["lot"] in lots
+
+
+def _week(teller: Teller, said: list[Said]) -> list[Said]:
+    """What was recorded in the last seven days."""
+    return [e for e in _kept(teller, said) if e.recorded > teller.span.before(7)]
 
 
 def _kept(teller: Teller, said: list[Said]) -> list[Said]:
