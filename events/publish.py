@@ -177,7 +177,7 @@ class Publisher:
                 "first, or see whether the brokers run"
             )
             self._fail(token, error)
-        except (kafka_errors.KafkaError, ValueError, TypeError) as error:
+        except _REFUSALS as error:
             self._fail(token, error)
         else:
             future.add_callback(self._arrived, token)
