@@ -8,11 +8,13 @@ from typing import Any
 
 import pytest
 from aiokafka import AIOKafkaProducer
+from aiokafka.admin import AIOKafkaAdminClient
 
 from deploy.kafka import LocalKafka
 from events.data import INBOUND, INVENTORY, LOTS
 from streams.settings import Settings
-from streams.topics import BREACHES, DEAD_LETTERS, OWN
+from streams.topics import BREACHES, DEAD_LETTERS, OWN, create_or_verify
+from tests.conftest import delete
 from tests.end_to_end.conftest import Worker, eventually
 
 pytestmark = [pytest.mark.broker, pytest.mark.slow]
@@ -222,6 +224,20 @@ def test_an_event_that_cannot_be_folded_ends_the_process_and_says_where(
     assert "a shard that cannot go on" in said
 
 
+def test_a_log_that_was_cut_back_ends_the_process(settings: Settings, start_worker: Start) -> None:
+    publish(settings, LOTS, numbers(1_000))
+    worker = start_worker()
+    all_counted([worker], 1_000)
+
+    async def begun_anew() -> None:
+        await delete(settings, LOTS)
+        await create_or_verify(settings)
+
+    asyncio.run(begun_anew())
+    assert worker.ended(60) == 70
+    assert "Operator action: restart the worker" in worker.errors.read_text()
+
+
 def test_a_worker_that_is_asked_to_end_ends_within_five_seconds(start_worker: Start) -> None:
     worker = start_worker()
     eventually(lambda: worker.ready(4), "ready")
@@ -274,8 +290,6 @@ def test_the_group_commits_how_far_it_has_folded(settings: Settings, start_worke
 
 
 def _committed(settings: Settings) -> int:
-    from aiokafka.admin import AIOKafkaAdminClient
-
     async def ask() -> int:
         admin = AIOKafkaAdminClient(**settings.client())
         await admin.start()
