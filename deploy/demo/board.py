@@ -25,7 +25,7 @@ _LOOKS: dict[State | None, tuple[str, str, str]] = {
 }
 _NAME_WIDTH = 16
 _CELL_WIDTH = 12
-_WIDE = 150
+_WIDE, _ROOMY = 180, 120
 _DURATIONS = (("d", 86_400), ("h", 3_600), ("m", 60), ("s", 1))
 _STILL = 0.005
 """The share of the former value that a value moves by before an arrow says so."""
@@ -56,7 +56,8 @@ class _Board:
         if len(cmos) > most:
             yield Text(f"and {len(cmos) - most} more CMOs, with fewer broken limits", style="dim")
         yield _legend()
-        breaches, feeds = _breaches(snapshot, most), _feeds(snapshot, cmos[:most])
+        breaches = _breaches(snapshot, most, titled=width >= _ROOMY)
+        feeds = _feeds(snapshot, cmos[:most])
         yield _beside(breaches, feeds) if width >= _WIDE else Group(breaches, feeds)
 
 
@@ -97,7 +98,7 @@ def _head(snapshot: Snapshot) -> Iterator[RenderableType]:
         f"{sum(snapshot.refused.values()):,} refused",
         f"{ready} of {len(snapshot.shards)} shards ready",
     ]
-    if snapshot.rate is not None:
+    if snapshot.rate:
         facts.append(f"{snapshot.rate:,.0f}/s")
     where = f"metrics at {snapshot.metrics}" if snapshot.metrics else "no metrics yet"
     yield Text.assemble(("cmowatch", "bold"), f"  {snapshot.at:%Y-%m-%d %H:%M:%S} UTC  {where}")
@@ -208,17 +209,21 @@ def _legend() -> Text:
     return legend
 
 
-def _breaches(snapshot: Snapshot, most: int) -> RenderableType:
+def _breaches(snapshot: Snapshot, most: int, *, titled: bool) -> RenderableType:
+    """The open breaches; the id names the KPI, and its title is added where there is room."""
     standing = sorted(snapshot.breaches, key=_loudest_first)
     if not standing:
         return Text("No breach is open.", style="green")
     table = _table()
     table.title, table.title_justify, table.title_style = "Open breaches", "left", "bold"
-    for name in ("breach", "KPI", "since", "reading", "limit", "n"):
-        table.add_column(name, overflow="ellipsis", no_wrap=True)
+    table.add_column("breach", overflow="fold")
+    if titled:
+        table.add_column("KPI", no_wrap=True)
+    for name, width in (("since", 10), ("reading", 7), ("limit", 9), ("n", 5)):
+        table.add_column(name, min_width=width, no_wrap=True)
     figures = snapshot.by_scope()
     for breach in islice(standing, most):
-        table.add_row(*_breach(breach, figures.get(breach.scope)))
+        table.add_row(*_breach(breach, figures.get(breach.scope), titled=titled))
     if len(standing) > most:
         table.add_row(Text(f"and {len(standing) - most} more", style="dim"))
     return table
@@ -229,11 +234,12 @@ def _loudest_first(breach: OpenBreach) -> tuple[bool, float, str]:
     return breach.severity != "critical", -since, breach.id
 
 
-def _breach(breach: OpenBreach, figure: Figure | None) -> Iterator[Text]:
+def _breach(breach: OpenBreach, figure: Figure | None, *, titled: bool) -> Iterator[Text]:
     kpi = BY_NAME.get(breach.scope.kpi)
     symbol, style, _ = _LOOKS[State.CRITICAL if breach.severity == "critical" else State.WARNING]
     yield Text(f"{symbol} {breach.id}", style=style)
-    yield Text(kpi.title if kpi else breach.scope.kpi)
+    if titled:
+        yield Text(kpi.title if kpi else breach.scope.kpi)
     yield Text(f"{breach.since:%Y-%m-%d}" if breach.since else "–")
     yield Text(value_of(kpi, figure.value) if kpi and figure else "–")
     yield Text(_limit(kpi, figure, breach.severity) if kpi and figure else "–")

@@ -1,12 +1,15 @@
 """The command `cmowatch demo`."""
 
 import sys
+from os import environ
 from pathlib import Path
 
 import click
 from rich.console import Console
 
 from deploy.demo.run import demo as run_demo
+
+_PAGE = 180
 
 
 @click.command()
@@ -25,4 +28,10 @@ def demo(once: bool, deliveries: Path | None) -> None:
 
     Exit code: 0 every trouble was found, 1 one was not or the demo could not run, 130 interrupted.
     """
-    sys.exit(run_demo(once=once, deliveries=deliveries, console=Console()))
+    sys.exit(run_demo(once=once, deliveries=deliveries, console=_console()))
+
+
+def _console() -> Console:
+    """The terminal; where there is none, a page wide enough for the whole board."""
+    there = Console()
+    return there if there.is_terminal or "COLUMNS" in environ else Console(width=_PAGE)

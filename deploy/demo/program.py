@@ -33,7 +33,7 @@ def free_port(wanted: int) -> int:
         return int(probe.getsockname()[1])
 
 
-def environment(settings: Settings) -> dict[str, str]:
+def environment(settings: Settings, port: int) -> dict[str, str]:
     """This process's environment, with what the demo's settings say over it."""
     told = {
         "BROKERS": settings.brokers,
@@ -42,7 +42,7 @@ def environment(settings: Settings) -> dict[str, str]:
         "AGREEMENTS": str(settings.agreements),
         "DEFAULT_AGREEMENT": "true",
         "WEB_HOST": settings.web_host,
-        "WEB_PORT": str(settings.web_port),
+        "WEB_PORT": str(port),
     }
     return {**os.environ, **{f"CMOWATCH_{name}": value for name, value in told.items()}}
 
@@ -52,13 +52,13 @@ class Worker:
 
     def __init__(self, settings: Settings, log: Path) -> None:
         """What the worker says goes into the file `log`."""
-        self._settings, self._log = settings, log
+        self._settings, self._log, self._port = settings, log, settings.web_port
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
     def metrics(self) -> str:
         """Where it shows what it knows."""
-        return f"http://{HOST}:{self._settings.web_port}/metrics"
+        return f"http://{HOST}:{self._port}/metrics"
 
     def check(self) -> None:
         """Raises `WorkerEnded`, with the last it said, when it runs no more."""
@@ -68,14 +68,15 @@ class Worker:
             raise WorkerEnded("\n".join([f"the worker ended with exit code {code}:", *lines]))
 
     def __enter__(self) -> Self:
-        """Starts it."""
+        """Starts it, on a free port where the usual one is taken."""
+        self._port = free_port(self._settings.web_port)
         with self._log.open("wb") as log:
             self._process = subprocess.Popen(
                 [*_COMMAND, "worker"],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
-                env=environment(self._settings),
+                env=environment(self._settings, self._port),
                 start_new_session=True,
             )
         return self
@@ -129,7 +130,7 @@ class Earlier:
                 stdin=subprocess.DEVNULL,
                 stdout=answer,
                 stderr=subprocess.DEVNULL,
-                env=environment(self._settings),
+                env=environment(self._settings, self._settings.web_port),
                 start_new_session=True,
             )
         return self

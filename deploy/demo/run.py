@@ -20,7 +20,7 @@ import deploy
 from deploy.demo.board import render
 from deploy.demo.errors import DemoError, NotJudged, ScrapeFailed
 from deploy.demo.load import load
-from deploy.demo.program import HOST, Earlier, Worker, free_port
+from deploy.demo.program import HOST, Earlier, Worker
 from deploy.demo.scrape import scrape
 from deploy.demo.snapshot import Snapshot
 from deploy.demo.story import TREND, Story, tell
@@ -56,7 +56,7 @@ def demo(*, once: bool, deliveries: Path | None, console: Console) -> int:
             stage = _set_up(stack, deliveries, console, say)
             return _end(stage, _watched(stage, console, say, once=once), console, say)
     except (DemoError, KafkaError, StreamError, EventError) as error:
-        console.print(f"The demo ends: {error}", style="bold red", highlight=False)
+        console.print(f"The demo ends: {error}", style="bold red", highlight=False, soft_wrap=True)
         return FAILED
     except KeyboardInterrupt:
         say("stopped")
@@ -101,7 +101,6 @@ def _settings(brokers: str) -> Settings:
         agreements=_AGREEMENTS,
         default_agreement=True,
         web_host=HOST,
-        web_port=free_port(Settings().web_port),
     )
 
 
