@@ -28,7 +28,7 @@ class Output(Protocol):
         """The message."""
 
     @property
-    def headers(self) -> list[tuple[str, bytes]]:
+    def headers(self) -> Sequence[tuple[str, bytes]]:
         """The headers, in order."""
 
 

@@ -59,7 +59,7 @@ class Sink:
             value=output.value,
             key=output.key,
             partition=output.partition,
-            headers=output.headers,
+            headers=list(output.headers),
         )
 
     async def _give_up(self, delivered: int, error: BaseException) -> int:

@@ -49,7 +49,7 @@ def sink_with(*producers: Producer, monkeypatch: pytest.MonkeyPatch) -> Sink:
 async def test_an_output_goes_to_the_partition_it_names(monkeypatch: pytest.MonkeyPatch) -> None:
     sink = sink_with(producer := Producer(), monkeypatch=monkeypatch)
     assert await sink.send([Said()] * 3) == 3
-    assert producer.sent[0] == Said()._asdict()
+    assert producer.sent[0] == {**Said()._asdict(), "headers": []}
     assert (sink.sent, sink.failed) == (3, 0)
 
 
