@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
+from events.breaches import BREACHES, BreachEvent
 from events.data import DATA, INBOUND, Data
 from events.decode import Reason
 from events.event import EVENTS
@@ -13,8 +14,9 @@ DIALECT = "https://json-schema.org/draft/2020-12/schema"
 VERSION = "1.0.0"
 """The version of the contract as a whole; each type has its own at the end of its name."""
 
-BREACHES, DEAD_LETTERS = "cmo.breaches", "cmo.dead-letters"
+DEAD_LETTERS = "cmo.dead-letters"
 
+_BREACH = "cmowatch.breach.v1"
 _ON_THE_WIRE = ("specversion", "type")  # a model fills them in, a sender writes them
 _CLOUDEVENTS = "application/cloudevents+json"
 _KEY = {
@@ -39,6 +41,12 @@ def schema(data: type[Data]) -> dict[str, Any]:
         "required": wanted,
         **speakers,
     }
+
+
+def breach_schema() -> dict[str, Any]:
+    """The JSON Schema (2020-12) of what is said of a breach."""
+    made = BreachEvent.model_json_schema(by_alias=True, mode="serialization")
+    return {"$schema": DIALECT, "$id": f"urn:cmowatch:{_BREACH}", **made}
 
 
 def asyncapi() -> dict[str, Any]:
@@ -82,6 +90,7 @@ def asyncapi() -> dict[str, Any]:
 def documents() -> dict[str, str]:
     """Every document of the contract: its path within the folder, and its text."""
     made = {f"schemas/{data.TYPE}.json": schema(data) for data in DATA}
+    made[f"schemas/{_BREACH}.json"] = breach_schema()
     return {
         name: _text(document) for name, document in {**made, "asyncapi.json": asyncapi()}.items()
     }
@@ -111,7 +120,7 @@ def _changed(folder: Path) -> Iterator[str]:
 
 
 def _left_over(folder: Path) -> list[Path]:
-    known = {f"{data.TYPE}.json" for data in DATA}
+    known = {f"{name}.json" for name in (_BREACH, *(data.TYPE for data in DATA))}
     return sorted(path for path in folder.glob("schemas/*") if path.name not in known)
 
 
@@ -158,10 +167,7 @@ def _message(data: type[Data]) -> dict[str, Any]:
         "summary": data.__doc__,
         "description": f"Said by: {', '.join(_speakers(data))}.",
         "contentType": _CLOUDEVENTS,
-        "payload": {
-            "schemaFormat": "application/schema+json;version=2020-12",
-            "schema": {"$ref": f"schemas/{data.TYPE}.json"},
-        },
+        "payload": _payload(data.TYPE),
         "bindings": _keyed(),
         "x-speakers": _speakers(data),
     }
@@ -170,8 +176,9 @@ def _message(data: type[Data]) -> dict[str, Any]:
 def _breach() -> dict[str, Any]:
     return {
         "name": "breach",
-        "summary": "A breach opened, worsened, eased, cleared, was acknowledged or escalated.",
-        "contentType": "application/json",
+        "summary": "A breach, as of one of its transitions.",
+        "contentType": _CLOUDEVENTS,
+        "payload": _payload(_BREACH),
         "bindings": _keyed(),
     }
 
@@ -184,6 +191,13 @@ def _dead_letter() -> dict[str, Any]:
         "description": f"Headers say where it stood and why it was refused: {reasons}.",
         "contentType": "application/octet-stream",
         "bindings": _keyed(),
+    }
+
+
+def _payload(name: str) -> dict[str, Any]:
+    return {
+        "schemaFormat": "application/schema+json;version=2020-12",
+        "schema": {"$ref": f"schemas/{name}.json"},
     }
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from jsonschema import Draft202012Validator, ValidationError
 
-from events.contract import asyncapi, differences, documents, schema, write
+from events.contract import asyncapi, breach_schema, differences, documents, schema, write
 from events.data import DATA, INBOUND, Data, LotCompleted, OrderDelivered, StockCounted
 
 COMMITTED = Path(__file__).resolve().parents[2] / "docs" / "contract"
@@ -54,6 +54,11 @@ def test_each_difference_is_named(tmp_path: Path) -> None:
 @pytest.mark.parametrize("data", DATA, ids=lambda data: data.TYPE)
 def test_a_schema_is_json_schema_2020_12(data: type[Data]) -> None:
     Draft202012Validator.check_schema(schema(data))
+
+
+def test_what_is_said_of_a_breach_fits_its_schema() -> None:
+    Draft202012Validator.check_schema(breach_schema())
+    assert "data" in breach_schema()["required"]
 
 
 def test_a_schema_lets_through_what_the_model_takes() -> None:
