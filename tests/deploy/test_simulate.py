@@ -11,8 +11,10 @@ from typing import Any
 
 import pytest
 import yaml
+from click.testing import CliRunner
 
 from alerts.agreements import DEFAULT_SOURCES, Agreement
+from deploy.cli import main
 from deploy.simulate.errors import TooFewEvents
 from deploy.simulate.life import CADENCE
 from deploy.simulate.simulator import UNTIL, Simulated, simulate
@@ -390,6 +392,25 @@ def test_no_healthy_maker_alarms_in_a_sparse_world() -> None:
         and (reading["cmo"], reading["kpi"]) not in troubled
     ]
     assert alarms == []
+
+
+# --- the command
+
+
+def test_the_command_writes_events_and_truth_up_to_the_end_of_a_day(tmp_path: Path) -> None:
+    out, truth = tmp_path / "events.ndjson", tmp_path / "truth.json"
+    arguments = ["simulate", "--seed=7", "--events=3000", "--until=2026-06-30"]
+    run = CliRunner().invoke(main, [*arguments, f"--out={out}", f"--truth={truth}"])
+    assert run.exit_code == 0, run.output
+    assert out.read_bytes().splitlines() == simulate(7, 3_000).events
+    assert json.loads(truth.read_text())["until"] == "2026-06-30T23:59:59Z"
+
+
+def test_the_command_says_how_many_events_a_world_takes(tmp_path: Path) -> None:
+    run = CliRunner().invoke(main, ["simulate", "--events=10", f"--out={tmp_path / 'x'}"])
+    assert run.exit_code == 2
+    assert "ask for" in run.output
+    assert not (tmp_path / "x").exists()
 
 
 # --- agreements
