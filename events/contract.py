@@ -45,7 +45,7 @@ def schema(data: type[Data]) -> dict[str, Any]:
 
 def breach_schema() -> dict[str, Any]:
     """The JSON Schema (2020-12) of what is said of a breach."""
-    made = BreachEvent.model_json_schema(by_alias=True, mode="serialization")
+    made = BreachEvent.model_json_schema(by_alias=True)
     return {"$schema": DIALECT, "$id": f"urn:cmowatch:{_BREACH}", **made}
 
 

@@ -1,15 +1,18 @@
 """The documents of the contract are what the models say, and what they let through."""
 
 import json
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 from jsonschema import Draft202012Validator, ValidationError
 
+from events.breaches import Breach, BreachEvent
 from events.contract import asyncapi, breach_schema, differences, documents, schema, write
 from events.data import DATA, INBOUND, Data, LotCompleted, OrderDelivered, StockCounted
 
+NOW = datetime(2024, 5, 2, 10, tzinfo=UTC)
 COMMITTED = Path(__file__).resolve().parents[2] / "docs" / "contract"
 
 
@@ -58,7 +61,19 @@ def test_a_schema_is_json_schema_2020_12(data: type[Data]) -> None:
 
 def test_what_is_said_of_a_breach_fits_its_schema() -> None:
     Draft202012Validator.check_schema(breach_schema())
-    assert "data" in breach_schema()["required"]
+    opened = Breach(
+        breach="b1",
+        ordinal=1,
+        turn="opened",
+        kpi="delivery_otif",
+        cmo="acme",
+        severity="warning",
+        since=NOW,
+    )
+    said = BreachEvent(
+        id="b1-1", type="cmowatch.breach.opened.v1", time=NOW, partitionkey="acme", data=opened
+    )
+    Draft202012Validator(breach_schema()).validate(json.loads(said.json_line()))
 
 
 def test_a_schema_lets_through_what_the_model_takes() -> None:
