@@ -129,6 +129,11 @@ class Agreements:
         at = bisect_right(self._days.get(key, ()), day)
         return self._versions[key][at - 1] if at else None
 
+    def expects_since(self, cmo: str, topic: InboundTopic) -> date | None:
+        """The first day of a version that agrees a cadence on a topic, None when none does."""
+        held = self._versions.get(cmo) or self._versions.get(None, [])
+        return next((each.effective for each in held if topic in each.cadence), None)
+
     @property
     def cmos(self) -> tuple[str, ...]:
         """The CMOs with an agreement of their own, in order."""

@@ -211,7 +211,8 @@ def _cleared_by(
     kpi, window = BY_NAME.get(where.kpi), cmo.windows.get((where.kpi, where.scope))
     newest = cmo.latest.get(kpi.record, 0) if kpi else 0
     newest = max(newest, window.newest(now) if window else 0)
-    return "improved" if newest > standing.at else "aged_out"
+    too_little = reading is not None and reading.state is not State.OK
+    return "improved" if newest > standing.at and not too_little else "aged_out"
 
 
 def _with(said: Breach, turn: Turn, now: int, **news: object) -> BreachEvent:

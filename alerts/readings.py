@@ -11,7 +11,7 @@ from alerts.judge import NO_BOUNDS, Bounds, Interval, State, beyond, judge, wils
 from alerts.state import WHOLE, Cmo, Scope
 from alerts.stock import Book, Daily, Position, book, demand_in_force, total
 from alerts.windows import Values, Window, nearest_rank
-from events.data import INBOUND
+from events.data import INBOUND, InboundTopic
 from events.values import MILLION
 
 _QUARTER = 15 * 60 * MILLION
@@ -190,8 +190,9 @@ def _missing(cmo: Cmo, topic: str) -> str:
     return ""
 
 
-def _silent_for(cmo: Cmo, agreement: Agreement, topic: str, now: int) -> int:
-    heard = cmo.silent_since(topic) or midnight(agreement.zone, agreement.effective)
+def _silent_for(cmo: Cmo, agreement: Agreement, topic: InboundTopic, now: int) -> int:
+    begins = cmo.expected_since(topic) or agreement.effective
+    heard = cmo.silent_since(topic) or midnight(agreement.zone, begins)
     return agreement.calendar.working_time(heard, now)
 
 

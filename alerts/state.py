@@ -2,6 +2,7 @@
 
 from bisect import insort
 from collections.abc import Callable, Iterable, Iterator
+from datetime import date
 from functools import lru_cache
 from hashlib import blake2b
 from heapq import heappop, heappush
@@ -17,7 +18,7 @@ from alerts.records import NO_MEANING, RANK, Demand, Evidence, Fact, Meaning, Re
 from alerts.stock import Position
 from alerts.windows import Sequence, Values, Window
 from events import data as said
-from events.data import Data, Speaker
+from events.data import Data, InboundTopic, Speaker
 from events.decode import Accepted, Reason, Rejection
 from events.values import microseconds
 
@@ -140,6 +141,10 @@ class Cmo:
     def agreement(self, now: int) -> Agreement | None:
         """The agreement in force at `now`."""
         return self._agreements.of(self.id, civil_day("UTC", now))
+
+    def expected_since(self, topic: InboundTopic) -> date | None:
+        """The day from which it was first agreed to be heard on a topic."""
+        return self._agreements.expects_since(self.id, topic)
 
     def take(self, event: Accepted) -> bool:
         """Take an event in; False when it was taken before, and says the same.

@@ -1,0 +1,145 @@
+"""Stock, worked by hand: how long it lasts, and how much of it may not be used."""
+
+import pytest
+
+from alerts.agreements import Limit
+from alerts.judge import State
+from tests.builders import (
+    Told,
+    adjusted,
+    agreed,
+    consumed,
+    counted,
+    folded,
+    forecast,
+    on,
+    read,
+    reading,
+    retracted,
+)
+
+COVER, BLOCKED = "days_of_supply", "stock_blocked_share"
+NOW = on(5)
+LIMIT = agreed(limits={COVER: Limit(warning=20, critical=10)})
+
+
+def test_days_of_supply_is_stock_over_the_mean_daily_need_of_the_forecast_covering_now() -> None:
+    # 200 pieces over ten days are 20 a day: 300 pieces last 15 days.
+    found = reading([counted("pills", 300), forecast("pills", 200)], COVER, NOW, product="pills")
+    assert (found.value, found.numerator, found.denominator) == (15, 300, 20)
+
+
+def test_the_book_is_the_last_count_and_the_movements_since() -> None:
+    events = [
+        counted("pills", 1_000, day=-3),
+        adjusted("pills", -900, day=-2),
+        counted("pills", 300, day=0),
+        adjusted("pills", 100, day=1),
+        consumed("pills", 60, day=2),
+        forecast("pills", 200),
+    ]
+    assert reading(events, COVER, NOW, product="pills").value == 17  # 340 at 20 a day
+
+
+def test_only_unrestricted_stock_lasts() -> None:
+    events = [counted("pills", 300), counted("pills", 700, "blocked"), forecast("pills", 200)]
+    assert reading(events, COVER, NOW, product="pills").value == 15
+
+
+def test_the_latest_forecast_covering_now_is_in_force() -> None:
+    events = [
+        counted("pills", 300),
+        forecast("pills", 100, at=on(-9)),
+        forecast("pills", 200, at=on(-1)),
+        forecast("pills", 900, start=6, end=9, at=on(0)),
+    ]
+    assert reading(events, COVER, NOW, product="pills").value == 15
+
+
+def test_without_a_limit_a_stock_out_is_critical_and_anything_else_has_no_state() -> None:
+    demand = forecast("pills", 200)
+    some = reading([counted("pills", 1), demand], COVER, NOW, product="pills")
+    none = reading([counted("pills", 0), demand], COVER, NOW, product="pills")
+    assert some.state is None
+    assert (none.value, none.state) == (0, State.CRITICAL)
+
+
+@pytest.mark.parametrize(
+    ("quantity", "state"), [(400, State.OK), (399, State.WARNING), (199, State.CRITICAL)]
+)
+def test_an_agreed_limit_judges_days_of_supply_by_the_reading(quantity: int, state: State) -> None:
+    events = [counted("pills", quantity), forecast("pills", 200)]
+    assert reading(events, COVER, NOW, LIMIT, product="pills").state is state
+
+
+@pytest.mark.parametrize(
+    ("events", "why"),
+    [
+        ([counted("pills", 300)], "no demand in force is known"),
+        ([counted("pills", 300), forecast("pills", 0)], "no demand in force is known"),
+        ([counted("pills", 300), forecast("pills", 9, 9, 8)], "no demand in force is known"),
+        (
+            [counted("pills", 300), forecast("pills", 200, unit="KGM")],
+            "stock and demand are in unlike units",
+        ),
+        (
+            [counted("pills", 3), counted("pills", 3, site="b", unit="KGM"), forecast("pills", 9)],
+            "stock and demand are in unlike units",
+        ),
+    ],
+)
+def test_without_demand_or_with_unlike_units_the_cover_is_unknown_and_says_why(
+    events: list[Told], why: str
+) -> None:
+    found = reading(events, COVER, NOW, LIMIT, product="pills")
+    assert (found.value, found.state, found.why) == (None, State.UNKNOWN, why)
+
+
+def test_a_product_is_judged_and_its_sites_are_shown() -> None:
+    events = [
+        counted("pills", 300, site="a"),
+        counted("pills", 100, site="b"),
+        forecast("pills", 200),
+        forecast("pills", 50, site="b"),
+    ]
+    cmo = folded(events, LIMIT)
+    whole = read(cmo, NOW, COVER, product="pills")
+    at_b = read(cmo, NOW, COVER, product="pills", site="b")
+    assert (whole.value, whole.judged) == (20, True)
+    assert (at_b.value, at_b.judged, at_b.state) == (20, False, None)
+
+
+def test_without_a_forecast_of_the_whole_product_its_sites_needs_are_added() -> None:
+    events = [
+        counted("pills", 300),
+        forecast("pills", 100, site="a"),
+        forecast("pills", 100, site="b"),
+    ]
+    assert reading(events, COVER, NOW, product="pills").value == 15
+
+
+def test_the_blocked_share_is_what_may_not_be_used_of_all_stock() -> None:
+    events = [
+        counted("pills", 600),
+        counted("pills", 100, "blocked"),
+        counted("pills", 200, "quality_inspection"),
+        counted("pills", 100, "in_transit"),
+    ]
+    found = reading(events, BLOCKED, NOW, product="pills")
+    assert (found.value, found.numerator, found.denominator) == (0.3, 300, 1_000)
+
+
+def test_a_blocked_share_of_nothing_or_of_unlike_units_is_unknown() -> None:
+    terms = agreed(limits={BLOCKED: Limit(warning=0.1, critical=0.2)})
+    nothing = reading([counted("pills", 0)], BLOCKED, NOW, terms, product="pills")
+    assert (nothing.state, nothing.why) == (State.UNKNOWN, "there is no stock")
+    unlike = [counted("pills", 1), counted("pills", 1, "blocked", unit="KGM")]
+    found = reading(unlike, BLOCKED, NOW, terms, product="pills")
+    assert (found.state, found.why) == (State.UNKNOWN, "its stock is in unlike units")
+
+
+def test_a_position_whose_only_count_is_withdrawn_is_as_if_never_counted() -> None:
+    count = counted("pills", 300)
+    cmo = folded([count, retracted(count, on(2))])
+    assert not cmo.positions
+    assert not cmo.demands
