@@ -9,7 +9,8 @@ from itertools import count
 from typing import Final, NamedTuple
 
 from deploy.simulate.errors import TooFewEvents
-from deploy.simulate.life import feed, incidents, lots, orders, readings, stock
+from deploy.simulate.incidents import incidents
+from deploy.simulate.life import feed, lots, orders, readings, stock
 from deploy.simulate.troubles import TROUBLES
 from deploy.simulate.truth import Kept, Trouble, Truth, evidence
 from deploy.simulate.world import (

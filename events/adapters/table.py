@@ -11,27 +11,22 @@ from datetime import UTC, date, datetime, time, timedelta
 from functools import cached_property
 from io import TextIOWrapper
 from pathlib import Path
-from types import NoneType, UnionType
 from typing import (
     TYPE_CHECKING,
     Annotated,
     Any,
     BinaryIO,
-    Literal,
     NamedTuple,
     Self,
     TextIO,
-    Union,
     cast,
-    get_args,
-    get_origin,
 )
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, model_validator
-from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
+from events.adapters.fields import field_of, kinds_of, required_below
 from events.errors import InvalidIdentifier, InvalidMapping, UnreadableTable
 from events.event import EVENTS, Event
 from events.values import identifier
@@ -140,7 +135,7 @@ class EventMapping(_Strict):
             raise ValueError(f"type: no such event type: {self.type!r}")
         for name, value in self.fields.items():
             _check_field(self.type, name, value)
-        needed = [*_ENVELOPE, *_required(EVENTS[self.type].model_fields["data"], "data")]
+        needed = [*_ENVELOPE, *required_below(EVENTS[self.type].model_fields["data"], "data")]
         if missing := [name for name in needed if name not in self.fields]:
             raise ValueError(f"fields: {self.type} also needs {', '.join(missing)}")
         return self
@@ -154,7 +149,7 @@ class EventMapping(_Strict):
     @cached_property
     def kinds(self) -> dict[str, frozenset[object]]:
         """The plain types each mapped field may have."""
-        return {name: _kinds(_field(self.type, name).annotation) for name in self.fields}
+        return {name: kinds_of(field_of(self.type, name).annotation) for name in self.fields}
 
     def wants(self, row: Mapping[str, str]) -> bool:
         """Whether this row makes this event."""
@@ -440,65 +435,10 @@ def _check_header(header: _Row, mapping: TableMapping, path: Path) -> None:
         raise UnreadableTable(f"{path}: column {twice[0]!r} is there twice: {there}")
 
 
-# --- what the contract says of a field
-
-
-def _field(event_type: str, name: str) -> FieldInfo:
-    """The declaration of a field by its dotted path; raises `ValueError` for an unknown one."""
-    model: type[BaseModel] = EVENTS[event_type]
-    *parents, last = name.split(".")
-    for parent in parents:
-        parts = _models(_named(model, parent, name))
-        if not parts:
-            raise ValueError(f"fields.{name}: {parent} has no parts")
-        model = parts[0]
-    info = _named(model, last, name)
-    if _models(info):
-        raise ValueError(f"fields.{name}: has parts of its own, as in {name}.value")
-    return info
-
-
-def _named(model: type[BaseModel], part: str, path: str) -> FieldInfo:
-    known = {info.alias or name: info for name, info in model.model_fields.items()}
-    if part not in known or path in ("specversion", "type", "datacontenttype"):
-        raise ValueError(f"fields.{path}: not to be set; there are {', '.join(known)}")
-    return known[part]
-
-
-def _models(info: FieldInfo) -> list[type[BaseModel]]:
-    """The models a field may hold: none for a plain value, and never two."""
-    kinds = _kinds(info.annotation)
-    return [kind for kind in kinds if isinstance(kind, type) and issubclass(kind, BaseModel)]
-
-
-def _kinds(annotation: Any) -> frozenset[Any]:
-    """The plain types behind Annotated, Union and Literal."""
-    origin = get_origin(annotation)
-    if origin is Annotated:
-        return _kinds(get_args(annotation)[0])
-    if origin in (Union, UnionType):
-        return frozenset().union(*map(_kinds, get_args(annotation))) - {NoneType}
-    if origin is Literal:
-        return frozenset({str})
-    return frozenset({origin or annotation})
-
-
-def _required(info: FieldInfo, path: str) -> Iterator[str]:
-    """The dotted paths of what must be given below a field."""
-    for name, part in _models(info)[0].model_fields.items():
-        inner = f"{path}.{part.alias or name}"
-        if not part.is_required():
-            continue
-        if _models(part):
-            yield from _required(part, inner)
-        else:
-            yield inner
-
-
 def _check_field(event_type: str, name: str, value: Value) -> None:
     """Refuses unknown fields, transforms that do not fit, and constants no row could use."""
-    info = _field(event_type, name)
-    kinds = _kinds(info.annotation)
+    info = field_of(event_type, name)
+    kinds = kinds_of(info.annotation)
     if (value.form or value.offset) and not kinds & {date, datetime}:
         raise ValueError(f"fields.{name}: date and offset are for days and moments only")
     if value.slug and str not in kinds:

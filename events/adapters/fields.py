@@ -1,0 +1,62 @@
+"""What the contract says of an event's fields, by their dotted paths."""
+
+from collections.abc import Iterator
+from types import NoneType, UnionType
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
+
+from pydantic import BaseModel
+from pydantic.fields import FieldInfo
+
+from events.event import EVENTS
+
+
+def field_of(event_type: str, name: str) -> FieldInfo:
+    """The declaration of a field by its dotted path; raises `ValueError` for an unknown one."""
+    model: type[BaseModel] = EVENTS[event_type]
+    *parents, last = name.split(".")
+    for parent in parents:
+        parts = models_of(_named(model, parent, name))
+        if not parts:
+            raise ValueError(f"fields.{name}: {parent} has no parts")
+        model = parts[0]
+    info = _named(model, last, name)
+    if models_of(info):
+        raise ValueError(f"fields.{name}: has parts of its own, as in {name}.value")
+    return info
+
+
+def _named(model: type[BaseModel], part: str, path: str) -> FieldInfo:
+    known = {info.alias or name: info for name, info in model.model_fields.items()}
+    if part not in known or path in ("specversion", "type", "datacontenttype"):
+        raise ValueError(f"fields.{path}: not to be set; there are {', '.join(known)}")
+    return known[part]
+
+
+def models_of(info: FieldInfo) -> list[type[BaseModel]]:
+    """The models a field may hold: none for a plain value, and never two."""
+    kinds = kinds_of(info.annotation)
+    return [kind for kind in kinds if isinstance(kind, type) and issubclass(kind, BaseModel)]
+
+
+def kinds_of(annotation: Any) -> frozenset[Any]:
+    """The plain types behind Annotated, Union and Literal."""
+    origin = get_origin(annotation)
+    if origin is Annotated:
+        return kinds_of(get_args(annotation)[0])
+    if origin in (Union, UnionType):
+        return frozenset().union(*map(kinds_of, get_args(annotation))) - {NoneType}
+    if origin is Literal:
+        return frozenset({str})
+    return frozenset({origin or annotation})
+
+
+def required_below(info: FieldInfo, path: str) -> Iterator[str]:
+    """The dotted paths of what must be given below a field."""
+    for name, part in models_of(info)[0].model_fields.items():
+        inner = f"{path}.{part.alias or name}"
+        if not part.is_required():
+            continue
+        if models_of(part):
+            yield from required_below(part, inner)
+        else:
+            yield inner
