@@ -1,6 +1,7 @@
 """Breaches: what stands published, what should, and the transitions that lead there."""
 
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from datetime import date
 from typing import NamedTuple
 
@@ -115,7 +116,7 @@ def _next(
     cmo: Cmo, where: Where, standing: Standing, reading: Reading, now: int
 ) -> Iterator[BreachEvent]:
     state = _state_from(standing, reading)
-    if state < standing.severity and _awaits_acceptance(cmo, where, standing):
+    if state < standing.severity and _awaits_acceptance(cmo, where, standing, reading):
         state = standing.severity
     if state in _SEVERITY:
         if state is not standing.severity:
@@ -147,14 +148,26 @@ def _state_from(standing: Standing, reading: Reading) -> State:
     return max(state, min(standing.severity, held))
 
 
-def _awaits_acceptance(cmo: Cmo, where: Where, standing: Standing) -> bool:
+def _awaits_acceptance(cmo: Cmo, where: Where, standing: Standing, reading: Reading) -> bool:
     """Whether a critical breach would end by corrections the sponsor has not accepted."""
     if standing.severity is not State.CRITICAL:
         return False
     acceptance = cmo.acceptances.get(standing.said.breach)
     if acceptance is not None and acceptance.accepted:
         return False
-    return not all(cmo.corrections(where.kpi, standing.since))
+    corrected = sum(not accepted for accepted in cmo.corrections(where.kpi, standing.since))
+    return corrected > 0 and _state_from(standing, _without(corrected, reading)) > State.WARNING
+
+
+def _without(corrected: int, reading: Reading) -> Reading:
+    """A reading as it would be with so many failures uncorrected; critical where that is open."""
+    good, n = (reading.numerator or 0) - corrected, int(reading.denominator or 0)
+    if reading.interval is None or not n:
+        return replace(reading, state=State.CRITICAL, value=reading.value or 0)
+    good, evidence = max(0, int(good)), reading.n + corrected
+    interval, higher = wilson(good, n), reading.kpi.higher_is_better
+    state = judge(good / n, interval, evidence, reading.bounds, higher_is_better=higher)
+    return replace(reading, value=good / n, interval=interval, n=evidence, state=state)
 
 
 def _newly_acknowledged(cmo: Cmo, standing: Standing) -> dict[str, object] | None:
@@ -211,7 +224,7 @@ def _cleared_by(
     kpi, window = BY_NAME.get(where.kpi), cmo.windows.get((where.kpi, where.scope))
     newest = cmo.latest.get(kpi.record, 0) if kpi else 0
     newest = max(newest, window.newest(now) if window else 0)
-    too_little = reading is not None and reading.state is not State.OK
+    too_little = reading is not None and reading.state in (State.INSUFFICIENT, State.UNKNOWN)
     return "improved" if newest > standing.at and not too_little else "aged_out"
 
 
