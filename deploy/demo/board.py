@@ -26,6 +26,8 @@ _LOOKS: dict[State | None, tuple[str, str, str]] = {
 _NAME_WIDTH = 16
 _CELL_WIDTH = 12
 _WIDE, _ROOMY = 180, 120
+_MOST_BREACHES, _FEWEST_BREACHES = 200, 5
+_LINES_AROUND, _HEADER = 11, 3
 _DURATIONS = (("d", 86_400), ("h", 3_600), ("m", 60), ("s", 1))
 _STILL = 0.005
 """The share of the former value that a value moves by before an arrow says so."""
@@ -45,8 +47,8 @@ class _Board:
         width, snapshot = options.max_width, self.snapshot
         columns = max(1, (width - _NAME_WIDTH) // _CELL_WIDTH)
         blocks = _evenly(KPIS, -(-len(KPIS) // columns))
-        most = _most_rows(self.rows, len(blocks), wide=width >= _WIDE)
         cmos = _neediest_first(snapshot)
+        most, most_breaches = _room(self.rows, len(cmos), len(blocks), wide=width >= _WIDE)
         yield from _head(snapshot)
         if not snapshot.figures:
             return
@@ -56,7 +58,7 @@ class _Board:
         if len(cmos) > most:
             yield Text(f"and {len(cmos) - most} more CMOs, with fewer broken limits", style="dim")
         yield _legend()
-        breaches = _breaches(snapshot, most, titled=width >= _ROOMY)
+        breaches = _breaches(snapshot, most_breaches, titled=width >= _ROOMY)
         feeds = _feeds(snapshot, cmos[:most])
         yield _beside(breaches, feeds) if width >= _WIDE else Group(breaches, feeds)
 
@@ -67,12 +69,16 @@ def _evenly(kpis: Sequence[Kpi], blocks: int) -> list[Sequence[Kpi]]:
     return [kpis[start : start + size] for start in range(0, len(kpis), size)]
 
 
-def _most_rows(rows: int | None, blocks: int, *, wide: bool) -> int:
-    """How many lines each table may have so that all of them fit."""
+def _room(rows: int | None, cmos: int, blocks: int, *, wide: bool) -> tuple[int, int]:
+    """How many CMOs and how many breaches are shown so that all fits on `rows` lines."""
     if rows is None:
-        return 200
-    tables = blocks + (1 if wide else 2)
-    return max(3, (rows - 4 - 4 * tables) // tables)
+        return cmos, _MOST_BREACHES
+    left = rows - _LINES_AROUND - _HEADER * blocks
+    tables = blocks if wide else blocks + 1
+    shown = min(cmos, max(2, (left - _FEWEST_BREACHES) // tables))
+    if wide:
+        shown = min(shown, max(2, left // (blocks + 1)))
+    return shown, max(2, left - shown * tables)
 
 
 def _neediest_first(snapshot: Snapshot) -> list[str]:

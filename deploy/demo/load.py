@@ -20,12 +20,20 @@ _BATCH_BYTES = 512 * 1024
 
 
 async def load(settings: Settings, file: Path, advance: Callable[[int], None]) -> int:
-    """Publishes each line of `file` and returns how many there were; the topics must be empty.
+    """Publishes each line of `file` into empty topics and returns how many there were.
 
-    `advance` hears how many more the broker has taken. Raises `NotEmpty` for topics with anything
-    in them, `NotLoaded` when an event names no topic or the broker does not take one.
+    Raises `NotEmpty` for topics with anything in them, and what `put` raises.
     """
     await refuse_unless_empty(settings)
+    return await put(settings, file, advance)
+
+
+async def put(settings: Settings, file: Path, advance: Callable[[int], None]) -> int:
+    """Publishes each line of `file` and returns how many there were.
+
+    `advance` hears how many more the broker has taken. Raises `NotLoaded` when an event names no
+    topic or the broker does not take one.
+    """
     producer = AIOKafkaProducer(
         **settings.client(),
         acks="all",
@@ -47,11 +55,26 @@ async def load(settings: Settings, file: Path, advance: Callable[[int], None]) -
         ) from error
 
 
-async def refuse_unless_empty(settings: Settings) -> None:
-    """Raises `NotEmpty` when any topic of the monitor holds anything."""
-    consumer = AIOKafkaConsumer(**settings.client())
-    await consumer.start()
+async def _send(settings: Settings, file: Path, advance: Callable[[int], None]) -> int:
+    producer = AIOKafkaProducer(
+        **settings.client(),
+        acks="all",
+        enable_idempotence=True,
+        max_batch_size=_BATCH_BYTES,
+        max_request_size=2 * _BATCH_BYTES,
+    )
+    await producer.start()
     try:
+        with file.open("rb") as lines:
+            return await _Loader(producer, settings.partitions, advance).send(lines)
+    finally:
+        await producer.stop()
+
+
+async def _refuse_unless_empty(settings: Settings) -> None:
+    consumer = AIOKafkaConsumer(**settings.client())
+    try:
+        await consumer.start()
         places = [TopicPartition(t, p) for t in TOPICS for p in range(settings.partitions)]
         ends = await consumer.end_offsets(places)
         starts = await consumer.beginning_offsets(places)

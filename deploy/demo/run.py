@@ -49,7 +49,7 @@ def demo(*, once: bool, deliveries: Path | None, console: Console) -> int:
     began = time.monotonic()
 
     def say(text: str) -> None:
-        console.print(f"{time.monotonic() - began:6.1f} s  {text}", highlight=False)
+        console.print(f"{time.monotonic() - began:6.1f} s  {text}", highlight=False, soft_wrap=True)
 
     try:
         with _terminated_as_interrupted(), ExitStack() as stack:

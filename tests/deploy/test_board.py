@@ -88,6 +88,16 @@ def test_the_neediest_cmo_comes_first_and_the_rest_is_counted() -> None:
     assert len(board.splitlines()) <= 50
 
 
+@pytest.mark.parametrize("width", [100, 200])
+@pytest.mark.parametrize("rows", [40, 50, 60])
+def test_the_whole_board_fits_the_lines_there_are(width: int, rows: int) -> None:
+    many = [figure(f"cmo-{number:02}", kpi.name) for number in range(40) for kpi in KPIS]
+    breaches = tuple(OpenBreach(f"b{at}", each.scope, "critical") for at, each in enumerate(many))
+    feeds = {(f"cmo-{number:02}", "cmo.lots"): NOW for number in range(40)}
+    board = shown(snapshot(*many, breaches=breaches, feeds=feeds), width=width, rows=rows)
+    assert rows - 6 <= len(board.splitlines()) <= rows
+
+
 @pytest.mark.parametrize(("before", "arrow"), [(0.95, "↓"), (0.80, "↑"), (0.872, "→"), (None, "")])
 def test_the_arrow_points_from_thirty_days_before(before: float | None, arrow: str) -> None:
     now = figure()
