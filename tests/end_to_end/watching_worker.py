@@ -1,0 +1,6 @@
+"""The worker as it is shipped, as a script."""
+
+from streams.watching import worker
+
+if __name__ == "__main__":
+    worker()
