@@ -1,6 +1,7 @@
 """Many events into Kafka at once: batches of a partition each, as fast as the broker takes them."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +25,7 @@ async def load(settings: Settings, file: Path, advance: Callable[[int], None]) -
 
     Raises `NotEmpty` for topics with anything in them, and what `put` raises.
     """
-    await refuse_unless_empty(settings)
+    await _refuse_unless_empty(settings)
     return await put(settings, file, advance)
 
 
@@ -41,13 +42,20 @@ async def put(settings: Settings, file: Path, advance: Callable[[int], None]) ->
         max_batch_size=_BATCH_BYTES,
         max_request_size=2 * _BATCH_BYTES,
     )
-    try:
+    with _told(settings):
         await producer.start()
         try:
             with file.open("rb") as lines:
                 return await _Loader(producer, settings.partitions, advance).send(lines)
         finally:
             await producer.stop()
+
+
+@contextmanager
+def _told(settings: Settings) -> Iterator[None]:
+    """What the client raises becomes ours."""
+    try:
+        yield
     except KafkaError as error:
         raise NotLoaded(
             f"{settings.brokers} did not take the events: {error!r}. Operator action: check the "
@@ -55,31 +63,16 @@ async def put(settings: Settings, file: Path, advance: Callable[[int], None]) ->
         ) from error
 
 
-async def _send(settings: Settings, file: Path, advance: Callable[[int], None]) -> int:
-    producer = AIOKafkaProducer(
-        **settings.client(),
-        acks="all",
-        enable_idempotence=True,
-        max_batch_size=_BATCH_BYTES,
-        max_request_size=2 * _BATCH_BYTES,
-    )
-    await producer.start()
-    try:
-        with file.open("rb") as lines:
-            return await _Loader(producer, settings.partitions, advance).send(lines)
-    finally:
-        await producer.stop()
-
-
 async def _refuse_unless_empty(settings: Settings) -> None:
     consumer = AIOKafkaConsumer(**settings.client())
-    try:
+    with _told(settings):
         await consumer.start()
-        places = [TopicPartition(t, p) for t in TOPICS for p in range(settings.partitions)]
-        ends = await consumer.end_offsets(places)
-        starts = await consumer.beginning_offsets(places)
-    finally:
-        await consumer.stop()
+        try:
+            places = [TopicPartition(t, p) for t in TOPICS for p in range(settings.partitions)]
+            ends = await consumer.end_offsets(places)
+            starts = await consumer.beginning_offsets(places)
+        finally:
+            await consumer.stop()
     full = sorted({place.topic for place in places if ends[place] > starts[place]})
     if full:
         raise NotEmpty(
