@@ -129,7 +129,8 @@ def _keep_time(app: App, settings: Settings, followers: Followers, sink: Sink) -
     async def tick() -> None:
         if app.rebalancing:
             return
-        await _consumer(app).listen(time.monotonic())
+        with unforeseen_ends_us("the log"):
+            await _consumer(app).listen(time.monotonic())
         for follower in followers:
             with unforeseen_ends_us(f"the shard of partition {follower.shard.partition}"):
                 await judge(follower, settings.stale_after, datetime.now(UTC))

@@ -153,10 +153,7 @@ def bounded(tp: TP, start: int | None, stop: int | None, records: Sequence[Any])
     Raises `CutBack` when the consumer's position went back though nobody sought.
     """
     if start is not None and stop is not None and stop < start:
-        raise CutBack(
-            f"{tp.topic}[{tp.partition}] was read up to {start} and now ends before: the log lost "
-            "events that were folded. Operator action: restart the worker, which reads it anew."
-        )
+        raise cut_back(tp, start)
     if not records:
         if start is None or stop is None or stop == start:
             return None
@@ -165,6 +162,14 @@ def bounded(tp: TP, start: int | None, stop: int | None, records: Sequence[Any])
     if start is None:
         return Batch(first, end, records)
     return Batch(min(start, first), max(stop or 0, end), records)
+
+
+def cut_back(tp: TP, folded: int) -> CutBack:
+    """The error of a log that ends before what was already read of it."""
+    return CutBack(
+        f"{tp.topic}[{tp.partition}] was read up to {folded} and now ends before: the log lost "
+        "events that were folded. Operator action: restart the worker, which reads it anew."
+    )
 
 
 class _Unread(dict[TP, int | None]):
@@ -271,13 +276,19 @@ class Consumer(driver.Consumer):
             await self._thread.seek_here(lost)
 
     def _lost(self, now: float) -> dict[TP, int]:
-        """Where to go back to: the partitions that were fetched but not folded for some seconds."""
+        """Where to go back to: the partitions that were fetched but not folded for some seconds.
+
+        Raises `CutBack` where the consumer stays behind what is folded: it was reset to a log that
+        does not reach so far.
+        """
         waiting: dict[TP, tuple[int, float]] = {}
         for tp, fetched in self._thread.positions().items():
             follower = self.followers.get(tp.partition)
-            if follower and fetched > (folded := follower.next(tp.topic)):
+            if follower and fetched != (folded := follower.next(tp.topic)):
                 before, since = self._waiting.get(tp, (folded, now))
                 waiting[tp] = (folded, since if before == folded else now)
+                if fetched < folded and now - waiting[tp][1] > _LOST:
+                    raise cut_back(tp, folded)
         lost = {tp: folded for tp, (folded, since) in waiting.items() if now - since > _LOST}
         self._waiting = {tp: seen for tp, seen in waiting.items() if tp not in lost}
         return lost

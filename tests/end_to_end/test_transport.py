@@ -106,6 +106,18 @@ def test_a_partition_that_moves_between_workers_is_folded_whole(
     all_counted([first, second], 20_000)
 
 
+def test_three_workers_share_partition_numbers_whole(start_worker: Start) -> None:
+    workers = [start_worker() for _ in range(3)]
+
+    def held() -> list[str]:
+        return sorted(p for worker in workers for p in worker.health()["partitions"])
+
+    eventually(
+        lambda: all(worker.ready() for worker in workers) and held() == ["0", "1", "2", "3"],
+        "each partition number with all its topics in one place",
+    )
+
+
 def test_a_worker_paused_beyond_its_session_does_no_harm_when_it_goes_on(
     settings: Settings, start_worker: Start
 ) -> None:

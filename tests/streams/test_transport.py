@@ -17,7 +17,6 @@ from faust.app.base import App as FaustApp
 from faust.transport import consumer as faust_consumer
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP, ConsumerMessage
-from prometheus_client import CollectorRegistry
 
 from events.data import LOTS
 from events.decode import Message
@@ -90,7 +89,7 @@ def followers() -> Followers:
 
 @pytest.fixture
 async def consumer(followers: Followers) -> Any:
-    app = create_app(Settings(), followers, CollectorRegistry())
+    app = create_app(Settings(), followers, {})
     consumer: Any = app.consumer
     consumer._thread.thread_loop.close()
     consumer._thread = SeekingThread()
@@ -188,6 +187,17 @@ async def test_a_batch_that_never_came_is_gone_back_for_when_none_follows(consum
     assert consumer._thread.sought == []
     await consumer.listen(now=106.0)
     assert consumer._thread.sought == [{HERE: 0}]
+
+
+async def test_a_consumer_that_stays_behind_what_is_folded_reads_another_log(
+    consumer: Any,
+) -> None:
+    await consumer.fold(message(Batch(0, 250, ())))
+    consumer._thread.fetched = {HERE: 0}
+    await consumer.listen(now=100.0)
+    consumer._thread.fetched = {HERE: 9}
+    with pytest.raises(CutBack, match="was read up to 250"):
+        await consumer.listen(now=106.0)
 
 
 async def test_a_batch_that_came_in_time_is_not_gone_back_for(consumer: Any) -> None:
@@ -392,7 +402,7 @@ def test_a_commit_that_fails_is_left_to_the_next(caplog: pytest.LogCaptureFixtur
 
 def test_faust_is_told_of_every_credential() -> None:
     secured = Settings(security="SASL_PLAINTEXT", username="monitor", password="sesame")
-    app = create_app(secured, Followers(Folded), CollectorRegistry())
+    app = create_app(secured, Followers(Folded), {})
     credentials = app.conf.broker_credentials
     assert isinstance(credentials, faust.SASLCredentials)
     assert (credentials.username, credentials.password) == ("monitor", "sesame")
