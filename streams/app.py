@@ -79,6 +79,7 @@ _FAUST: dict[str, Any] = {
     "consumer_auto_offset_reset": "earliest",
     "consumer_max_fetch_size": (2 << 20) + 65_536,
     "broker_commit_interval": 60.0,
+    "consumer_metadata_max_age_ms": 10_000,  # how late a topic that was missing is noticed
     "table_standby_replicas": 1,  # with 0 Faust deals partitions round, and splits their numbers
     "topic_disable_leader": True,
     "topic_allow_declare": False,
