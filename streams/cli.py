@@ -11,12 +11,12 @@ import click
 from pydantic import ValidationError
 from rich.console import Console
 
-from events import contract as documents
 from events.adapters.table import read_table
 from events.errors import EventError
 from events.event import Event
 from events.files import events_in
 from events.publish import Publisher
+from streams import documents
 from streams.sending import Refused, Tally, security, send
 from streams.settings import Settings
 from streams.watching import replay, topics, worker
@@ -77,12 +77,16 @@ def _connection(command: Callable[..., Any]) -> Callable[..., Any]:
 @click.option(
     "--folder",
     type=click.Path(file_okay=False, path_type=Path),
-    default=Path("docs/contract"),
-    show_default=True,
-    help="Where the documents are.",
+    default=Path(),
+    show_default="here",
+    help="The project's folder.",
 )
 def contract(check: bool, folder: Path) -> None:
-    """Write the contract: a JSON Schema per event type, and an AsyncAPI document."""
+    """Write what is made from the declarations.
+
+    That is a JSON Schema per event type and an AsyncAPI document of the topics in docs/contract,
+    the schema of an agreement file beside them, the KPIs and the settings as pages in docs.
+    """
     if not check:
         documents.write(folder)
     elif differences := documents.differences(folder):

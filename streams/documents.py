@@ -1,12 +1,18 @@
-"""Documents made from the declarations: every KPI as a page, and the schema of an agreement."""
+"""Documents made from the declarations: KPIs and settings as pages, and the contract."""
 
 import json
 from collections.abc import Iterator
 from pathlib import Path
 
+from pydantic.fields import FieldInfo
+
 from alerts.agreements import Agreement
 from alerts.catalogue import KPIS, Kpi
+from events import contract
 from events.contract import DIALECT
+from streams.settings import Settings
+
+_CONTRACT = Path("docs/contract")
 
 _INTRODUCTION = """\
 # The KPIs
@@ -89,25 +95,54 @@ def agreement_schema() -> str:
     return json.dumps(schema, indent=2, ensure_ascii=False) + "\n"
 
 
+def settings_page() -> str:
+    """Every setting of a worker, as a page in Markdown."""
+    rows = [
+        f"| `CMOWATCH_{name.upper()}` | {_default(field)} | {field.description or ''} |"
+        for name, field in Settings.model_fields.items()
+    ]
+    return "\n".join([_SETTINGS, *rows]) + "\n"
+
+
+_SETTINGS = """\
+# The settings
+
+Made from `streams/settings.py` by `cmowatch contract`; change it there.
+
+Every setting comes from the environment; durations are in seconds. Secrets come from the
+environment or from files, and are never logged.
+
+| variable | default | |
+| --- | --- | --- |"""
+
+
+def _default(field: FieldInfo) -> str:
+    return "" if field.default is None else f"`{field.default}`"
+
+
 def documents() -> dict[Path, str]:
-    """Every document by its path in the project, with its text."""
+    """Every document that is not the contract's, by its path in the project, with its text."""
     return {
         Path("docs/kpis.md"): kpis_page(),
+        Path("docs/settings.md"): settings_page(),
         Path("docs/contract/agreement.json"): agreement_schema(),
     }
 
 
 def write(project: Path) -> None:
-    """Write the documents into a project's folder."""
+    """Write every document into a project's folder, the contract's included."""
+    contract.write(project / _CONTRACT)
     for path, text in documents().items():
-        (project / path).parent.mkdir(parents=True, exist_ok=True)
         (project / path).write_text(text, encoding="utf-8")
 
 
 def differences(project: Path) -> list[str]:
     """What is not as `write` would leave it: a line for each document."""
     return [
-        f"{path}: differs from the declarations"
-        for path, text in documents().items()
-        if not (project / path).exists() or (project / path).read_text(encoding="utf-8") != text
+        *contract.differences(project / _CONTRACT),
+        *(
+            f"{path}: differs from the declarations"
+            for path, text in documents().items()
+            if not (project / path).exists() or (project / path).read_text("utf-8") != text
+        ),
     ]

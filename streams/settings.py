@@ -26,9 +26,11 @@ class Settings(BaseSettings):
     agreements: Path = Field(Path("deploy/agreements"), description="folder of agreement files")
     default_agreement: bool = Field(False, description="let default.yaml cover every other CMO")
 
-    web_host: str = Field("0.0.0.0", description="address of metrics and health")
+    web_host: str = Field("127.0.0.1", description="address of metrics and health")
     web_port: int = Field(6066, ge=1, le=65_535, description="port of metrics and health")
-    log_level: Literal["debug", "info", "warning", "error"] = "warning"
+    log_level: Literal["debug", "info", "warning", "error"] = Field(
+        "warning", description="the least that is logged"
+    )
 
     session_timeout: float = Field(60.0, ge=6.0, description="until a silent worker is replaced")
     heartbeat: float = Field(3.0, gt=0, description="between signs of life; under a third of it")
@@ -38,7 +40,9 @@ class Settings(BaseSettings):
     max_poll_records: int = Field(1000, ge=1, le=5000, description="most messages of one batch")
 
     security: Protocol = Field("PLAINTEXT", description="how brokers are spoken to")
-    sasl_mechanism: Literal["SCRAM-SHA-512", "SCRAM-SHA-256", "PLAIN"] = "SCRAM-SHA-512"
+    sasl_mechanism: Literal["SCRAM-SHA-512", "SCRAM-SHA-256", "PLAIN"] = Field(
+        "SCRAM-SHA-512", description="how SASL proves the password"
+    )
     username: str | None = Field(None, description="of SASL")
     password: SecretStr | None = Field(None, description="of SASL; or password_file")
     password_file: Path | None = Field(None, description="a file that holds the password")

@@ -188,7 +188,7 @@ def test_the_contract_is_written_and_checked(tmp_path: Path) -> None:
     folder = ("--folder", str(tmp_path))
     assert run("contract", *folder).exit_code == 0
     assert run("contract", "--check", *folder).exit_code == 0
-    (tmp_path / "asyncapi.json").write_text("{}")
+    (tmp_path / "docs/contract/asyncapi.json").write_text("{}")
     result = run("contract", "--check", *folder)
     assert result.exit_code == 1
     assert "asyncapi.json: differs" in result.stderr
