@@ -1,0 +1,351 @@
+"""The laws of the fold and of the breaches, as checks: AssertionError where one fails."""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from random import Random
+from typing import Any
+
+from hypothesis import strategies as st
+
+from alerts.agreements import Agreements, Limit
+from alerts.catalogue import Kpi
+from alerts.readings import Reading
+from events.breaches import BREACHES
+from events.data import INBOUND, Tolerance
+from events.decode import Message
+from events.partition import partition_of
+from streams.dead_letters import DEAD_LETTERS, Output
+from streams.shard import Shard
+from tests.builders import (
+    Log,
+    Told,
+    adjusted,
+    agreement,
+    cancelled,
+    changed,
+    completed,
+    consumed,
+    counted,
+    days,
+    decided,
+    delivered,
+    deviation,
+    forecast,
+    heartbeat,
+    hours,
+    log,
+    message,
+    on,
+    promised,
+    received,
+    requested,
+    retracted,
+    started,
+)
+
+CMOS = ("acme", "borealis")
+NOW = on(40)
+_JUDGED = (
+    "delivery_otif",
+    "delivery_on_time",
+    "lot_acceptance_dispositioned",
+    "right_first_time",
+    "release_on_time",
+    "feed_validity",
+)
+TERMS: dict[str, Any] = {
+    "limits": {kpi: Limit(minimum=2 if kpi == "delivery_on_time" else 1) for kpi in _JUDGED},
+    "cadence": {"cmo.actions": 1_000 * 86_400},
+    "time_in_state": {"in_process": 86_400, "completed": 86_400},
+    "tolerance": Tolerance(days=1, under=0.02, over=0.1),
+    "zone": "America/New_York",
+}
+AGREEMENTS = Agreements([agreement(cmo, **TERMS) for cmo in CMOS])
+
+_DAYS = st.integers(-3, 30)
+_NAMES = st.sampled_from(["1", "2"])
+_PRODUCTS = st.sampled_from(["pills", "drops"])
+_SIDES = st.sampled_from(["cmo", "sponsor"])
+_AMOUNTS = st.sampled_from([0, 40, 60, 100, 111])
+_MORE = st.sampled_from([40, 60, 100, 111])
+_EVENTS = st.one_of(
+    st.builds(promised, _NAMES, _DAYS, _MORE, product=_PRODUCTS, cmo=st.sampled_from(CMOS)),
+    st.builds(delivered, _NAMES, _DAYS, _MORE, cmo=st.sampled_from(CMOS)),
+    st.builds(received, _NAMES, _DAYS, _MORE, cmo=st.sampled_from(CMOS)),
+    st.builds(changed, _NAMES, _SIDES, by_day=_DAYS, cmo=st.sampled_from(CMOS)),
+    st.builds(cancelled, _NAMES, _SIDES, cmo=st.sampled_from(CMOS)),
+    st.builds(started, _NAMES, _DAYS, product=_PRODUCTS, cmo=st.sampled_from(CMOS)),
+    st.builds(completed, _NAMES, _DAYS, cmo=st.sampled_from(CMOS)),
+    st.builds(
+        decided,
+        _NAMES,
+        st.sampled_from(["released", "rejected", "on_hold", "rework"]),
+        _DAYS,
+        _SIDES,
+        cmo=st.sampled_from(CMOS),
+    ),
+    st.builds(requested, _NAMES, _DAYS, _SIDES, cmo=st.sampled_from(CMOS)),
+    st.builds(
+        deviation,
+        _NAMES,
+        st.sampled_from(["minor", "major"]),
+        _NAMES,
+        day=_DAYS,
+        closed=st.booleans(),
+        cmo=st.sampled_from(CMOS),
+    ),
+    st.builds(counted, _PRODUCTS, _AMOUNTS, day=_DAYS, cmo=st.sampled_from(CMOS)),
+    st.builds(adjusted, _PRODUCTS, _AMOUNTS, day=_DAYS, cmo=st.sampled_from(CMOS)),
+    st.builds(consumed, _PRODUCTS, _AMOUNTS, day=_DAYS, cmo=st.sampled_from(CMOS)),
+    st.builds(forecast, _PRODUCTS, _AMOUNTS, end=st.just(60), cmo=st.sampled_from(CMOS)),
+    st.builds(heartbeat, st.sampled_from(INBOUND), _DAYS.map(on), cmo=st.sampled_from(CMOS)),
+)
+
+
+@st.composite
+def stories(draw: st.DrawFn) -> list[Told]:
+    """Events of several CMOs, some of them retracted, most in sequence; each identity once."""
+    random = Random(draw(st.integers(0, 2**32)))
+    told = list(
+        {(e.cmo, e.id): e for e in draw(st.lists(_EVENTS, min_size=12, max_size=40))}.values()
+    )
+    told = [_recorded(each, random) for each in told]
+    for each in random.sample(told, len(told) // 5):
+        by = random.choice([each.speaker.value, "sponsor"])
+        told.append(retracted(each, each.recorded + days(random.randint(0, 5)), by))
+    told = list({(e.cmo, e.id): e for e in told}.values())
+    random.shuffle(told)
+    return _numbered(told, random)
+
+
+def _recorded(each: Told, random: Random) -> Told:
+    delay = random.choice([0, 0, 3, 48, -5])
+    return each._replace(recorded=each.event.time + hours(delay))
+
+
+def _numbered(told: Iterable[Told], random: Random) -> list[Told]:
+    last: dict[tuple[str, str, str], int] = {}
+    made = []
+    for each in told:
+        of = each.cmo, each.topic, each.event.source
+        last[of] = last.get(of, 0) + (1 if random.random() < 0.97 else 2)
+        made.append(each._replace(event=each.event.model_copy(update={"sequence": last[of]})))
+    return made
+
+
+Seen = dict[tuple[Any, ...], Reading]
+
+
+def judged(shard: Shard, now: datetime) -> Seen:
+    """What a shard judges its CMOs to be, with the events each reading names."""
+    list(shard.tick(now))
+    seen: Seen = {}
+    for r in shard.readings():
+        assert seen.setdefault((r.cmo, r.kpi.name, r.scope, r.quantile), r) is r
+    return seen
+
+
+def same(found: Seen, expected: Seen, besides: str = "") -> None:
+    for name in found.keys() | expected.keys():
+        if name[1] == besides:
+            continue
+        mine, other = found.get(name), expected.get(name)
+        assert mine == other, f"{name}: {mine} is not {other}"
+        assert mine is not None
+        assert other is not None
+        assert mine.events == other.events, name
+
+
+def clean(events: Iterable[Told] | Log, agreements: Agreements = AGREEMENTS) -> Shard:
+    """A shard after one pass, topic by topic."""
+    held = events if isinstance(events, dict) else log(events)
+    shard = Shard(0, 1, agreements)
+    for topic in INBOUND:
+        shard.fold(topic, len(held.get(topic, ())), held.get(topic, []))
+    return shard
+
+
+def feed(shard: Shard, held: Log, random: Random, until: float = 1.0) -> Shard:
+    """Fold a log into a shard in random batches, the topics in turns, up to a share of each."""
+    ends = {topic: int(len(messages) * until) for topic, messages in held.items()}
+    while open_ := [topic for topic in ends if shard.next[topic] < ends[topic]]:
+        topic = random.choice(open_)
+        at = shard.next[topic]
+        end = random.randint(at + 1, ends[topic])
+        shard.fold(topic, end, held[topic][at:end])
+    return shard
+
+
+# --- the laws
+
+
+def any_order_gives_the_same_readings(events: Sequence[Told], random: Random) -> None:
+    shuffled = random.sample(events, len(events))
+    same(
+        judged(feed(Shard(0, 1, AGREEMENTS), log(shuffled), random), NOW),
+        judged(clean(events), NOW),
+    )
+
+
+def a_repeated_subset_changes_nothing(events: Sequence[Told], random: Random) -> None:
+    """But validity, which counts a duplicate as valid."""
+    again = list(events)
+    for each in random.sample(events, len(events) // 3):
+        later = each._replace(recorded=each.recorded + hours(1))
+        again.insert(random.randint(again.index(each) + 1, len(again)), later)
+    found, expected = judged(clean(again), NOW), judged(clean(events), NOW)
+    same(found, expected, besides="feed_validity")
+    for name, reading in found.items():
+        assert name[1] != "feed_validity" or reading.numerator == reading.denominator
+
+
+def batches_do_not_matter(events: Sequence[Told], random: Random) -> None:
+    held = log(events)
+    there, here = clean(held), feed(Shard(0, 1, AGREEMENTS), held, random)
+    same(judged(here, NOW), judged(there, NOW))
+    assert said(here) == said(there)
+
+
+def states_are_those_of_the_limits(events: Sequence[Told], random: Random) -> None:
+    """Each ratio's state, worked out again from its figures and what was agreed."""
+    seen = judged(feed(Shard(0, 1, AGREEMENTS), log(events), random), NOW)
+    for (_, kpi, scope, _), r in seen.items():
+        if kpi in _JUDGED and not any(scope) and kpi != "feed_validity":
+            least = TERMS["limits"][kpi].minimum
+            expected = _expected(int(r.numerator or 0), r.n, least, r.kpi) if not r.why else -2
+            assert r.state == expected, r
+
+
+def _expected(good: int, n: int, least: int, kpi: Kpi) -> int:
+    if n < least:
+        return -1 if n else -2
+    assert kpi.warning is not None
+    assert kpi.critical is not None
+    z2 = 1.959963984540054**2
+    middle, spread = good + z2 / 2, (z2 * (good * (n - good) / n + z2 / 4)) ** 0.5
+    if (middle + spread) / (n + z2) < kpi.critical:
+        return 2
+    return int(good / n < kpi.warning)
+
+
+def a_retraction_may_come_first(events: Sequence[Told], random: Random) -> None:
+    target = random.choice(events)
+    withdrawal = retracted(target, target.recorded, "sponsor", id="the-withdrawal")
+    rest = [e for e in events if e is not target]
+    at = random.randint(0, len(rest))
+    before = judged(clean([*rest[:at], withdrawal, target, *rest[at:]]), NOW)
+    after = judged(clean([*rest[:at], target, withdrawal, *rest[at:]]), NOW)
+    same(before, after)
+
+
+def moving_a_cmo_changes_none_of_its_readings(events: Sequence[Told], random: Random) -> None:
+    partitions = random.choice([2, 3, 5])
+    expected, found = judged(clean(events), NOW), Seen()
+    for number in range(partitions):
+        mine = [e for e in events if partition_of(e.cmo.encode(), partitions) == number]
+        shard, held = Shard(number, partitions, AGREEMENTS), {t: [] for t in INBOUND}  # type: Shard, Log
+        for each in mine:
+            held[each.topic].append(message(each, len(held[each.topic]), partitions))
+        found |= judged(feed(shard, held, random), NOW)
+    same(found, expected)
+
+
+def a_crash_anywhere_loses_and_doubles_nothing(held: Log, random: Random) -> None:
+    """A shard dies, having sent a part of what was due; another folds our topics, then the rest."""
+    own: Log = {DEAD_LETTERS: [], BREACHES: []}
+    first = feed(Shard(0, 1, AGREEMENTS), held, random, random.random())
+    list(first.tick(NOW - days(20)))
+    sent = first.outputs()
+    publish(own, sent[: random.randint(0, len(sent))])
+    if random.random() < 0.5:
+        list(feed(first, held, random).tick(NOW - days(10)))
+        publish(own, first.outputs())
+    again = restarted(own, held, random)
+    never_crashed = clean(held)
+    same(judged(again, NOW), judged(never_crashed, NOW))
+    settle(again, own, NOW)
+    refused = {o.id for o in never_crashed.outputs() if o.topic == DEAD_LETTERS}
+    letters = [_letter(m) for m in own[DEAD_LETTERS]]
+    assert set(letters) == refused
+
+
+def the_same_log_and_breaches_give_the_same_difference(
+    events: Sequence[Told], random: Random
+) -> None:
+    held, own = log(events), Log({DEAD_LETTERS: [], BREACHES: []})
+    lives = clean(held)
+    for now in (NOW - days(30), NOW - days(20), NOW):
+        list(lives.tick(now))
+        fresh = restarted(own, held, random)
+        list(fresh.tick(now))
+        assert said(fresh) == said(lives)
+        settle(lives, own, now)
+    contents = [m.value for m in own[BREACHES]]
+    assert len(set(contents)) == len(contents)
+
+
+def restarted(own: Log, held: Log, random: Random) -> Shard:
+    """A new shard: our own topics first, then the inbound ones from their beginning."""
+    shard = Shard(0, 1, AGREEMENTS, clock=lambda: 0.0)
+    for topic, messages in own.items():
+        shard.fold(topic, len(messages), messages)
+    return feed(shard, held, random)
+
+
+def settle(shard: Shard, own: Log, now: datetime) -> None:
+    """Publish what is due and read it back; then nothing more is due at the same now."""
+    read = {topic: len(messages) for topic, messages in own.items()}
+    publish(own, list(shard._due.values()))
+    for topic, messages in own.items():
+        shard.fold(topic, len(messages), messages[read[topic] :])
+    list(shard.tick(now))
+    assert not shard.outputs()
+    assert not shard.due
+
+
+def publish(own: Log, outputs: Iterable[Output]) -> None:
+    for each in outputs:
+        held = own[each.topic]
+        where = each.topic, each.partition, len(held), 0
+        held.append(Message(*where, each.key, each.value, each.headers))
+
+
+def said(shard: Shard) -> dict[str, Output]:
+    return {output.id: output for output in shard._due.values()}
+
+
+def _letter(letter: Message) -> str:
+    headers = dict(letter.headers)
+    return b"/".join(headers[name] for name in ("topic", "partition", "offset")).decode()
+
+
+# --- poison
+
+
+def poisoned(held: Log, random: Random) -> Log:
+    """The log with messages amid it that cannot be taken, each of another kind."""
+    made = {topic: list(messages) for topic, messages in held.items()}
+    messages = made.setdefault("cmo.lots", [])
+    first = message(started("poison", 1), 0)
+    other = message(started("poison", 2, id=started("poison", 1).id), 0)
+    foreign = retracted(promised("1"), on(3), "lab")
+    foreign = foreign._replace(
+        event=foreign.event.model_copy(
+            update={"data": foreign.event.data.model_copy(update={"topic": "cmo.lots"})}
+        )
+    )
+    for bad in (
+        first._replace(value=b"{"),
+        first._replace(value=None),
+        first._replace(value=b"[1]"),
+        first._replace(key=b"nobody-known"),
+        first._replace(key=None),
+        message(foreign, 0),
+    ):
+        messages.insert(random.randint(0, len(messages)), bad)
+    messages += [first, other]
+    made["cmo.lots"] = [m._replace(offset=n) for n, m in enumerate(messages)]
+    return made
+
+
+POISONS = 7

@@ -1,0 +1,139 @@
+"""Mistakes made on purpose: each breaks a law, so the laws are able to fail."""
+
+from collections.abc import Callable
+from itertools import count
+from random import Random
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
+
+from alerts import breaches, judge, readings, windows
+from alerts.breaches import Ledger
+from alerts.records import Record
+from alerts.state import Cmo
+from streams.shard import Shard
+from tests.alerts import laws
+from tests.builders import Told, log
+
+Law = Callable[[list[Told], Random], None]
+_number = count()
+_record = Cmo._record
+
+
+def crash(events: list[Told], random: Random) -> None:
+    laws.a_crash_anywhere_loses_and_doubles_nothing(laws.poisoned(log(events), random), random)
+
+
+def _joins_at_the_end(record: Record, fact: Any) -> None:
+    record.facts.append(fact)
+
+
+def _judges_without_minimum(*given: Any, **side: Any) -> judge.State:
+    value, interval, _, bounds = given
+    return judge.judge(value, interval, 10**9, bounds, **side)
+
+
+def _judges_the_wrong_side(*given: Any, higher_is_better: bool) -> judge.State:
+    return judge.judge(*given, higher_is_better=not higher_is_better)
+
+
+def _id_of_the_clock(_ledger: Ledger, where: Any) -> str:
+    return f"{where.text}:{next(_number)}"
+
+
+def _nothing(*_given: Any, **_more: Any) -> None:
+    return None
+
+
+def _joins_again(cmo: Cmo, known: Any, *_: Any) -> None:
+    _record(cmo, known, withdrawn=False)
+
+
+def _joins_the_withdrawn(cmo: Cmo, known: Any, *, withdrawn: bool) -> None:
+    _record(cmo, known, withdrawn=False)
+
+
+MISTAKES: dict[str, tuple[Any, str, Any, Law]] = {
+    "a fact is joined at the end, not in its place": (
+        Record,
+        "join",
+        _joins_at_the_end,
+        laws.any_order_gives_the_same_readings,
+    ),
+    "what was said again is joined again": (
+        Cmo,
+        "_again",
+        _joins_again,
+        laws.a_repeated_subset_changes_nothing,
+    ),
+    "a retraction that came first is forgotten": (
+        Cmo,
+        "_record",
+        _joins_the_withdrawn,
+        laws.a_retraction_may_come_first,
+    ),
+    "old evidence is not taken out of a window": (
+        windows.Window,
+        "remove",
+        _nothing,
+        laws.any_order_gives_the_same_readings,
+    ),
+    "the least number is ignored": (
+        readings,
+        "judge",
+        _judges_without_minimum,
+        laws.states_are_those_of_the_limits,
+    ),
+    "the better side counts as beyond": (
+        readings,
+        "judge",
+        _judges_the_wrong_side,
+        laws.states_are_those_of_the_limits,
+    ),
+    "a breach is named by a clock": (
+        breaches.Ledger,
+        "next_id",
+        _id_of_the_clock,
+        laws.the_same_log_and_breaches_give_the_same_difference,
+    ),
+    "breaches are not read back": (
+        breaches.Ledger,
+        "fold",
+        _nothing,
+        laws.the_same_log_and_breaches_give_the_same_difference,
+    ),
+    "dead letters are not read back": (Shard, "_read_dead_letter", _nothing, crash),
+}
+
+
+@pytest.mark.parametrize("mistake", MISTAKES)
+def test_a_mistake_breaks_its_law(mistake: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    owner, name, wrong, law = MISTAKES[mistake]
+    monkeypatch.setattr(owner, name, wrong)
+    with pytest.raises(AssertionError):
+        examples(law)()
+
+
+@pytest.mark.parametrize(
+    "law", {law for *_, law in MISTAKES.values()}, ids=lambda law: law.__name__
+)
+def test_without_a_mistake_the_same_examples_keep_the_law(law: Law) -> None:
+    examples(law, 10)()
+
+
+def examples(law: Law, most: int = 150) -> Callable[[], None]:
+    @settings(
+        derandomize=True,
+        database=None,
+        deadline=None,
+        max_examples=most,
+        phases=[Phase.generate],
+        suppress_health_check=list(HealthCheck),
+    )
+    @given(laws.stories(), st.integers(0, 2**32).map(Random))
+    def kept(events: list[Told], random: Random) -> None:
+        law(events, random)
+
+    return kept
