@@ -1,0 +1,132 @@
+"""Agreement files: a fault is named with file, line and reason; versions hold by their day."""
+
+from datetime import date
+from pathlib import Path
+
+import pytest
+
+from alerts.agreements import Agreements
+from alerts.errors import InvalidAgreement
+from streams.agreements import read_agreement, read_agreements
+from tests.builders import agreement
+
+ROOT = Path(__file__).parents[2]
+GOOD = """\
+cmo: acme
+version: "1"
+effective: 2024-01-01
+contingency: Call.
+"""
+
+
+def written(folder: Path, text: str, name: str = "a.yaml") -> Path:
+    path = folder / name
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def test_a_file_is_read_as_the_agreement_it_says(tmp_path: Path) -> None:
+    assert read_agreement(written(tmp_path, GOOD)) == agreement(effective=date(2024, 1, 1))
+
+
+@pytest.mark.parametrize(
+    ("more", "line", "reason"),
+    [
+        ("zone: Europe/Bern\n", 5, "zone: .*no IANA time zone"),
+        ("zone: Europe\n", 5, "zone: .*no IANA time zone"),
+        ("colour: red\n", 5, "colour: Extra inputs"),
+        ("working_days: []\n", 5, "working_days"),
+        ("cadence:\n  cmo.lots: 0\n", 6, "cadence.cmo.lots: .*greater than 0"),
+        ("cadence:\n  cmo.lost: 5\n", 6, "cadence.cmo.lost"),
+        ("limits:\n  delivery_otif: {warning: 0.9, critical: .nan}\n", 6, "critical"),
+        ("limits:\n  delivery_otf: {warning: 0.9}\n", 6, "no such KPI; there are delivery_otif"),
+        ("limits:\n  delivery_otif: {warning: 0.8}\n", 6, "better side of warning 0.8"),
+        ("limits:\n  delivery_otif: {quantile: p90}\n", 6, "none of its quantiles"),
+        ("limits:\n  release_cycle_time: {quantile: p95}\n", 6, "none of its quantiles"),
+        ("limits:\n  days_of_supply: {window_days: 9}\n", 6, "has no window"),
+        ("sources:\n  - {source: /a, speaker: nobody}\n", 6, "sources.0.speaker"),
+        ("holidays:\n  - 2024-12-25\n  - soon\n", 7, "holidays.1"),
+        ("default: true\n", 1, "either the cmo, or default"),
+        ("tolerance: {days: -1}\n", 5, "tolerance.days"),
+    ],
+)
+def test_what_is_wrong_is_named_with_file_line_and_reason(
+    tmp_path: Path, more: str, line: int, reason: str
+) -> None:
+    path = written(tmp_path, GOOD + more)
+    with pytest.raises(InvalidAgreement, match=rf"a\.yaml:{line}: .*{reason}") as caught:
+        read_agreement(path)
+    assert str(caught.value).startswith(str(tmp_path))
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        (GOOD.replace("contingency: Call.\n", ""), r":1: contingency: Field required"),
+        (GOOD.replace("Call.", '""'), r":4: contingency"),
+        (GOOD.replace("2024-01-01", "2024-13-01"), r"month must be in 1\.\.12"),
+        ("cmo: [", r":\d: not YAML"),
+        ("cmo: acme\n  version: 1\n", r":2: not YAML"),
+        ("", r"the whole file"),
+        ("- a\n", r"the whole file"),
+        ("a: &x [*x]\n", r"cannot be read"),
+        ("a: !!binary /w==\n", r"cannot be read"),
+        ("? [1, 2]\n: 3\n", r"not YAML"),
+        ("a: !!python/object:os.system {}\n", r"not YAML"),
+        ("#" + "x" * (1 << 20), r"larger than 1048576 bytes"),
+    ],
+)
+def test_a_file_that_says_no_agreement_is_refused(tmp_path: Path, text: str, reason: str) -> None:
+    with pytest.raises(InvalidAgreement, match=r"a\.yaml.*" + reason):
+        read_agreement(written(tmp_path, text))
+
+
+def test_a_file_that_is_no_text_or_not_there_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "a.yaml"
+    with pytest.raises(InvalidAgreement, match=r"a\.yaml: cannot be read"):
+        read_agreement(path)
+    path.write_bytes(b"\xff\xfe")
+    with pytest.raises(InvalidAgreement, match=r"a\.yaml: cannot be read as UTF-8"):
+        read_agreement(path)
+
+
+def test_a_folder_that_is_not_there_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(InvalidAgreement, match="no such folder"):
+        read_agreements(tmp_path / "none", use_default=True)
+
+
+def test_the_version_in_force_is_the_latest_effective_by_that_day(tmp_path: Path) -> None:
+    written(tmp_path, GOOD)
+    written(tmp_path, GOOD.replace("2024-01-01", "2024-03-01").replace('"1"', '"2"'), "b.yaml")
+    read = read_agreements(tmp_path, use_default=False)
+    days = [date(2023, 12, 31), date(2024, 1, 1), date(2024, 2, 29), date(2024, 3, 1)]
+    found = [read.of("acme", day) for day in days]
+    assert [each and each.version for each in found] == [None, "1", "1", "2"]
+    assert read.cmos == ("acme",)
+
+
+def test_two_versions_of_one_day_are_refused_with_both_files(tmp_path: Path) -> None:
+    written(tmp_path, GOOD)
+    written(tmp_path, GOOD, "b.yaml")
+    with pytest.raises(InvalidAgreement, match=r"b\.yaml:1: .*a\.yaml has a version of the same"):
+        read_agreements(tmp_path, use_default=False)
+    with pytest.raises(InvalidAgreement, match="acme has two versions"):
+        Agreements([agreement(), agreement()])
+
+
+def test_the_default_covers_a_cmo_without_its_own_only_when_asked_for(tmp_path: Path) -> None:
+    written(tmp_path, GOOD)
+    written(tmp_path, GOOD.replace("cmo: acme", "default: true"), "default.yaml")
+    day = date(2024, 6, 1)
+    for asked in (True, False):
+        read = read_agreements(tmp_path, use_default=asked)
+        assert (read.of("other", day) is not None) == asked
+        own = read.of("acme", day)
+        assert own is not None
+        assert own.cmo == "acme"
+
+
+def test_the_agreements_that_come_with_the_project_can_be_used() -> None:
+    read = read_agreements(ROOT / "deploy" / "agreements", use_default=True)
+    assert read.cmos
+    assert read.of("nobody-known", date(2024, 1, 1)) is not None

@@ -1,0 +1,95 @@
+"""A replay: one clean pass as of a moment, printed with null for what is not applicable."""
+
+import json
+
+from alerts.agreements import Agreements
+from events.decode import Accepted
+from events.values import microseconds
+from streams.replay import Pass, as_dict, as_json
+from streams.shard import Shard, decoder_of
+from tests.builders import Told, agreed, delivered, log, on, promised, started
+
+FIELDS = [
+    "kpi",
+    "cmo",
+    "site",
+    "product",
+    "lot_state",
+    "topic",
+    "quantile",
+    "value",
+    "numerator",
+    "denominator",
+    "n",
+    "low",
+    "high",
+    "state",
+    "as_of",
+]
+
+
+def passed(events: list[Told], day: float, agreements: Agreements | None = None) -> Pass:
+    terms = agreements or agreed()
+    decoder, clean = decoder_of(terms, 1), Pass(terms, on(day))
+    for messages in log(events).values():
+        clean.fold(decoder.decode(message) for message in messages)
+    return clean
+
+
+def test_what_happened_later_is_not_known() -> None:
+    events = [promised("1"), delivered("1", 12), delivered("1", 9)]
+    as_of = {
+        day: next(r for r in passed(events[:2], day).readings() if r.kpi.name == "delivery_on_time")
+        for day in (10, 11, 12)
+    }
+    # Not due to be judged; missed; met late, and so missed on its due day.
+    assert [(r.numerator, r.denominator) for r in as_of.values()] == [(0, 0), (0, 1), (0, 1)]
+    assert passed(events, 11.9).taken == 2
+
+
+def test_a_pass_and_a_shard_come_to_the_same_readings() -> None:
+    again = promised("1", 39, id=promised("1").id)
+    events = [promised("1", sequence=1), delivered("1"), again, started("L1"), started("L1")]
+    events[2] = again._replace(event=again.event.model_copy(update={"sequence": 2}))
+    events.append(promised("2", sequence=3))
+    shard = Shard(0, 1, agreed())
+    for topic, messages in log(events).items():
+        shard.fold(topic, len(messages), messages)
+    list(shard.tick(on(30)))
+    clean = passed(events, 30)
+    assert list(clean.readings()) == list(shard.readings())
+    assert [each.reason for each in clean.refused] == ["other_content"]
+
+
+def test_a_cmo_that_never_spoke_is_read_too() -> None:
+    found = list(passed([], 3).readings())
+    assert {r.cmo for r in found} == {"acme"}
+    assert all(r.n == 0 for r in found)
+
+
+def test_a_reading_prints_every_field_with_null_where_not_applicable() -> None:
+    clean = passed([promised("1"), delivered("1")], 30)
+    printed = json.loads(as_json(clean.readings()))
+    assert [list(each) for each in printed] == [FIELDS] * len(printed)
+    found = next(e for e in printed if e["kpi"] == "delivery_on_time")
+    assert (found["value"], found["n"], found["state"]) == (1, 1, "insufficient")
+    assert (found["site"], found["lot_state"], found["topic"], found["quantile"]) == (None,) * 4
+    assert found["as_of"] == "2024-01-31T12:00:00Z"
+
+
+def test_a_moment_prints_to_the_microsecond() -> None:
+    reading = next(iter(passed([], 3).readings()))
+    assert reading.as_of == microseconds(on(3))
+    assert as_dict(reading)["as_of"] == "2024-01-04T12:00:00Z"
+
+
+def test_nothing_prints_as_an_empty_array() -> None:
+    assert json.loads(as_json([])) == []
+
+
+def test_the_decoder_believes_the_sources_of_the_agreements_only() -> None:
+    decoder = decoder_of(agreed(), 1)
+    (message,) = log([promised("1")])["cmo.inventory"]
+    assert isinstance(decoder.decode(message), Accepted)
+    (foreign,) = log([promised("1", cmo="nobody")])["cmo.inventory"]
+    assert not isinstance(decoder.decode(foreign), Accepted)

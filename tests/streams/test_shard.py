@@ -1,0 +1,357 @@
+"""A shard: what it takes, what it refuses once and for all, what it sends until it is read back."""
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any
+
+import pytest
+
+from alerts import state
+from alerts.agreements import Agreements
+from alerts.breaches import Ledger
+from alerts.lines import Line
+from events import data as said
+from events.breaches import BREACHES
+from events.data import INBOUND
+from events.decode import Message, Reason
+from streams.dead_letters import DEAD_LETTERS, WHOLE_PER_MINUTE, Output
+from streams.shard import AGAIN_AFTER, Shard
+from tests.builders import (
+    Told,
+    accepted,
+    agreed,
+    agreement,
+    completed,
+    counted,
+    days,
+    delivered,
+    deviation,
+    folded,
+    forecast,
+    gap,
+    hours,
+    log,
+    message,
+    on,
+    promised,
+    retracted,
+    started,
+    told,
+)
+
+LOTS, INVENTORY = "cmo.lots", "cmo.inventory"
+NOW = on(40)
+
+
+class Clock:
+    """A clock that goes when told to."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def shard(agreements: Agreements | None = None, clock: Callable[[], float] | None = None) -> Shard:
+    return Shard(0, 1, agreements or agreed(), clock or Clock())
+
+
+def after(events: list[Told], made: Shard | None = None) -> Shard:
+    made = made or shard()
+    for topic, messages in log(events).items():
+        made.fold(topic, len(messages), messages)
+    return made
+
+
+def ticked(made: Shard, now: datetime = NOW) -> Shard:
+    assert list(made.tick(now)) == sorted(made.cmos)
+    return made
+
+
+def headers(letter: Output) -> dict[str, str]:
+    return {name: value.decode() for name, value in letter.headers}
+
+
+def read_back(made: Shard, *outputs: Output) -> None:
+    for topic in (DEAD_LETTERS, BREACHES):
+        at = made.next[topic]
+        mine = [o for o in outputs if o.topic == topic]
+        messages = [
+            Message(topic, 0, at + n, 0, o.key, o.value, o.headers) for n, o in enumerate(mine)
+        ]
+        made.fold(topic, at + len(mine), messages)
+
+
+def only(outputs: list[Output]) -> Output:
+    (output,) = outputs
+    return output
+
+
+def figures(made: Shard, kpi: str = "delivery_on_time") -> tuple[Any, Any]:
+    found = next(r for r in ticked(made).readings() if r.kpi.name == kpi and r.judged)
+    return found.numerator, found.denominator
+
+
+# --- poison
+
+
+def test_an_identity_said_again_with_other_content_is_refused_and_the_first_stands() -> None:
+    first, other = promised("1", 10, id="p"), promised("1", 39, id="p")
+    made = after([first, delivered("1", 12), other])
+    letter = headers(only(made.outputs()))
+    assert letter["reason"] == "other_content"
+    assert (letter["topic"], letter["offset"]) == (INVENTORY, "2")
+    assert figures(made) == (0, 1)
+
+
+def test_the_same_said_again_is_a_duplicate() -> None:
+    made = after([promised("1"), promised("1")])
+    assert (made.accepted[INVENTORY], made.duplicates[INVENTORY]) == (1, 1)
+    assert not made.outputs()
+
+
+@pytest.mark.parametrize("by", ["lab", "cmo"])
+def test_a_retraction_by_who_did_not_say_it_is_refused(by: str) -> None:
+    target = promised("1")
+    made = after([target, delivered("1"), retracted(target, on(3), by)])
+    assert headers(only(made.outputs()))["reason"] == "not_entitled"
+    assert figures(made) == (1, 1)
+
+
+def test_the_sponsor_may_retract_what_the_cmo_said() -> None:
+    arrival = delivered("1")
+    made = after([promised("1"), arrival, retracted(arrival, on(12), "sponsor")])
+    assert not made.outputs()
+    assert figures(made) == (0, 1)
+
+
+def test_a_formula_that_raises_ends_as_one_dead_letter_and_changes_nothing(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    real = state.MEANINGS[Line]
+
+    def raises(line: Line, terms: Any) -> Any:
+        if any(isinstance(fact.data, said.OrderChanged) for fact in line.facts):
+            raise ZeroDivisionError("a formula")
+        return real(line, terms)
+
+    monkeypatch.setitem(state.MEANINGS, Line, raises)
+    change = told(said.OrderChanged(order="O", line="1", due=None), on(-5), "sponsor")
+    lone = told(said.OrderChanged(order="O", line="2", due=None), on(-5), "sponsor")
+    made = after([promised("1"), delivered("1"), change, lone])
+    letters = [headers(o) for o in made.outputs()]
+    assert [(x["reason"], x["detail"]) for x in letters] == [
+        ("unfoldable", "ZeroDivisionError: a formula")
+    ] * 2
+    assert figures(made) == (1, 1)
+    assert set(made.cmos["acme"].lines) == {("O", "1")}
+    assert made.rejected == {(INVENTORY, Reason.UNFOLDABLE): 2}
+
+
+def test_a_retraction_whose_remainder_raises_changes_nothing(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    real = state.MEANINGS[Line]
+
+    def raises(line: Line, terms: Any) -> Any:
+        if len(line.facts) == 1 and not isinstance(line.facts[0].data, said.OrderPromised):
+            raise ValueError("no promise")
+        return real(line, terms)
+
+    monkeypatch.setitem(state.MEANINGS, Line, raises)
+    promise = promised("1")
+    made = after([promise, delivered("1"), retracted(promise, on(3), "sponsor")])
+    assert headers(only(made.outputs()))["reason"] == "unfoldable"
+    assert figures(made) == (1, 1)
+
+
+def test_an_event_that_cannot_be_joined_when_its_time_comes_is_a_dead_letter_too(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def raises(*_: Any) -> Any:
+        raise ValueError("no")
+
+    made = after([promised("1", at=on(5), recorded=on(1))])
+    assert not ticked(made, on(4)).outputs()
+    monkeypatch.setitem(state.MEANINGS, Line, raises)
+    letter = only(ticked(made, on(6)).outputs())
+    assert headers(letter)["reason"] == "unfoldable"
+    assert b"cmo.order.promised.v1" in letter.value
+
+
+# --- dead letters are folded by coordinates
+
+
+def test_once_refused_stays_refused_even_when_it_could_now_be_read() -> None:
+    good = log([promised("1"), delivered("1")])
+    bad = shard()
+    bad.fold(INVENTORY, 1, [good[INVENTORY][0]._replace(value=b"{")])
+    again = shard()
+    read_back(again, only(bad.outputs()))
+    again.fold(INVENTORY, 2, good[INVENTORY])
+    assert figures(again) == (0, 0)
+    assert again.rejected == {(INVENTORY, Reason.NOT_JSON): 1}
+    assert not again.outputs()
+
+
+def test_a_dead_letter_is_the_bytes_untouched_with_coordinates_and_reason() -> None:
+    made = shard()
+    raw = b'\xff{"specversion":'
+    made.fold(LOTS, 8, [message(started("L1"), 7)._replace(value=raw)])
+    letter = only(made.outputs())
+    assert (letter.id, letter.topic, letter.partition) == ("cmo.lots/0/7", DEAD_LETTERS, 0)
+    assert (letter.value, letter.key) == (raw, b"acme")
+    assert headers(letter)["reason"] == "not_json"
+
+
+def test_dead_letters_of_one_key_beyond_a_hundred_a_minute_leave_their_bytes_where_they_are() -> (
+    None
+):
+    made = shard()
+    bad = message(started("L1"), 0)._replace(value=b"{")
+    n = WHOLE_PER_MINUTE + 1
+    made.fold(LOTS, n, [bad._replace(offset=at) for at in range(n)])
+    assert [len(o.value) for o in made.outputs()] == [1] * WHOLE_PER_MINUTE + [0]
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        [],
+        [("topic", b"cmo.lots")],
+        [("topic", b"cmo.lots"), ("offset", b"x"), ("reason", b"not_json")],
+        [("topic", b"cmo.lots"), ("offset", b"1"), ("reason", b"of a later version")],
+        [("topic", None), ("offset", None), ("reason", None)],
+    ],
+)
+def test_an_unreadable_record_of_ours_is_counted_and_skipped(given: Any) -> None:
+    made = shard()
+    made.fold(DEAD_LETTERS, 1, [Message(DEAD_LETTERS, 0, 0, 0, None, b"", given)])
+    assert made.unreadable[DEAD_LETTERS] == 1
+
+
+@pytest.mark.parametrize("value", [None, b"", b"{}", b"\xff", b'{"id": 1}'])
+def test_an_unreadable_breach_is_counted_and_skipped(value: bytes | None) -> None:
+    made = shard()
+    made.fold(BREACHES, 1, [Message(BREACHES, 0, 0, 0, b"acme", value)])
+    assert made.unreadable[BREACHES] == 1
+
+
+# --- what is due is sent until it is read back
+
+
+def stock_out(clock: Clock) -> Shard:
+    return ticked(after([counted("pills", 0), forecast("pills", 9)], shard(clock=clock)), on(3))
+
+
+def test_what_was_sent_and_not_read_back_is_sent_again_after_a_while_under_the_same_id() -> None:
+    clock = Clock()
+    made = stock_out(clock)
+    sent = only(made.outputs())
+    assert sent.id == "days_of_supply:acme:pills:1/1"
+    assert made.outputs() == []
+    clock.now = AGAIN_AFTER - 0.1
+    assert made.outputs() == []
+    clock.now = AGAIN_AFTER
+    ticked(made, on(3) + hours(1))
+    assert made.outputs() == [sent]
+    read_back(made, sent)
+    clock.now = 3 * AGAIN_AFTER
+    assert ticked(made, on(3) + hours(2)).outputs() == []
+
+
+def test_one_id_read_back_twice_counts_once() -> None:
+    made = stock_out(Clock())
+    sent = only(made.outputs())
+    read_back(made, sent, sent)
+    assert made.ledger.next_id(next(iter(made.ledger.standing))) == "days_of_supply:acme:pills:2"
+
+
+def test_a_new_shard_that_read_what_was_sent_has_nothing_to_say() -> None:
+    events = [counted("pills", 0), forecast("pills", 9)]
+    sent = only(ticked(after(events), on(3)).outputs())
+    again = shard()
+    read_back(again, sent)
+    assert ticked(after(events, again), on(4)).outputs() == []
+
+
+# --- who belongs here, and how far it has come
+
+
+def test_a_cmo_that_never_spoke_belongs_to_one_shard() -> None:
+    names = [f"site-{n}" for n in range(20)]
+    terms = Agreements([agreement(name) for name in names])
+    shards = [Shard(number, 4, terms) for number in range(4)]
+    assert sorted(name for each in shards for name in each.cmos) == sorted(names)
+
+
+def test_a_shard_knows_how_far_it_has_folded_each_topic() -> None:
+    made = after([promised("1"), delivered("1"), started("L1")])
+    assert made.next == {DEAD_LETTERS: 0, BREACHES: 0, **dict.fromkeys(INBOUND, 0)} | {
+        INVENTORY: 2,
+        LOTS: 1,
+    }
+
+
+# --- hostile, and valid
+
+
+def test_two_sources_that_spell_one_text_with_another_s_id_are_two() -> None:
+    assert state.identity("t", "/lab/x\0y", "z") != state.identity("t", "/lab/x", "y\0z")
+
+
+def test_a_deviation_of_a_thousand_lots_joins_them_all() -> None:
+    names = [f"L{n}" for n in range(1_000)]
+    made = after([*(completed(name) for name in names), deviation("D", "major", *names)])
+    found = next(r for r in ticked(made).readings() if r.kpi.name == "right_first_time")
+    assert (found.numerator, found.denominator) == (0, 1_000)
+
+
+def test_the_widest_gap_may_be_declared_and_the_highest_number_used() -> None:
+    events = [
+        started("L1", sequence=0),
+        completed("L1", sequence=2**53),
+        gap(LOTS, 1, 2**53 - 1, on(6), sequence=5),
+    ]
+    made = after(events)
+    assert not made.outputs()
+    found = next(r for r in ticked(made).readings() if r.kpi.name == "right_first_time")
+    assert found.why == ""
+
+
+def test_a_retraction_is_not_retracted_in_whichever_order_they_come() -> None:
+    late = started("L1", 0, recorded=on(3))
+    once = retracted(late, on(4), recorded=on(5))
+    twice = retracted(once, on(6))
+    there, back = (ticked(after(events)) for events in ([late, once, twice], [twice, once, late]))
+    assert list(there.readings()) == list(back.readings())
+    assert not there.outputs() + back.outputs()
+
+
+def test_events_of_one_instant_and_one_id_on_two_topics_are_two_facts() -> None:
+    lot = told(said.LotRecalled(lot="L1"), on(1), "sponsor", id="same")
+    plan = told(said.LotPlanned(lot="L1", product="pills"), on(1), "sponsor", id="same")
+    made = after([lot, plan])
+    assert len(made.cmos["acme"].lots["L1",].facts) == 2
+
+
+def test_an_event_at_the_end_of_the_calendar_waits_and_harms_nobody() -> None:
+    far = promised("1", 10, at=datetime.fromisoformat("2100-12-31T23:59:59+00:00"), recorded=on(0))
+    made = after([far, promised("2"), delivered("2")])
+    assert figures(made) == (1, 1)
+
+
+def test_the_lowest_offset_of_a_transition_wins() -> None:
+    cmo, ledger = folded([]), Ledger()
+    assert cmo.take(accepted(promised("1"), 0))
+    assert not cmo.take(accepted(promised("1"), 1))
+    assert ledger.standing == {}
+    assert not ledger.has("x")
+
+
+def test_a_shard_judges_what_ripens_between_ticks() -> None:
+    made = after([promised("1", at=on(5), recorded=on(4.5)), delivered("1", 9, recorded=on(9))])
+    ticked(made, on(4.6))
+    assert figures(made) == (1, 1)
+    assert NOW - days(40) == on(0)
