@@ -396,14 +396,19 @@ class Cmo:
 
     def _heals(self, kpi: str, target: Known) -> bool:
         """Whether evidence for a KPI would fail with a withdrawn fact, and does not without."""
-        for record in _records(self, target.fact.data):
-            now = dict(record.meaning.evidence).get(kpi)
-            before = type(record)(record.key)
-            before.facts = sorted([*record.facts, target.fact])
+        records = _records(self, target.fact.data)
+        self._forget_empty(records)
+        return any(self._healed(kpi, record, target.fact) for record in records)
+
+    def _healed(self, kpi: str, record: Record, withdrawn: Fact) -> bool:
+        now = dict(record.meaning.evidence).get(kpi)
+        before = type(record)(record.key)
+        before.facts = sorted([*record.facts, withdrawn])
+        try:
             was = dict(self._meaning(before).evidence).get(kpi)
-            if was is not None and was.fails and (now is None or not now.fails):
-                return True
-        return False
+        except Exception:  # it was withdrawn before anybody asked what it means
+            return False
+        return was is not None and was.fails and (now is None or not now.fails)
 
 
 _ON: Final = {topic: Scope(topic=topic) for topic in said.INBOUND}

@@ -5,9 +5,12 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from alerts.agreements import Limit
+from alerts import state
+from alerts.agreements import Agreement, Limit
 from alerts.breaches import Ledger, transitions
+from alerts.lines import Line
 from alerts.readings import readings
+from alerts.records import Meaning
 from alerts.state import Cmo
 from events.breaches import BREACH_EVENT, BreachEvent
 from events.values import microseconds
@@ -17,9 +20,11 @@ from tests.builders import (
     acknowledged,
     agreed,
     changed,
+    completed,
     counted,
     days,
     delivered,
+    deviation,
     folded,
     forecast,
     heartbeat,
@@ -207,6 +212,47 @@ def test_a_correction_by_the_sponsor_clears_a_critical_breach_at_once() -> None:
     watch.tell(*(retracted(each, on(30), "sponsor") for each in bad))
     watch.tell(*(changed(f"l{n}", "sponsor", by_day=200, recorded=on(30)) for n in range(10, 20)))
     assert watch.turn(on(31)) is not None
+
+
+def test_asking_what_was_corrected_leaves_no_trace() -> None:
+    count = counted("pills", 300)
+    watch = Watch([*lines(10, 10), count])
+    watch.tick(on(20))
+    watch.tell(retracted(count, on(30)), *lines(900, 0, 30, "good"))
+    assert watch.turn(on(40)) == ("cleared", "improved")
+    assert not watch.cmo.positions
+
+
+def test_what_was_withdrawn_before_its_formula_could_raise_stops_nobody(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    real = state.MEANINGS[Line]
+
+    def raises(line: Line, terms: Agreement) -> Meaning:
+        if line.key == ("O", "poison"):
+            raise ZeroDivisionError
+        return real(line, terms)
+
+    monkeypatch.setitem(state.MEANINGS, Line, raises)
+    watch = Watch(lines(10, 10))
+    watch.tick(on(20))
+    poison = promised("poison")
+    watch.tell(retracted(poison, on(30), "sponsor"), poison, *lines(900, 0, 30, "good"))
+    assert watch.turn(on(40)) == ("cleared", "improved")
+
+
+def test_retracting_all_there_is_does_not_end_a_critical_breach() -> None:
+    events = [started("L1"), *(e for n in range(20) for e in _bad_lot(f"L{n}"))]
+    watch = Watch(events, "right_first_time")
+    assert watch.turn(on(20)) == ("opened", "critical")
+    watch.tell(*(retracted(completed(f"L{n}"), on(30)) for n in range(20)))
+    assert watch.turn(on(31)) is None
+    watch.tell(acknowledged("right_first_time:acme:1", on(32), accepts=True))
+    assert watch.turn(on(33)) == ("cleared", "corrected")
+
+
+def _bad_lot(lot: str) -> list[Told]:
+    return [completed(lot), deviation(f"D-{lot}", "major", lot)]
 
 
 def test_ordinary_good_deliveries_are_no_correction() -> None:
