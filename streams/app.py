@@ -64,7 +64,7 @@ def create_app(settings: Settings, followers: Followers, pages: Pages) -> App:
     )
     app.transport = Transport(settings, followers, app)
     _follow(app)
-    _drop_what_leaves(app, followers)
+    _hold_what_comes(app, followers)
     _keep_time(app, settings, followers, Sink(settings))
     _serve(app, settings, followers, pages)
     return app
@@ -119,11 +119,11 @@ def _follow(app: App) -> None:
             await asyncio.sleep(0)  # a full buffer would hold the loop for all its batches
 
 
-def _drop_what_leaves(app: App, followers: Followers) -> None:
+def _hold_what_comes(app: App, followers: Followers) -> None:
     @app.on_partitions_assigned.connect(weak=False)
-    async def drop(_: Any, assigned: Any, **__: Any) -> None:
-        followers.keep_only({tp.partition for tp in assigned})
-        followers.assigned_once = True
+    async def hold(_: Any, assigned: Any, **__: Any) -> None:
+        with unforeseen_ends_us("making the shards"):
+            followers.hold({tp.partition for tp in assigned})
 
 
 def _keep_time(app: App, settings: Settings, followers: Followers, sink: Sink) -> None:

@@ -187,20 +187,17 @@ class Followers:
         """The follower of a partition number, None when this worker does not hold it."""
         return self._held.get(partition)
 
-    def hold(self, partition: int) -> Follower:
-        """The follower of a partition number, made when it is not held yet."""
-        if partition not in self._held:
+    def hold(self, partitions: Collection[int]) -> None:
+        """Holds these partitions and no other: what stays keeps its shard, what is new gets one."""
+        self.assigned_once = True
+        for partition in set(self._held) - set(partitions):
+            del self._held[partition]
+        for partition in sorted(set(partitions) - set(self._held)):
             self._held[partition] = Follower(self._shard_of(partition))
-        return self._held[partition]
 
     def holds(self, follower: Follower) -> bool:
         """Whether this follower is still the one of its partition."""
         return self._held.get(follower.shard.partition) is follower
-
-    def keep_only(self, partitions: Collection[int]) -> None:
-        """Drops the shards of every other partition."""
-        for partition in set(self._held) - set(partitions):
-            del self._held[partition]
 
     def held_back(self, place: Place) -> bool:
         """Whether a topic is not to be read yet: our own come first, and all come together."""

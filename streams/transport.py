@@ -226,29 +226,29 @@ class Consumer(driver.Consumer):
         )
 
     async def seek_to_committed(self) -> Mapping[TP, int]:
-        """Seeks every partition to where its shard stands: the committed offsets are for lag."""
+        """Seeks every partition to where its shard stands: the committed offsets are for lag.
+
+        Faust also asks in the midst of a rebalance: what was asked of an assignment that is gone
+        when the answers come moves nothing, and no shard is made here.
+        """
         tps = {TP(*tp) for tp in self.assignment()}
         first, end = await self._thread.bounds(tps)
         committed = await self._thread.committed(tps)
-        for partition in {tp.partition for tp in tps}:
-            self._assign(partition, tps, first, end)
+        if tps != {TP(*tp) for tp in self.assignment()}:
+            return {}
         positions = {}
-        for tp in tps:
-            follower = self.followers.hold(tp.partition)
-            follower.committed(tp.topic, committed.get(tp, 0))
-            positions[tp] = follower.next(tp.topic)
+        for follower in self.followers:
+            topics = {tp.topic: tp for tp in tps if tp.partition == follower.shard.partition}
+            follower.assigned(
+                {topic: first[tp] for topic, tp in topics.items()},
+                {topic: end[tp] for topic, tp in topics.items()},
+            )
+            _say_what_is_wrong(follower)
+            for topic, tp in topics.items():
+                follower.committed(topic, committed.get(tp, 0))
+                positions[tp] = follower.next(topic)
         await self._thread.seek_here(positions)
         return positions
-
-    def _assign(
-        self, partition: int, tps: set[TP], first: Mapping[TP, int], end: Mapping[TP, int]
-    ) -> None:
-        follower = self.followers.hold(partition)
-        topics = [tp for tp in tps if tp.partition == partition]
-        follower.assigned(
-            {tp.topic: first[tp] for tp in topics}, {tp.topic: end[tp] for tp in topics}
-        )
-        _say_what_is_wrong(partition, follower)
 
     async def fold(self, message: Any) -> None:
         """Folds a batch, or goes back for what is missing before it."""
@@ -312,7 +312,8 @@ class Consumer(driver.Consumer):
                     follower.committed(tp.topic, offset)
 
 
-def _say_what_is_wrong(partition: int, follower: Follower) -> None:
+def _say_what_is_wrong(follower: Follower) -> None:
+    partition = follower.shard.partition
     if follower.missing:
         log.error(
             "partition %d came without %s, so its shard is not ready. Operator action: give every "

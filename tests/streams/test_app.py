@@ -66,8 +66,9 @@ async def test_a_shard_that_is_not_caught_up_is_not_judged() -> None:
 
 def test_a_worker_says_what_each_partition_waits_for() -> None:
     followers = Followers(Judged)
-    followers.assigned_once = True
-    followers.hold(4).assigned(dict.fromkeys(TOPICS, 0), {**dict.fromkeys(TOPICS, 0), LOTS: 12})
+    followers.hold({4})
+    for follower in followers:
+        follower.assigned(dict.fromkeys(TOPICS, 0), {**dict.fromkeys(TOPICS, 0), LOTS: 12})
     said = health(followers, 60)
     assert said["ready"] is False
     assert said["partitions"]["4"]["waits_for"] == "still to read: 12 of cmo.lots"

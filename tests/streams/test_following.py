@@ -146,24 +146,34 @@ def followers() -> Followers:
     return Followers(Remembering)
 
 
+def held(followers: Followers, partition: int) -> Follower:
+    follower = followers.get(partition)
+    assert follower is not None
+    return follower
+
+
 def test_a_partition_that_stays_keeps_its_shard_and_one_that_leaves_loses_it(
     followers: Followers,
 ) -> None:
-    stays, leaves = followers.hold(1), followers.hold(2)
-    followers.keep_only({1, 3})
-    assert followers.hold(1) is stays
+    followers.hold({1, 2})
+    stays, leaves = held(followers, 1), held(followers, 2)
+    followers.hold({1, 3})
+    assert held(followers, 1) is stays
     assert followers.get(2) is None
-    assert followers.hold(2) is not leaves
+    followers.hold({1, 2})
+    assert held(followers, 2) is not leaves
     assert not followers.holds(leaves)
+    assert followers.holds(stays)
 
 
 def test_other_topics_are_held_back_until_both_of_our_own_are_read(followers: Followers) -> None:
-    ends = dict.fromkeys(TOPICS, 2)
-    followers.hold(0).assigned(dict.fromkeys(TOPICS, 0), ends)
+    followers.hold({0})
+    assert followers.held_back(Place(DEAD_LETTERS, 0))
+    held(followers, 0).assigned(dict.fromkeys(TOPICS, 0), dict.fromkeys(TOPICS, 2))
     assert [topic for topic in TOPICS if not followers.held_back(Place(topic, 0))] == list(OWN)
-    followers.hold(0).take(DEAD_LETTERS, 2, ())
+    held(followers, 0).take(DEAD_LETTERS, 2, ())
     assert followers.held_back(Place(LOTS, 0))
-    followers.hold(0).take(BREACHES, 2, ())
+    held(followers, 0).take(BREACHES, 2, ())
     assert not followers.held_back(Place(LOTS, 0))
 
 
@@ -175,7 +185,7 @@ def test_a_worker_is_ready_after_its_first_assignment_even_with_no_partition(
     followers: Followers,
 ) -> None:
     assert not followers.ready
-    followers.assigned_once = True
+    followers.hold(set())
     assert followers.ready
-    followers.hold(0)
+    followers.hold({0})
     assert not followers.ready

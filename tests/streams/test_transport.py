@@ -22,7 +22,7 @@ from events.data import LOTS
 from events.decode import Message
 from streams.app import create_app
 from streams.errors import CutBack
-from streams.following import Followers, Mark
+from streams.following import Follower, Followers, Mark
 from streams.settings import Settings
 from streams.topics import OWN, TOPICS
 from streams.transport import Batch, Consumer, ConsumerThread, Transport, _Unread, bounded
@@ -65,6 +65,18 @@ class SeekingThread:
         self.sought: list[dict[TP, int]] = []
         self.committed: list[dict[TP, int]] = []
         self.fetched: dict[TP, int] = {}
+        self.assigned = {TP(topic, 0) for topic in TOPICS}
+        self.reassign: set[TP] | None = None
+
+    def assignment(self) -> set[TP]:
+        return self.assigned
+
+    async def bounds(self, tps: set[TP]) -> tuple[dict[TP, int], dict[TP, int]]:
+        self.assigned = self.assigned if self.reassign is None else self.reassign
+        return dict.fromkeys(tps, 0), dict.fromkeys(tps, 9)
+
+    async def committed(self, tps: set[TP]) -> dict[TP, int]:
+        return dict.fromkeys(tps, 2)
 
     def marks(self) -> dict[TP, Mark]:
         return {}
@@ -83,8 +95,13 @@ class SeekingThread:
 @pytest.fixture
 def followers() -> Followers:
     followers = Followers(Folded)
-    followers.hold(0).assigned(dict.fromkeys(TOPICS, 0), dict.fromkeys(TOPICS, 0))
+    followers.hold({0})
+    held(followers).assigned(dict.fromkeys(TOPICS, 0), dict.fromkeys(TOPICS, 0))
     return followers
+
+
+def held(followers: Followers) -> Follower:
+    return next(iter(followers))
 
 
 @pytest.fixture
@@ -177,7 +194,7 @@ async def test_a_gap_is_gone_back_for_and_nothing_of_its_batch_is_folded(
 ) -> None:
     await consumer.fold(message(Batch(3, 5, records(3, 4))))
     assert consumer._thread.sought == [{HERE: 0}]
-    assert followers.hold(0).shard.offsets == []  # type: ignore[attr-defined]
+    assert held(followers).shard.offsets == []  # type: ignore[attr-defined]
 
 
 async def test_a_batch_that_never_came_is_gone_back_for_when_none_follows(consumer: Any) -> None:
@@ -217,15 +234,33 @@ async def test_what_was_folded_before_is_not_folded_again(
     await consumer.fold(message(Batch(0, 3, records(0, 1, 2))))
     await consumer.fold(message(Batch(1, 5, records(1, 2, 3, 4))))
     await consumer.fold(message(Batch(0, 3, records(0, 1, 2))))
-    assert followers.hold(0).shard.offsets == [0, 1, 2, 3, 4]  # type: ignore[attr-defined]
+    assert held(followers).shard.offsets == [0, 1, 2, 3, 4]  # type: ignore[attr-defined]
     assert consumer._thread.sought == []
 
 
 async def test_a_batch_of_a_partition_that_left_is_nobodys(
     consumer: Any, followers: Followers
 ) -> None:
-    followers.keep_only(())
+    followers.hold(())
     await consumer.fold(message(Batch(0, 1, records(0))))
+    assert len(followers) == 0
+
+
+async def test_every_partition_is_read_on_from_where_its_shard_stands(consumer: Any) -> None:
+    await consumer.fold(message(Batch(0, 5, ())))
+    positions = await consumer.seek_to_committed()
+    assert positions == {**{TP(topic, 0): 0 for topic in TOPICS}, HERE: 5}
+    assert consumer._thread.sought == [positions]
+    assert held(consumer.followers).behind == {**dict.fromkeys(TOPICS, 9), LOTS: 4}
+
+
+async def test_an_assignment_that_is_gone_when_its_bounds_come_moves_nothing_and_makes_no_shard(
+    consumer: Any, followers: Followers
+) -> None:
+    followers.hold(())
+    consumer._thread.reassign = set()
+    assert await consumer.seek_to_committed() == {}
+    assert consumer._thread.sought == []
     assert len(followers) == 0
 
 
@@ -268,10 +303,10 @@ async def test_other_topics_are_not_asked_for_before_our_own_are_read(
 
     consumer._thread.getmany = getmany
     every = {TP(topic, 0) for topic in TOPICS}
-    followers.hold(0).assigned(dict.fromkeys(TOPICS, 0), dict.fromkeys(TOPICS, 2))
+    held(followers).assigned(dict.fromkeys(TOPICS, 0), dict.fromkeys(TOPICS, 2))
     await consumer._getmany(every, 1.0)
     for topic in OWN:
-        followers.hold(0).take(topic, 2, ())
+        held(followers).take(topic, 2, ())
     await consumer._getmany(every, 1.0)
     assert asked == [{TP(topic, 0) for topic in OWN}, every]
 
