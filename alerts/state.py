@@ -284,7 +284,7 @@ class Cmo:
             for record in records:
                 record.join(target.fact)  # type: ignore[union-attr]
             raise Unfoldable(f"{type(error).__name__}: {error}") from error
-        self.retractions[key] = min(self.retractions.get(key, fact), fact)
+        self.retractions[key] = min(self.retractions.get(key, fact), fact, key=_sponsor_first)
         if target is not None:
             target.records = ()
             self._withdraw_timeliness(target)
@@ -356,7 +356,7 @@ class Cmo:
     def _name(self, data: Data) -> None:
         for value in (getattr(data, "product", None), getattr(data, "site", None)):
             if (name := getattr(value, "name", None)) and name != value:
-                self.names[str(value)] = name
+                self.names[str(value)] = min(name, self.names.get(str(value), name))
 
     def _forget_empty(self, records: Iterable[Record]) -> None:
         for record in records:
@@ -418,6 +418,10 @@ _ON: Final = {topic: Scope(topic=topic) for topic in said.INBOUND}
 def _tally(hour: int, taken: bool) -> Evidence:
     """One message read in an hour, taken or not."""
     return Evidence(hour, hour * HOUR, int(taken), 1, "")
+
+
+def _sponsor_first(retraction: Fact) -> tuple[bool, Fact]:
+    return retraction.speaker is not Speaker.SPONSOR, retraction
 
 
 def _fact(event: Accepted) -> Fact:

@@ -214,6 +214,17 @@ def test_a_correction_by_the_sponsor_clears_a_critical_breach_at_once() -> None:
     assert watch.turn(on(31)) is not None
 
 
+@pytest.mark.parametrize("turn", [1, -1])
+def test_what_the_sponsor_retracts_too_is_accepted_in_whichever_order(turn: int) -> None:
+    watch = Watch([e for n in range(20) for e in _bad_lot(f"L{n}")], "right_first_time")
+    watch.tick(on(20))
+    for n in range(20):
+        bad = deviation(f"D-L{n}", "major", f"L{n}")
+        both = [retracted(bad, on(30)), retracted(bad, on(31), "sponsor")]
+        watch.tell(*both[::turn])
+    assert watch.turn(on(32)) == ("cleared", "corrected")
+
+
 def test_asking_what_was_corrected_leaves_no_trace() -> None:
     count = counted("pills", 300)
     watch = Watch([*lines(10, 10), count])
