@@ -29,6 +29,7 @@ from streams.dead_letters import (
 AGAIN_AFTER = 30.0
 """Seconds after which what was sent, and not read back, is sent again under the same id."""
 
+
 def decoder_of(agreements: Agreements, partitions: int) -> Decoder:
     """A decoder that believes the sources these agreements name."""
 

@@ -1,4 +1,4 @@
-"""Agreement files: a fault is named with file, line and reason; versions hold by their day."""
+"""Agreement files: what is wrong is named with file, line and reason; a version has its day."""
 
 from datetime import date
 from pathlib import Path
