@@ -63,7 +63,7 @@ class SeekingThread:
 
     def __init__(self) -> None:
         self.sought: list[dict[TP, int]] = []
-        self.committed: list[dict[TP, int]] = []
+        self.commits: list[dict[TP, int]] = []
         self.fetched: dict[TP, int] = {}
         self.assigned = {TP(topic, 0) for topic in TOPICS}
         self.reassign: set[TP] | None = None
@@ -88,7 +88,7 @@ class SeekingThread:
         self.sought.append(dict(offsets))
 
     async def commit_folded(self, offsets: dict[TP, int]) -> bool:
-        self.committed.append(dict(offsets))
+        self.commits.append(dict(offsets))
         return True
 
 
@@ -269,15 +269,15 @@ async def test_nothing_is_committed_while_the_group_rebalances(consumer: Any) ->
     consumer.app.flow_control.resume()
     consumer.app.rebalancing = True
     await consumer.commit_folded()
-    assert consumer._thread.committed == []
+    assert consumer._thread.commits == []
     consumer.app.rebalancing = False
     consumer.app.flow_control.suspend()
     await consumer.commit_folded()
-    assert consumer._thread.committed == []
+    assert consumer._thread.commits == []
     consumer.app.flow_control.resume()
     await consumer.commit_folded()
     await consumer.commit_folded()
-    assert consumer._thread.committed == [{HERE: 3}]
+    assert consumer._thread.commits == [{HERE: 3}]
 
 
 async def test_a_batch_goes_to_faust_under_the_generation_of_the_consumer(consumer: Any) -> None:
