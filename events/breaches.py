@@ -6,8 +6,6 @@ from pydantic import Field, TypeAdapter
 
 from events.values import CivilDate, Contract, Instant
 
-BREACHES = "cmo.breaches"
-
 Turn = Literal["opened", "worsened", "eased", "acknowledged", "cleared"]
 Severity = Literal["warning", "critical"]
 ClearedBy = Literal["limit_changed", "corrected", "improved", "aged_out"]

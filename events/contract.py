@@ -5,16 +5,14 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from events.breaches import BREACHES, BreachEvent
-from events.data import DATA, INBOUND, Data
+from events.breaches import BreachEvent
+from events.data import BREACHES, DATA, DEAD_LETTERS, INBOUND, Data
 from events.decode import Reason
 from events.event import EVENTS
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 VERSION = "1.0.0"
 """The version of the contract as a whole; each type has its own at the end of its name."""
-
-DEAD_LETTERS = "cmo.dead-letters"
 
 _BREACH = "cmowatch.breach.v1"
 _ON_THE_WIRE = ("specversion", "type")  # a model fills them in, a sender writes them

@@ -21,6 +21,12 @@ from events.values import (
 
 LOTS, INVENTORY, RELEASES, ACTIONS = "cmo.lots", "cmo.inventory", "cmo.releases", "cmo.actions"
 INBOUND = (LOTS, INVENTORY, RELEASES, ACTIONS)
+BREACHES, DEAD_LETTERS = "cmo.breaches", "cmo.dead-letters"
+OWN = (DEAD_LETTERS, BREACHES)
+"""The topics the monitor writes itself, which it reads to their end before any other."""
+
+TOPICS = (*OWN, *INBOUND)
+"""Every topic the monitor is folded from, each with the same number of partitions."""
 
 
 class Speaker(StrEnum):

@@ -15,12 +15,13 @@ from typing import Any, NoReturn, cast
 import faust
 from mode.utils.logging import get_logger
 
+from events.data import TOPICS
 from streams.errors import NoBroker
 from streams.following import Follower, Followers
 from streams.logs import log_to
 from streams.settings import Settings
 from streams.sink import Sink
-from streams.topics import TOPICS, Difference, create_or_verify
+from streams.topics import Difference, create_or_verify
 from streams.transport import Consumer, Transport
 
 log = get_logger(__name__)

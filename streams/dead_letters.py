@@ -3,9 +3,9 @@
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
+from events.data import DEAD_LETTERS
 from events.decode import Reason, Rejection
 
-DEAD_LETTERS = "cmo.dead-letters"
 WHOLE_PER_MINUTE = 100
 """Dead letters of one key in one minute that keep their bytes; the inbound log has the others."""
 

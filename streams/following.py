@@ -4,8 +4,8 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from datetime import UTC, datetime, timedelta
 from typing import NamedTuple, Protocol
 
+from events.data import OWN, TOPICS
 from events.decode import Message
-from streams.topics import OWN, TOPICS
 
 
 class Output(Protocol):

@@ -4,9 +4,9 @@ from collections.abc import AsyncIterator, Iterable
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
-from events.data import INBOUND
+from events.data import DEAD_LETTERS, INBOUND
 from events.decode import Accepted, Decoder, Message, Rejection
-from streams.dead_letters import DEAD_LETTERS, Coordinates, Verdict, read_back
+from streams.dead_letters import Coordinates, Verdict, read_back
 from streams.errors import TopicRefused
 from streams.settings import Settings
 

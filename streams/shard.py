@@ -10,14 +10,13 @@ from alerts.agreements import Agreements
 from alerts.breaches import Ledger, transitions
 from alerts.readings import Figures, Reading, readings
 from alerts.state import REFUSALS, Cmo, Unfoldable
-from events.breaches import BREACH_EVENT, BREACHES, BreachEvent
-from events.data import INBOUND
+from events.breaches import BREACH_EVENT, BreachEvent
+from events.data import BREACHES, DEAD_LETTERS, INBOUND
 from events.decode import Accepted, Decoder, Message, Reason, Rejection
 from events.partition import partition_of
 from events.sources import Source
 from events.values import microseconds
 from streams.dead_letters import (
-    DEAD_LETTERS,
     WHOLE_PER_MINUTE,
     Coordinates,
     Output,

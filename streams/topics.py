@@ -9,16 +9,9 @@ from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.errors import KafkaError, TopicAlreadyExistsError, for_code
 
-from events.data import INBOUND
+from events.data import DEAD_LETTERS, TOPICS
 from streams.errors import NoBroker, TopicRefused, WrongPartitions
 from streams.settings import Settings
-
-BREACHES, DEAD_LETTERS = "cmo.breaches", "cmo.dead-letters"
-OWN = (DEAD_LETTERS, BREACHES)
-"""The topics we write ourselves, which are read to their end before any other."""
-
-TOPICS = (*OWN, *INBOUND)
-"""Every topic a shard is folded from, each with the same number of partitions."""
 
 _MEBIBYTE = 1 << 20
 _TO_BE_KNOWN = 30.0

@@ -8,8 +8,9 @@ import pytest
 from aiokafka.admin import AIOKafkaAdminClient
 
 from deploy.kafka import LocalKafka
+from events.data import TOPICS
 from streams.settings import Settings
-from streams.topics import TOPICS, create_or_verify
+from streams.topics import create_or_verify
 
 
 @pytest.fixture(scope="session")

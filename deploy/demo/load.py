@@ -9,12 +9,11 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.errors import KafkaError
 
 from deploy.demo.errors import NotEmpty, NotLoaded
-from events.data import INBOUND
+from events.data import INBOUND, TOPICS
 from events.errors import Unaddressable
 from events.files import address
 from events.partition import partition_of
 from streams.settings import Settings
-from streams.topics import TOPICS
 
 _HEADERS = [("content-type", b"application/cloudevents+json")]
 _BATCH_BYTES = 512 * 1024

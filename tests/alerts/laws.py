@@ -10,11 +10,10 @@ from hypothesis import strategies as st
 from alerts.agreements import Agreements, Limit
 from alerts.catalogue import Kpi
 from alerts.readings import Reading
-from events.breaches import BREACHES
-from events.data import INBOUND, Tolerance
+from events.data import BREACHES, DEAD_LETTERS, INBOUND, Tolerance
 from events.decode import Message
 from events.partition import partition_of
-from streams.dead_letters import DEAD_LETTERS, Output
+from streams.dead_letters import Output
 from streams.shard import Shard
 from tests.builders import (
     Log,

@@ -12,8 +12,9 @@ from pathlib import Path
 import pytest
 
 from deploy.kafka import ForeignFolder, LocalKafka, NoJava, NotStarted, java_runtime
+from events.data import TOPICS
 from streams.settings import Settings
-from streams.topics import TOPICS, create_or_verify
+from streams.topics import create_or_verify
 
 ROOT = Path(__file__).resolve().parents[2]
 broker_test = pytest.mark.broker

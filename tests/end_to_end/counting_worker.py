@@ -10,11 +10,11 @@ from typing import Any, NamedTuple
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import GaugeMetricFamily
 
+from events.data import DEAD_LETTERS, OWN, TOPICS
 from events.decode import Message
 from streams.app import run_worker
 from streams.following import Followers
 from streams.settings import Settings
-from streams.topics import DEAD_LETTERS, OWN, TOPICS
 from streams.transport import Consumer
 
 

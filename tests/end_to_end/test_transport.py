@@ -11,9 +11,9 @@ from aiokafka import AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient
 
 from deploy.kafka import LocalKafka
-from events.data import INBOUND, INVENTORY, LOTS
+from events.data import BREACHES, DEAD_LETTERS, INBOUND, INVENTORY, LOTS, OWN
 from streams.settings import Settings
-from streams.topics import BREACHES, DEAD_LETTERS, OWN, create_or_verify
+from streams.topics import create_or_verify
 from tests.conftest import delete
 from tests.end_to_end.conftest import Worker, eventually
 

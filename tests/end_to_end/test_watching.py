@@ -20,12 +20,12 @@ from alerts.calendar import moment
 from alerts.readings import readings
 from deploy.demo.load import put
 from deploy.simulate.simulator import simulate
-from events.breaches import BREACH_EVENT, BREACHES
+from events.breaches import BREACH_EVENT
+from events.data import BREACHES, DEAD_LETTERS
 from events.decode import Accepted, Message, Rejection
 from events.partition import partition_of
 from events.values import microseconds
 from streams.agreements import read_agreements
-from streams.dead_letters import DEAD_LETTERS
 from streams.history import outcomes
 from streams.replay import Pass, as_dict
 from streams.settings import Settings

@@ -8,14 +8,14 @@ from pathlib import Path
 
 import pytest
 
-from events.data import LOTS
+from events.data import LOTS, TOPICS
 from events.decode import Message
 from streams import app
 from streams.app import health, judge, wait_for_topics
 from streams.errors import NoBroker, WrongPartitions
 from streams.following import Follower, Followers, Mark
 from streams.settings import Settings
-from streams.topics import TOPICS, Difference
+from streams.topics import Difference
 
 NOON = datetime(2026, 1, 5, 12, tzinfo=UTC)
 ROOT = Path(__file__).resolve().parents[2]

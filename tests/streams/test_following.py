@@ -6,10 +6,9 @@ from typing import Any
 
 import pytest
 
-from events.data import LOTS
+from events.data import BREACHES, DEAD_LETTERS, LOTS, OWN, TOPICS
 from events.decode import Message
 from streams.following import Follower, Followers, Mark, Place
-from streams.topics import BREACHES, DEAD_LETTERS, OWN, TOPICS
 
 NOON = datetime(2026, 1, 5, 12, tzinfo=UTC)
 

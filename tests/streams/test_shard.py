@@ -11,10 +11,9 @@ from alerts.agreements import Agreements
 from alerts.breaches import Ledger
 from alerts.lines import Line
 from events import data as said
-from events.breaches import BREACHES
-from events.data import INBOUND
+from events.data import BREACHES, DEAD_LETTERS, INBOUND
 from events.decode import Message, Reason
-from streams.dead_letters import DEAD_LETTERS, WHOLE_PER_MINUTE, Output
+from streams.dead_letters import WHOLE_PER_MINUTE, Output
 from streams.shard import AGAIN_AFTER, Shard
 from tests.builders import (
     Told,

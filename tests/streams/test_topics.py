@@ -4,10 +4,10 @@ import pytest
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 
-from events.data import LOTS
+from events.data import DEAD_LETTERS, LOTS, TOPICS
 from streams.errors import NoBroker, TopicRefused, WrongPartitions
 from streams.settings import Settings
-from streams.topics import DEAD_LETTERS, TOPICS, Difference, create_or_verify
+from streams.topics import Difference, create_or_verify
 from tests.conftest import delete
 
 pytestmark = pytest.mark.broker

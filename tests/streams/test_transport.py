@@ -18,13 +18,12 @@ from faust.transport import consumer as faust_consumer
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP, ConsumerMessage
 
-from events.data import LOTS
+from events.data import LOTS, OWN, TOPICS
 from events.decode import Message
 from streams.app import create_app
 from streams.errors import CutBack
 from streams.following import Follower, Followers, Mark
 from streams.settings import Settings
-from streams.topics import OWN, TOPICS
 from streams.transport import Batch, Consumer, ConsumerThread, Transport, _Unread, bounded
 
 HERE = TP(LOTS, 0)
