@@ -9,6 +9,7 @@ from events.decode import Accepted, Decoder, Message, Rejection
 from streams.dead_letters import Coordinates, Verdict, read_back
 from streams.errors import TopicRefused
 from streams.settings import Settings
+from streams.transport import message_of
 
 _AT_ONCE = 5_000
 
@@ -51,7 +52,7 @@ async def _messages(consumer: AIOKafkaConsumer, topics: Iterable[str]) -> AsyncI
         for place, records in batches.items():
             for record in records:
                 if record.offset < ends[place]:
-                    yield _message(record)
+                    yield message_of(record)
         left = {place for place in left if await consumer.position(place) < ends[place]}
 
 
@@ -61,15 +62,3 @@ async def _places(consumer: AIOKafkaConsumer, topic: str) -> list[TopicPartition
     if not numbers:
         raise TopicRefused(f"there is no topic {topic}; create it with: cmowatch topics")
     return [TopicPartition(topic, number) for number in sorted(numbers)]
-
-
-def _message(record: object) -> Message:
-    return Message(
-        record.topic,  # type: ignore[attr-defined]
-        record.partition,  # type: ignore[attr-defined]
-        record.offset,  # type: ignore[attr-defined]
-        record.timestamp,  # type: ignore[attr-defined]
-        record.key,  # type: ignore[attr-defined]
-        record.value,  # type: ignore[attr-defined]
-        tuple(record.headers),  # type: ignore[attr-defined]
-    )

@@ -260,7 +260,7 @@ class Consumer(driver.Consumer):
             log.info("%s: a gap before %d, back to %d", message.tp, batch.begin, position)
             await self._thread.seek_here({TP(message.topic, message.partition): position})
             return
-        follower.take(message.topic, batch.end, [_message(record) for record in batch.records])
+        follower.take(message.topic, batch.end, [message_of(record) for record in batch.records])
 
     async def listen(self, now: float) -> None:
         """Notes up to when each partition has been heard, and goes back for what got lost.
@@ -331,7 +331,8 @@ def _say_what_is_wrong(follower: Follower) -> None:
         )
 
 
-def _message(record: Any) -> Message:
+def message_of(record: Any) -> Message:
+    """What a record of aiokafka is to us."""
     return Message(
         record.topic,
         record.partition,
