@@ -7,42 +7,29 @@ import signal
 import subprocess
 import threading
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import pytest
-from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+from aiokafka import AIOKafkaProducer
 
-from alerts.agreements import Agreements
-from alerts.breaches import Ledger, transitions
-from alerts.calendar import moment
-from alerts.readings import readings
 from deploy.demo.load import put
-from deploy.simulate.simulator import simulate
-from events.breaches import BREACH_EVENT
-from events.data import BREACHES, DEAD_LETTERS
-from events.decode import Accepted, Message, Rejection
 from events.partition import partition_of
-from events.values import microseconds
-from streams.agreements import read_agreements
-from streams.history import outcomes
-from streams.replay import Pass, as_dict
 from streams.settings import Settings
-from streams.shard import decoder_of
-from tests.end_to_end.conftest import ROOT, Worker, eventually
+from tests.end_to_end.clean_pass import (
+    AGREEMENTS,
+    all_is_said,
+    check_against_a_clean_pass,
+    own_topics,
+    read_at,
+    simulated,
+)
+from tests.end_to_end.conftest import Worker, eventually
+from tests.end_to_end.poisons import lot_completed, poisons
 
 pytestmark = [pytest.mark.broker, pytest.mark.slow]
 
 WATCHING = Path(__file__).with_name("watching_worker.py")
-AGREEMENTS = ROOT / "deploy" / "agreements"
-
-
-class Own(NamedTuple):
-    """What stands on our own topics."""
-
-    breaches: list[Message]
-    dead_letters: list[Message]
 
 
 @pytest.fixture
@@ -51,149 +38,6 @@ def watch(start_worker: Callable[..., Worker]) -> Callable[..., Worker]:
         return start_worker(WATCHING, agreements=AGREEMENTS, default_agreement=True, **changed)
 
     return start
-
-
-def simulated(folder: Path, events: int) -> Path:
-    file = folder / "events.ndjson"
-    world = simulate(1, events, until=datetime.now(UTC))
-    file.write_bytes(b"".join(line + b"\n" for line in world.events))
-    return file
-
-
-def agreed() -> Agreements:
-    return read_agreements(AGREEMENTS, use_default=True)
-
-
-def judged_by(*workers: Worker) -> list[dict[str, Any]]:
-    return [reading for worker in workers for reading in json.loads(worker.get("/readings")[1])]
-
-
-def read_at(*workers: Worker) -> int:
-    """How many messages of the inbound topics the workers have folded."""
-    return int(
-        sum(
-            worker.total("cmowatch_folded_offset", topic=topic)
-            for worker in workers
-            for topic in ("cmo.lots", "cmo.inventory", "cmo.releases", "cmo.actions")
-        )
-    )
-
-
-def nothing_is_due(*workers: Worker) -> bool:
-    due = [value for worker in workers for value in worker.values("cmowatch_outputs_due")]
-    return bool(due) and not any(due)
-
-
-def all_is_said(count: int, *workers: Worker) -> Callable[[], bool]:
-    """Whether all is folded, judged afterwards and said."""
-    folded_at: list[float] = []
-
-    def settled() -> bool:
-        if read_at(*workers) < count or not all(worker.ready() for worker in workers):
-            return False
-        folded_at[:] = folded_at or [datetime.now(UTC).timestamp()]
-        heard = [
-            value
-            for worker in workers
-            for value in worker.values("cmowatch_shard_heard_until_timestamp_seconds")
-        ]
-        as_of = [each["as_of"] for each in judged_by(*workers)]
-        judged = [datetime.fromisoformat(each).timestamp() for each in as_of]
-        return (
-            bool(heard)
-            and bool(judged)
-            and min(heard) > folded_at[0]
-            and min(judged) > folded_at[0]
-            and nothing_is_due(*workers)
-        )
-
-    return settled
-
-
-async def _outcomes(settings: Settings) -> list[Accepted | Rejection]:
-    decoder = decoder_of(agreed(), settings.partitions)
-    return [outcome async for outcome in outcomes(settings, decoder)]
-
-
-async def _own(settings: Settings) -> Own:
-    consumer = AIOKafkaConsumer(**settings.client(), isolation_level="read_committed")
-    await consumer.start()
-    try:
-        found: dict[str, list[Message]] = {BREACHES: [], DEAD_LETTERS: []}
-        places = [TopicPartition(t, p) for t in found for p in range(settings.partitions)]
-        ends = await consumer.end_offsets(places)
-        consumer.assign(places)
-        await consumer.seek_to_beginning()
-        left = {place for place in places if ends[place]}
-        while left:
-            for place, records in (await consumer.getmany(timeout_ms=500)).items():
-                found[place.topic] += [
-                    Message(
-                        record.topic,
-                        record.partition,
-                        record.offset,
-                        record.timestamp,
-                        record.key,
-                        record.value,
-                        record.headers,
-                    )
-                    for record in records
-                ]
-            left = {place for place in left if await consumer.position(place) < ends[place]}
-        return Own(found[BREACHES], found[DEAD_LETTERS])
-    finally:
-        await consumer.stop()
-
-
-def check_against_a_clean_pass(settings: Settings, *workers: Worker) -> None:
-    """Every reading, breach and dead letter is what one pass over the log makes of it."""
-    said = judged_by(*workers)
-    found = asyncio.run(_outcomes(settings))
-    own = asyncio.run(_own(settings))
-    by_moment: dict[str, list[dict[str, Any]]] = {}
-    for reading in said:
-        by_moment.setdefault(reading["as_of"], []).append(reading)
-    ledger = check_breaches(own.breaches)
-    cmos = {reading["cmo"] for reading in said}
-    assert cmos >= set(agreed().cmos)
-    for as_of, some in by_moment.items():
-        names = {reading["cmo"] for reading in some}
-        clean = Pass(agreed(), datetime.fromisoformat(as_of))
-        clean.fold(outcome for outcome in found if outcome.cmo in names)
-        expected = [as_dict(reading) for reading in clean.readings() if reading.cmo in names]
-        assert sorted(some, key=str) == sorted(expected, key=str)
-        now = microseconds(datetime.fromisoformat(as_of))
-        for name in names:
-            cmo = clean.cmos[name]
-            due = list(transitions(cmo, readings(cmo, now), ledger, now))
-            assert not due, f"still to say at {moment(now)}: {due}"
-    refused = [outcome for outcome in found if isinstance(outcome, Rejection)]
-    check_dead_letters(own.dead_letters, refused)
-
-
-def check_breaches(published: list[Message]) -> Ledger:
-    """One content per id, one standing breach per scope, none missing in between."""
-    ledger, contents = Ledger(), dict[str, bytes | None]()
-    for message in published:
-        event = BREACH_EVENT.validate_json(message.value or b"")
-        assert contents.setdefault(event.id, message.value) == message.value, event.id
-        standing = {each.said.breach for each in ledger.standing.values()}
-        ledger.fold(event)
-        now = {each.said.breach for each in ledger.standing.values()}
-        assert (event.data.breach in now - standing) == (event.data.turn == "opened"), event.id
-    return ledger
-
-
-def check_dead_letters(letters: list[Message], refused: list[Rejection]) -> None:
-    def where(headers: Any) -> tuple[str, str, str]:
-        said = {name: value.decode() for name, value in headers}
-        return said["topic"], said["partition"], said["offset"]
-
-    expected = [
-        (each.message.topic, str(each.message.partition), str(each.message.offset))
-        for each in refused
-    ]
-    assert sorted(where(letter.headers) for letter in letters) == sorted(expected)
 
 
 @pytest.fixture
@@ -246,65 +90,6 @@ def test_two_workers_of_which_one_is_killed_and_rejoins_say_what_one_clean_pass_
     check_against_a_clean_pass(settings, one, two)
 
 
-def poisons(good: dict[str, Any]) -> dict[str, tuple[bytes | None, bytes | None, str]]:
-    """Every kind of message that cannot be taken: its key, its value, the reason it is given."""
-
-    def of(**changed: Any) -> bytes:
-        return json.dumps(
-            {**good, "id": f"bad-{len(changed)}-{sorted(changed)}", **changed}
-        ).encode()
-
-    data, key = good["data"], b"acme"
-    text = json.dumps({**good, "id": "bad"}).encode()
-    deep = text.replace(b"99", b"[" * 9_000 + b"]" * 9_000)
-    absurd = {**data, "actual": {"value": 1e300, "unit": "EA"}}
-    return {
-        "no JSON": (key, b"{", "not_json"),
-        "no text": (key, b"\xff\xfe\x00", "not_json"),
-        "several values": (key, text + text, "not_json"),
-        "unknown type": (key, of(type="cmo.lot.eaten.v1"), "unknown_type"),
-        "unknown version": (key, of(type="cmo.lot.completed.v9"), "unknown_version"),
-        "a value is missing": (key, of(data={}), "invalid_value"),
-        "an absurd value": (
-            key,
-            of(data=absurd),
-            "invalid_value",
-        ),
-        "a naive time": (key, of(time="2026-01-01T00:00:00"), "invalid_value"),
-        "not a number": (key, text.replace(b"99", b"NaN"), "invalid_value"),
-        "a huge integer": (key, text.replace(b"99", b"9" * 4_000), "invalid_value"),
-        "too deep": (
-            key,
-            deep,
-            "not_json",
-        ),
-        "no value": (key, None, "no_value"),
-        "no key": (None, text, "no_key"),
-        "a key that is no CMO": (b"No CMO!", text, "bad_key"),
-        "another's key": (key, of(partitionkey="other"), "wrong_key"),
-        "a source that may not say it": (key, of(source="/lab/one"), "not_entitled"),
-        "a source nobody knows": (key, of(source="/cmo/other"), "unknown_source"),
-        "other content": (
-            key,
-            json.dumps({**good, "data": {"lot": "other"}}).encode(),
-            "other_content",
-        ),
-        "from the future": (key, of(time="2099-01-01T00:00:00Z"), "from_the_future"),
-    }
-
-
-def lot_completed(**changed: Any) -> dict[str, Any]:
-    return {
-        "specversion": "1.0",
-        "id": "good",
-        "source": "/cmo/acme",
-        "type": "cmo.lot.completed.v1",
-        "time": "2026-01-01T00:00:00Z",
-        "data": {"lot": "L-1", "actual": {"value": 99, "unit": "EA"}},
-        **changed,
-    }
-
-
 async def _send(settings: Settings, messages: list[tuple[bytes | None, bytes | None, int]]) -> None:
     producer = AIOKafkaProducer(**settings.client(), max_request_size=2 << 20)
     await producer.start()
@@ -333,7 +118,7 @@ def test_each_kind_of_poison_is_one_dead_letter_and_the_good_ones_go_on(
     asyncio.run(_send(settings, [*mixed, elsewhere]))
     worker = watch()
     eventually(all_is_said(len(mixed) + 1, worker), "all is said", 60)
-    own = asyncio.run(_own(settings))
+    own = asyncio.run(own_topics(settings))
     said = [{name: value.decode() for name, value in each.headers} for each in own.dead_letters]
     reasons = {each["offset"]: each["reason"] for each in said if each["partition"] == str(place)}
     expected = {str(2 + 2 * at): reason for at, (_, _, reason) in enumerate(bad.values())}
@@ -393,12 +178,12 @@ def test_a_worker_that_is_restarted_says_nothing_twice(
     asyncio.run(put(settings, simulated(tmp_path, 5_000), lambda _: None))
     worker = watch()
     eventually(all_is_said(5_000, worker), "all is said", 60)
-    before = asyncio.run(_own(settings))
+    before = asyncio.run(own_topics(settings))
     worker.signal(signal.SIGTERM)
     assert worker.ended(15) == 0
     worker.start()
     eventually(all_is_said(5_000, worker), "all is said again", 60)
-    after = asyncio.run(_own(settings))
+    after = asyncio.run(own_topics(settings))
     assert len(before.breaches) > 0
     assert sorted(m.value or b"" for m in after.breaches) == sorted(
         m.value or b"" for m in before.breaches

@@ -1,0 +1,169 @@
+"""What one clean pass over a real log makes of it, and whether workers said the same."""
+
+import asyncio
+import json
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from aiokafka import AIOKafkaConsumer, TopicPartition
+
+from alerts.agreements import Agreements
+from alerts.breaches import Ledger, transitions
+from alerts.calendar import moment
+from alerts.readings import readings
+from deploy.simulate.simulator import simulate
+from events.breaches import BREACH_EVENT
+from events.data import BREACHES, DEAD_LETTERS, INBOUND
+from events.decode import Accepted, Message, Rejection
+from events.values import microseconds
+from streams.agreements import read_agreements
+from streams.history import outcomes
+from streams.replay import Pass, as_dict
+from streams.settings import Settings
+from streams.shard import decoder_of
+from streams.transport import message_of
+from tests.end_to_end.conftest import ROOT, Worker
+
+AGREEMENTS = ROOT / "deploy" / "agreements"
+
+
+class Own(NamedTuple):
+    """What stands on our own topics."""
+
+    breaches: list[Message]
+    dead_letters: list[Message]
+
+
+def simulated(folder: Path, events: int) -> Path:
+    file = folder / "events.ndjson"
+    world = simulate(1, events, until=datetime.now(UTC))
+    file.write_bytes(b"".join(line + b"\n" for line in world.events))
+    return file
+
+
+def agreed() -> Agreements:
+    return read_agreements(AGREEMENTS, use_default=True)
+
+
+def judged_by(*workers: Worker) -> list[dict[str, Any]]:
+    return [reading for worker in workers for reading in json.loads(worker.get("/readings")[1])]
+
+
+def read_at(*workers: Worker) -> int:
+    """How many messages of the inbound topics the workers have folded."""
+    return int(
+        sum(
+            worker.total("cmowatch_folded_offset", topic=topic)
+            for worker in workers
+            for topic in INBOUND
+        )
+    )
+
+
+def nothing_is_due(*workers: Worker) -> bool:
+    due = [value for worker in workers for value in worker.values("cmowatch_outputs_due")]
+    return bool(due) and not any(due)
+
+
+def all_is_said(count: int, *workers: Worker) -> Callable[[], bool]:
+    """Whether all is folded, judged afterwards and said."""
+    folded_at: list[float] = []
+
+    def settled() -> bool:
+        if read_at(*workers) < count or not all(worker.ready() for worker in workers):
+            return False
+        folded_at[:] = folded_at or [datetime.now(UTC).timestamp()]
+        heard = [
+            value
+            for worker in workers
+            for value in worker.values("cmowatch_shard_heard_until_timestamp_seconds")
+        ]
+        as_of = [each["as_of"] for each in judged_by(*workers)]
+        judged = [datetime.fromisoformat(each).timestamp() for each in as_of]
+        return (
+            bool(heard)
+            and bool(judged)
+            and min(heard) > folded_at[0]
+            and min(judged) > folded_at[0]
+            and nothing_is_due(*workers)
+        )
+
+    return settled
+
+
+async def log_read(settings: Settings) -> list[Accepted | Rejection]:
+    decoder = decoder_of(agreed(), settings.partitions)
+    return [outcome async for outcome in outcomes(settings, decoder)]
+
+
+async def own_topics(settings: Settings) -> Own:
+    consumer = AIOKafkaConsumer(**settings.client(), isolation_level="read_committed")
+    await consumer.start()
+    try:
+        found: dict[str, list[Message]] = {BREACHES: [], DEAD_LETTERS: []}
+        places = [TopicPartition(t, p) for t in found for p in range(settings.partitions)]
+        ends = await consumer.end_offsets(places)
+        consumer.assign(places)
+        await consumer.seek_to_beginning()
+        left = {place for place in places if ends[place]}
+        while left:
+            for place, records in (await consumer.getmany(timeout_ms=500)).items():
+                found[place.topic] += map(message_of, records)
+            left = {place for place in left if await consumer.position(place) < ends[place]}
+        return Own(found[BREACHES], found[DEAD_LETTERS])
+    finally:
+        await consumer.stop()
+
+
+def check_against_a_clean_pass(settings: Settings, *workers: Worker) -> None:
+    """Every reading, breach and dead letter is what one pass over the log makes of it."""
+    said = judged_by(*workers)
+    found = asyncio.run(log_read(settings))
+    own = asyncio.run(own_topics(settings))
+    by_moment: dict[str, list[dict[str, Any]]] = {}
+    for reading in said:
+        by_moment.setdefault(reading["as_of"], []).append(reading)
+    ledger = check_breaches(own.breaches)
+    held = [{reading["cmo"] for reading in judged_by(worker)} for worker in workers]
+    assert set().union(*held) >= set(agreed().cmos)
+    assert sum(map(len, held)) == len(set().union(*held)), "a CMO is judged in one place"
+    for as_of, some in by_moment.items():
+        names = {reading["cmo"] for reading in some}
+        clean = Pass(agreed(), datetime.fromisoformat(as_of))
+        clean.fold(outcome for outcome in found if outcome.cmo in names)
+        expected = [as_dict(reading) for reading in clean.readings() if reading.cmo in names]
+        assert sorted(some, key=str) == sorted(expected, key=str)
+        now = microseconds(datetime.fromisoformat(as_of))
+        for name in names:
+            cmo = clean.cmos[name]
+            due = list(transitions(cmo, readings(cmo, now), ledger, now))
+            assert not due, f"still to say at {moment(now)}: {due}"
+    refused = [outcome for outcome in found if isinstance(outcome, Rejection)]
+    check_dead_letters(own.dead_letters, refused)
+
+
+def check_breaches(published: list[Message]) -> Ledger:
+    """One content per id, one standing breach per scope, none missing in between."""
+    ledger, contents = Ledger(), dict[str, bytes | None]()
+    for message in published:
+        event = BREACH_EVENT.validate_json(message.value or b"")
+        assert contents.setdefault(event.id, message.value) == message.value, event.id
+        standing = {each.said.breach for each in ledger.standing.values()}
+        ledger.fold(event)
+        now = {each.said.breach for each in ledger.standing.values()}
+        assert (event.data.breach in now - standing) == (event.data.turn == "opened"), event.id
+    return ledger
+
+
+def check_dead_letters(letters: list[Message], refused: list[Rejection]) -> None:
+    def where(headers: Any) -> tuple[str, str, str]:
+        said = {name: value.decode() for name, value in headers}
+        return said["topic"], said["partition"], said["offset"]
+
+    expected = [
+        (each.message.topic, str(each.message.partition), str(each.message.offset))
+        for each in refused
+    ]
+    assert sorted(where(letter.headers) for letter in letters) == sorted(expected)
