@@ -20,6 +20,7 @@ class Kpi:
     `window_days` a KPI is read as of now. `needs` are the topics it cannot be known without.
     `agreed_time` says that its limits are multiples of a time in the agreement. `best` is the
     best value there can be. `record` is what gives its evidence. `source` says who defined it so.
+    `action` is what to do first about a breach, as one imperative sentence.
     """
 
     name: str
@@ -42,10 +43,13 @@ class Kpi:
     family: str
     leads: bool = False
     source: str = ""
+    action: str
 
     def __post_init__(self) -> None:
         if unknown := set(self.quantiles) - set(_QUANTILES):
             raise TypeError(f"{self.name}: quantiles has {unknown}; known are {set(_QUANTILES)}")
+        if not self.action.endswith("."):
+            raise TypeError(f"{self.name}: action is no sentence")
         if self.warning is not None and self.critical is not None:
             worse = self.critical < self.warning
             if worse != self.higher_is_better:
@@ -86,6 +90,7 @@ KPIS: Final[tuple[Kpi, ...]] = (
         family="delivery",
         leads=True,
         source="SCOR perfect order, delivery part",
+        action="Ask the CMO when each late or short line will come, and tell the supply planner.",
     ),
     Kpi(
         name="delivery_on_time",
@@ -104,6 +109,7 @@ KPIS: Final[tuple[Kpi, ...]] = (
         record="line",
         family="delivery",
         source="SCOR",
+        action="Ask the CMO which lines are late and why, and bring the causes to the next review.",
     ),
     Kpi(
         name="delivery_in_full",
@@ -119,6 +125,7 @@ KPIS: Final[tuple[Kpi, ...]] = (
         record="line",
         family="delivery",
         source="SCOR",
+        action="Ask the CMO for what the short lines lack, and bring the causes to the review.",
     ),
     Kpi(
         name="lot_acceptance_dispositioned",
@@ -138,6 +145,7 @@ KPIS: Final[tuple[Kpi, ...]] = (
         family="acceptance",
         leads=True,
         source="ISPE quality metrics pilot",
+        action="Ask both quality units why lots were rejected, and plan their replacement.",
     ),
     Kpi(
         name="right_first_time",
@@ -157,6 +165,7 @@ KPIS: Final[tuple[Kpi, ...]] = (
         family="quality",
         leads=True,
         source="industry usage",
+        action="Ask the CMO for the root causes of its newest failing lots, and agree a remedy.",
     ),
     Kpi(
         name="release_cycle_time",
@@ -173,6 +182,7 @@ KPIS: Final[tuple[Kpi, ...]] = (
         record="lot",
         family="release",
         source="industry usage",
+        action="Look at which holder the lots waited with, and bring it to the next review.",
     ),
     Kpi(
         name="release_on_time",
@@ -192,6 +202,7 @@ KPIS: Final[tuple[Kpi, ...]] = (
         family="release",
         leads=True,
         source="industry usage",
+        action="Ask both quality units for a decision date of every lot that is due, oldest first.",
     ),
     Kpi(
         name="open_lot_age",
@@ -210,6 +221,7 @@ KPIS: Final[tuple[Kpi, ...]] = (
         family="lots",
         leads=True,
         source="agreement",
+        action="Ask the CMO what the oldest lot waits for, and agree the date of its next step.",
     ),
     Kpi(
         name="days_of_supply",
@@ -224,6 +236,7 @@ KPIS: Final[tuple[Kpi, ...]] = (
         family="supply",
         leads=True,
         source="SCOR inventory days of supply",
+        action="Call the supply planner on duty to reallocate stock, and ask for the next release.",
     ),
     Kpi(
         name="stock_blocked_share",
@@ -238,6 +251,7 @@ KPIS: Final[tuple[Kpi, ...]] = (
         record="stock",
         family="supply",
         source="industry usage",
+        action="Ask quality which blocked lots can be decided first, oldest stock first.",
     ),
     Kpi(
         name="feed_silence",
@@ -255,6 +269,7 @@ KPIS: Final[tuple[Kpi, ...]] = (
         family="feed",
         leads=True,
         source="agreement",
+        action="Call the CMO's data contact, and ask for what is missing or for a heartbeat.",
     ),
     Kpi(
         name="feed_validity",
@@ -274,6 +289,7 @@ KPIS: Final[tuple[Kpi, ...]] = (
         family="feed_quality",
         leads=True,
         source="agreement",
+        action="Send the CMO the reasons of its newest dead letters, and ask for corrections.",
     ),
     Kpi(
         name="data_timeliness",
@@ -291,6 +307,7 @@ KPIS: Final[tuple[Kpi, ...]] = (
         family="timeliness",
         leads=True,
         source="agreement; the default here is 4 h and 24 h",
+        action="Ask the CMO's data contact why its events come late, and when that will end.",
     ),
 )
 """The catalogue, in the order of the boards."""

@@ -69,6 +69,7 @@ def _facts(kpi: Kpi) -> Iterator[tuple[str, str]]:
     yield "interval", "Wilson, 95 %" if kpi.interval else "none"
     yield "needs", ", ".join(f"`{topic}`" for topic in kpi.needs) or "no topic"
     yield "judged", f"{kpi.judged}{', leads its family' if kpi.leads else ''} ({kpi.family})"
+    yield "what to do first", kpi.action
     yield "source", kpi.source
 
 
