@@ -72,14 +72,14 @@ class Shelf(dict[tuple[str, ...], R], Generic[R]):
 
 
 class Known:
-    """An event that was taken: what it said, and where it was joined."""
+    """An event that was taken: what it said, and whether it is joined with its records."""
 
-    __slots__ = ("content", "fact", "records", "timeliness")
+    __slots__ = ("content", "fact", "joined", "timeliness")
 
     def __init__(self, content: bytes, fact: Fact) -> None:
         self.content = content
         self.fact = fact
-        self.records: tuple[Record, ...] = ()
+        self.joined = False
         self.timeliness: Evidence | None = None
 
 
@@ -264,7 +264,7 @@ class Cmo:
                 record.part(fact)
             self._forget_empty(records)
             raise Unfoldable(f"{type(error).__name__}: {error}") from error
-        known.records = records
+        known.joined = True
         self._note_each(records, fact)
         self._name(fact.data)
         for record, meaning in zip(records, meanings, strict=True):
@@ -275,7 +275,8 @@ class Cmo:
         target = self._known.get(key)
         if target is not None and isinstance(target.fact.data, said.Retracted):
             return
-        records = target.records if target is not None else ()
+        joined = target is not None and target.joined
+        records = _records(self, target.fact.data) if joined else ()
         for record in records:
             record.part(target.fact)  # type: ignore[union-attr]
         try:
@@ -286,7 +287,7 @@ class Cmo:
             raise Unfoldable(f"{type(error).__name__}: {error}") from error
         self.retractions[key] = min(self.retractions.get(key, fact), fact, key=_sponsor_first)
         if target is not None:
-            target.records = ()
+            target.joined = False
             self._withdraw_timeliness(target)
         for record, meaning in zip(records, meanings, strict=True):
             self._settle(record, meaning)
