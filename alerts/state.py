@@ -26,6 +26,10 @@ NEWEST = 50
 """How many failing pieces of evidence a breach lists."""
 
 
+MOST_FACTS = 2_000
+"""How many facts one lot or order line may have; a real one has a few dozen."""
+
+
 class Scope(NamedTuple):
     """What part of a CMO a reading is about; None where that says nothing."""
 
@@ -185,6 +189,10 @@ class Cmo:
         if rejection.source is not None:
             self._account(message.topic, rejection.source, rejection.sequence)
 
+    def pass_over(self, event: Accepted) -> None:
+        """An event is not to be known yet: it leaves no gap in its sequence all the same."""
+        self._account(event.topic, event.event.source, event.event.sequence)
+
     def ripen(self, now: int) -> Iterator[tuple[Accepted, Unfoldable]]:
         """Join the events whose time has come; yields those that cannot be."""
         while self._waiting and self._waiting[0][0] <= now:
@@ -255,6 +263,7 @@ class Cmo:
             self._note_each(records, fact)
             self._forget_empty(records)
             return
+        _refuse_the_overfull(records)
         for record in records:
             record.join(fact)
         try:
@@ -437,6 +446,14 @@ def _fact(event: Accepted) -> Fact:
         microseconds(event.recorded),
         said_event.data,
     )
+
+
+def _refuse_the_overfull(records: Iterable[Record]) -> None:
+    """Working a record out anew costs its length: a bound on it is a bound on every event."""
+    for record in records:
+        if type(record) in MEANINGS and len(record.facts) >= MOST_FACTS:
+            what = f"{record.NAME} {' '.join(record.key)}"
+            raise Unfoldable(f"{what} has {MOST_FACTS:,} facts already, the most there may be")
 
 
 def _entitled(event: Accepted) -> None:

@@ -398,11 +398,14 @@ class LotRecalled(Data, type="cmo.lot.recalled.v1", topic=RELEASES, by="S"):
 
 # --- cmo.actions
 
+BreachId = Annotated[str, Field(min_length=1, max_length=512)]
+"""The id of a breach as `cmo.breaches` has it."""
+
 
 class BreachAcknowledged(Data, type="cmo.breach.acknowledged.v1", topic=ACTIONS, by="CS"):
     """Somebody took a breach on, until a moment; the sponsor may accept its correction."""
 
-    breach: Number
+    breach: BreachId
     by: Text
     until: Instant | None = None
     why: Text | None = None
@@ -439,7 +442,7 @@ class DisputeRaised(Data, type="cmo.dispute.raised.v1", topic=ACTIONS, by="CS"):
 
     dispute: Number
     about: Text
-    breach: Number | None = None
+    breach: BreachId | None = None
 
 
 class DisputeResolved(Data, type="cmo.dispute.resolved.v1", topic=ACTIONS, by="CS"):

@@ -44,6 +44,8 @@ class Pass:
                 self._refuse(outcome)
             elif outcome.event.time <= self._as_of:
                 self._take(outcome)
+            else:
+                self._cmo(outcome.cmo).pass_over(outcome)
 
     def readings(self) -> Iterator[Reading]:
         """Every reading of every CMO, by id."""

@@ -6,10 +6,12 @@ import pytest
 
 from alerts.judge import State
 from alerts.lots import MOVES, OPEN_STATES
+from alerts.state import Unfoldable
 from events import data as said
 from events.data import Decision
 from tests.builders import (
     Told,
+    accepted,
     agreed,
     completed,
     days,
@@ -230,3 +232,11 @@ def test_a_lot_is_too_old_at_one_and_a_half_and_at_three_times_the_agreed_time(
     terms = agreed(time_in_state={"in_process": 10 * DAY})
     found = reading([started("L1", 0)], AGE, on(day), terms, lot_state="in_process")
     assert found.state == state
+
+
+def test_a_lot_takes_no_more_facts_than_any_real_one_has(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("alerts.state.MOST_FACTS", 3)
+    cmo = folded([decided("L1", "on_hold", day) for day in range(3)])
+    with pytest.raises(Unfoldable, match="lot L1 has 3 facts already"):
+        cmo.take(accepted(decided("L1", "released", 4), 9))
+    assert len(cmo.lots["L1",].facts) == 3

@@ -93,3 +93,9 @@ def test_the_decoder_believes_the_sources_of_the_agreements_only() -> None:
     assert isinstance(decoder.decode(message), Accepted)
     (foreign,) = log([promised("1", cmo="nobody")])["cmo.inventory"]
     assert not isinstance(decoder.decode(foreign), Accepted)
+
+
+def test_an_event_that_is_not_to_be_known_yet_leaves_no_gap() -> None:
+    events = [started(f"L{n}", day, sequence=n) for n, day in enumerate((1, 9, 2))]
+    [cmo] = passed(events, 5).cmos.values()
+    assert not any(s.gapped for feed in cmo.feeds.values() for s in feed.sequences.values())
