@@ -2,9 +2,10 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help setup test test-fast check format coverage demo contract lock clean
+.PHONY: help setup test test-fast check format coverage demo bench contract lock clean
 
 VENV := .venv
+BENCH := .venv-bench
 BIN := $(VENV)/bin
 ARGS ?=
 SOURCES := events alerts streams deploy tests
@@ -58,14 +59,28 @@ coverage: setup ## Run every test and report the lines and branches none went th
 demo: setup ## Run the demo on a real Kafka; ARGS=--once ends it once all is judged
 	@$(BIN)/cmowatch demo $(ARGS)
 
+bench: setup $(BENCH)/locked.stamp ## Measure speed beside plain Faust and Quix Streams; ARGS="--help"
+	@$(BIN)/python -m deploy.bench --quix-python $(BENCH)/bin/python $(ARGS)
+
+# Quix Streams wants other versions than ours, so it has an environment of its own.
+$(BENCH)/locked.stamp: bench-requirements.txt | setup
+	@echo "Making $(BENCH) with the versions of bench-requirements.txt …" >&2
+	@$(PYTHON) -m venv --clear $(BENCH)
+	@$(BENCH)/bin/python -m pip install --quiet --disable-pip-version-check \
+		--require-hashes -r bench-requirements.txt
+	@touch $@
+
 contract: setup ## Generate the contract's schemas and AsyncAPI document again
 	@$(BIN)/cmowatch contract
 
-lock: setup ## Lock the newest allowed versions, with hashes, in requirements.txt
+lock: setup ## Lock the newest allowed versions, with hashes, in the requirements files
 	@$(BIN)/uv pip compile pyproject.toml --extra dev --universal --python-version 3.11 --upgrade \
 		--generate-hashes --no-emit-index-url --no-emit-find-links --no-annotate --quiet \
 		--custom-compile-command "make lock" --output-file requirements.txt
+	@$(BIN)/uv pip compile deploy/bench/requirements.in --universal --python-version 3.11 --upgrade \
+		--generate-hashes --no-emit-index-url --no-emit-find-links --no-annotate --quiet \
+		--custom-compile-command "make lock" --output-file bench-requirements.txt
 
 clean: ## Remove .venv and everything that can be made again
-	@rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage*
+	@rm -rf $(VENV) $(BENCH) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage*
 	@find $(SOURCES) -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,1 @@
+"""How fast it is: one worker with the whole domain, beside plain Faust and Quix Streams."""

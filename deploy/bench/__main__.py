@@ -1,0 +1,179 @@
+"""The command behind `make bench`."""
+
+import asyncio
+import platform
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from importlib.metadata import version
+from os import cpu_count
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import click
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+import deploy
+from deploy.bench.contest import Contestant, Run, as_json, contest, medians
+from deploy.bench.errors import BenchError
+from deploy.demo.errors import DemoError
+from deploy.demo.load import load
+from deploy.kafka import KAFKA, KafkaError, LocalKafka, cache_folder
+from deploy.process import LOOPBACK
+from deploy.simulate.simulator import simulate
+from events.data import INBOUND
+from streams.errors import StreamError
+from streams.settings import Settings
+from streams.topics import create_or_verify
+
+PARTITIONS = 4
+_NAMES = ("cmowatch", "faust", "quix")
+_AGREEMENTS = Path(deploy.__file__).with_name("agreements")
+
+
+@click.command()
+@click.option("--events", type=click.IntRange(2_000, 2_000_000), default=500_000, show_default=True)
+@click.option(
+    "--peer-events",
+    type=click.IntRange(1_000, 2_000_000),
+    default=60_000,
+    show_default=True,
+    help="The peers are slower: they fold the first so many, while what they keep is still small.",
+)
+@click.option("--repeats", type=click.IntRange(1, 20), default=3, show_default=True)
+@click.option(
+    "--only", type=click.Choice(_NAMES), multiple=True, help="Run these alone; all by default."
+)
+@click.option(
+    "--quix-python",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    default=Path(".venv-bench/bin/python"),
+    show_default=True,
+    help="A Python that has Quix Streams; `make bench` makes one.",
+)
+@click.option("--json", "json_", type=click.Path(dir_okay=False, path_type=Path))
+def bench(
+    events: int,
+    peer_events: int,
+    repeats: int,
+    only: tuple[str, ...],
+    quix_python: Path,
+    json_: Path | None,
+) -> None:
+    """Measure events a second of one worker beside plain Faust and Quix Streams.
+
+    All fold the same simulated events from the same broker on this machine, which is started for
+    this and ended with it.
+    """
+    console = Console()
+    fewer = min(events, peer_events)
+    contestants = [
+        Contestant("cmowatch", "cmowatch", "deploy.bench.own", events),
+        Contestant("faust", "plain Faust", "deploy.bench.plain_faust", fewer),
+        Contestant("quix", "Quix Streams", "deploy.bench.quix", fewer, quix_python.absolute()),
+    ]
+    chosen = [each for each in contestants if not only or each.name in only]
+    try:
+        with _loaded(events, console) as (settings, folder):
+            runs = list(_shown(chosen, repeats, settings, folder, console))
+    except (BenchError, DemoError, KafkaError, StreamError) as error:
+        raise click.ClickException(str(error)) from error
+    console.print(table(chosen, runs))
+    console.print(about())
+    if json_ is not None:
+        json_.write_text(as_json(medians(runs)) + "\n", encoding="utf-8")
+
+
+@contextmanager
+def _loaded(events: int, console: Console) -> Iterator[tuple[Settings, Path]]:
+    """A broker with so many events on its topics, and a folder; both are gone afterwards."""
+    cache_folder().mkdir(parents=True, exist_ok=True)
+    with TemporaryDirectory(prefix="bench-", dir=cache_folder()) as name:
+        folder = Path(name)
+        console.print(f"simulating {events:,} events")
+        (folder / "events.ndjson").write_bytes(
+            b"".join(line + b"\n" for line in simulate(1, events).events)
+        )
+        with LocalKafka(folder / "kafka", port=None, progress=console.print) as kafka:
+            settings = Settings(
+                brokers=kafka.brokers,
+                partitions=PARTITIONS,
+                agreements=_AGREEMENTS,
+                web_host=LOOPBACK,
+            )
+            asyncio.run(create_or_verify(settings))
+            with _progress(console) as progress:
+                task = progress.add_task("loading", total=events)
+                lines = folder / "events.ndjson"
+                asyncio.run(load(settings, lines, lambda more: progress.advance(task, more)))
+            yield settings, folder
+
+
+def _progress(console: Console) -> Progress:
+    return Progress(
+        TextColumn("{task.description:>14}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        console=console,
+    )
+
+
+def _shown(
+    contestants: Sequence[Contestant],
+    repeats: int,
+    settings: Settings,
+    folder: Path,
+    console: Console,
+) -> Iterator[Run]:
+    titles = {each.name: each.title for each in contestants}
+    with _progress(console) as progress:
+        task = progress.add_task("", total=None)
+
+        def hear(contestant: Contestant, folded: int) -> None:
+            progress.update(
+                task,
+                description=contestant.title,
+                total=contestant.events,
+                completed=folded,
+            )
+
+        for each in contest(contestants, repeats, settings, folder, hear):
+            console.print(
+                f"{titles[each.name]:>14}: {each.events:,} events in {each.seconds:.1f} s, "
+                f"{each.rate:,.0f}/s",
+                highlight=False,
+            )
+            yield each
+
+
+def table(contestants: Sequence[Contestant], runs: Sequence[Run]) -> Table:
+    """Median rates, their spread, and how many times slower than the first each is."""
+    found = Table(title="Events a second, one process, median of the runs")
+    for heading in ("", "events", "events/s", "lowest", "highest", "times slower"):
+        found.add_column(heading, justify="right" if heading else "left")
+    rates = medians(runs)
+    first = next(iter(rates.values()))
+    for each in contestants:
+        own = [run.rate for run in runs if run.name == each.name]
+        figures = (rates[each.name], min(own), max(own))
+        cells = (f"{each.events:,}", *(f"{figure:,.0f}" for figure in figures))
+        found.add_row(each.title, *cells, f"{first / rates[each.name]:.1f}")
+    return found
+
+
+def about() -> str:
+    """The machine and the versions."""
+    packages = ("faust-streaming", "aiokafka", "pydantic")
+    said = ", ".join(f"{name} {version(name)}" for name in packages)
+    return (
+        f"{cpu_count()} cores, {platform.system()} {platform.machine()}, Python "
+        f"{platform.python_version()}, Apache Kafka {KAFKA} on the same machine, "
+        f"{PARTITIONS} partitions of {len(INBOUND)} topics, {said}"
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(bench())

@@ -1,0 +1,37 @@
+"""What a contestant tells of itself while it folds, a JSON object a line on its own stdout."""
+
+import json
+import os
+from time import monotonic
+
+_BETWEEN = 0.5
+
+
+class Stopwatch:
+    """The time from just before the first event is folded to just after the last of so many."""
+
+    def __init__(self, events: int) -> None:
+        self._events = events
+        self._folded = 0
+        self._began = self._told = 0.0
+        self._done = False
+
+    def begin(self) -> None:
+        """An event is about to be folded."""
+        if not self._began:
+            self._began = self._told = monotonic()
+
+    def count(self, folded: int) -> None:
+        """So many more were folded."""
+        self._folded += folded
+        now = monotonic()
+        if self._folded >= self._events and not self._done:
+            self._done = True
+            _tell(events=self._folded, seconds=now - self._began)
+        elif now - self._told > _BETWEEN:
+            self._told = now
+            _tell(folded=self._folded)
+
+
+def _tell(**said: float) -> None:
+    os.write(1, json.dumps(said).encode() + b"\n")  # Faust takes print and sys.stdout for itself
