@@ -284,8 +284,9 @@ class Cmo:
         target = self._known.get(key)
         if target is not None and isinstance(target.fact.data, said.Retracted):
             return
-        joined = target is not None and target.joined
-        records = _records(self, target.fact.data) if joined else ()
+        records: tuple[Record, ...] = ()
+        if target is not None and target.joined:
+            records = _records(self, target.fact.data)
         for record in records:
             record.part(target.fact)  # type: ignore[union-attr]
         try:
