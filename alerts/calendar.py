@@ -45,6 +45,8 @@ class WorkingCalendar:
         self.zone = zone
         self._weekdays = frozenset(WEEKDAYS.index(day) for day in working_days)
         self._holidays = frozenset(holidays)
+        self._whole_days = lru_cache(maxsize=1_024)(self._sum)
+        self._between = lru_cache(maxsize=1_024)(self._whole_days)
 
     def works(self, day: date) -> bool:
         """Whether `day` is a working day here."""
@@ -52,10 +54,17 @@ class WorkingCalendar:
 
     def working_time(self, start: int, end: int) -> int:
         """The microseconds of working days between two instants; 0 when reversed."""
-        total, day = 0, civil_day(self.zone, start)
-        while (begins := midnight(self.zone, day)) < end:
-            tomorrow = day + timedelta(days=1)
-            if self.works(day):
-                total += max(0, min(end, midnight(self.zone, tomorrow)) - max(start, begins))
-            day = tomorrow
-        return total
+        if end <= start:
+            return 0
+        first, last = civil_day(self.zone, start), civil_day(self.zone, end)
+        return self._whole_days(first, last) + self._into(last, end) - self._into(first, start)
+
+    def _into(self, day: date, at: int) -> int:
+        return at - midnight(self.zone, day) if self.works(day) else 0
+
+    def _sum(self, first: date, last: date) -> int:
+        days = (first + timedelta(days=ahead) for ahead in range((last - first).days))
+        return sum(self._length(day) for day in days if self.works(day))
+
+    def _length(self, day: date) -> int:
+        return midnight(self.zone, day + timedelta(days=1)) - midnight(self.zone, day)
