@@ -42,8 +42,8 @@ async def put(settings: Settings, file: Path, advance: Callable[[int], None]) ->
         max_request_size=2 * _BATCH_BYTES,
     )
     with _told(settings):
-        await producer.start()
         try:
+            await producer.start()
             with file.open("rb") as lines:
                 return await _Loader(producer, settings.partitions, advance).send(lines)
         finally:
@@ -65,8 +65,8 @@ def _told(settings: Settings) -> Iterator[None]:
 async def _refuse_unless_empty(settings: Settings) -> None:
     consumer = AIOKafkaConsumer(**settings.client())
     with _told(settings):
-        await consumer.start()
         try:
+            await consumer.start()
             places = [TopicPartition(t, p) for t in TOPICS for p in range(settings.partitions)]
             ends = await consumer.end_offsets(places)
             starts = await consumer.beginning_offsets(places)
