@@ -4,13 +4,10 @@ import atexit
 import os
 import re
 import shutil
-import signal
 import socket
 import struct
 import subprocess
-import sys
 import tempfile
-import threading
 import time
 from base64 import urlsafe_b64encode
 from collections.abc import Callable
@@ -19,13 +16,14 @@ from types import TracebackType
 from typing import Self
 from uuid import uuid4
 
+from deploy.process import LOOPBACK, dying_with_us
+
 KAFKA = "4.1.0"
 PORT = 9092
 _SERVER_JARS = f"org.apache.kafka:kafka_2.13:{KAFKA}"
 _LOGGING_JAR = "org.apache.logging.log4j:log4j-slf4j-impl:2.24.3"
 _OLDEST_JAVA = 17
 _FORMATTED = "meta.properties"
-_LOOPBACK = "127.0.0.1"
 _TAIL = 20
 
 _JVM = (
@@ -135,7 +133,7 @@ class LocalKafka:
     @property
     def brokers(self) -> str:
         """What a client takes as bootstrap servers; known once started."""
-        return f"{_LOOPBACK}:{self.port}"
+        return f"{LOOPBACK}:{self.port}"
 
     @property
     def pid(self) -> int | None:
@@ -240,7 +238,7 @@ class LocalKafka:
         (self.folder / "logging.properties").write_text(_LOGGING)
         (self.folder / "server.properties").write_text(
             _SERVER.format(
-                host=_LOOPBACK,
+                host=LOOPBACK,
                 port=self.port,
                 controller=self._controller,
                 data=self.folder / "data",
@@ -264,7 +262,7 @@ class LocalKafka:
         command = [*self._java(java, jars), "kafka.Kafka", str(self.folder / "server.properties")]
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(
-                [*_dying_with_us(), *command],
+                [*dying_with_us(), *command],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
@@ -380,26 +378,18 @@ def _ports(wanted: int | None) -> tuple[int, int]:
     with socket.socket() as first, socket.socket() as second:
         first.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            first.bind((_LOOPBACK, wanted or 0))
+            first.bind((LOOPBACK, wanted or 0))
         except OSError:
-            first.bind((_LOOPBACK, 0))
-        second.bind((_LOOPBACK, 0))
+            first.bind((LOOPBACK, 0))
+        second.bind((LOOPBACK, 0))
         return first.getsockname()[1], second.getsockname()[1]
-
-
-def _dying_with_us() -> list[str]:
-    """On Linux the kernel kills the broker with the thread that started it: ours, the main one."""
-    setpriv = shutil.which("setpriv") if sys.platform == "linux" else None
-    if setpriv is None or threading.current_thread() is not threading.main_thread():
-        return []
-    return [setpriv, "--pdeathsig", signal.SIGKILL.name.removeprefix("SIG")]
 
 
 def _speaks_kafka(port: int) -> bool:
     """Whether a broker answers a request for its API versions, which it does once it serves."""
     request = struct.pack(">hhih", 18, 0, 1, -1)
     try:
-        with socket.create_connection((_LOOPBACK, port), 1.0) as connection:
+        with socket.create_connection((LOOPBACK, port), 1.0) as connection:
             connection.settimeout(1.0)
             connection.sendall(struct.pack(">i", len(request)) + request)
             return len(connection.recv(8)) > 0

@@ -3,7 +3,6 @@
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -14,23 +13,15 @@ from typing import Self
 
 from deploy.demo.errors import WorkerEnded
 from deploy.demo.snapshot import Scope
+from deploy.process import LOOPBACK, free_port
 from streams.settings import Settings
 
-HOST = "127.0.0.1"
+__all__ = ["HOST", "Earlier", "Worker", "environment", "free_port"]
+
+HOST = LOOPBACK
 _COMMAND = (sys.executable, "-c", "from deploy.cli import main; main()")
 _TAIL = 20
 _PATIENCE = 15.0
-
-
-def free_port(wanted: int) -> int:
-    """The wanted port, or a free one when it is taken."""
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((HOST, wanted))
-        except OSError:
-            probe.bind((HOST, 0))
-        return int(probe.getsockname()[1])
 
 
 def environment(settings: Settings, port: int) -> dict[str, str]:
@@ -58,7 +49,7 @@ class Worker:
     @property
     def metrics(self) -> str:
         """Where it shows what it knows."""
-        return f"http://{HOST}:{self._port}/metrics"
+        return f"http://{LOOPBACK}:{self._port}/metrics"
 
     def check(self) -> None:
         """Raises `WorkerEnded`, with the last it said, when it runs no more."""

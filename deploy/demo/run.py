@@ -20,12 +20,13 @@ import deploy
 from deploy.demo.board import render
 from deploy.demo.errors import DemoError, NotJudged, ScrapeFailed
 from deploy.demo.load import load
-from deploy.demo.program import HOST, Earlier, Worker
+from deploy.demo.program import Earlier, Worker
 from deploy.demo.scrape import scrape
 from deploy.demo.snapshot import Snapshot
 from deploy.demo.story import TREND, Story, tell
 from deploy.demo.verdict import findings, verdict
 from deploy.kafka import KafkaError, LocalKafka, cache_folder
+from deploy.process import LOOPBACK
 from events.errors import EventError
 from streams.errors import StreamError
 from streams.settings import Settings
@@ -100,7 +101,7 @@ def _settings(brokers: str) -> Settings:
         group=_GROUP,
         agreements=_AGREEMENTS,
         default_agreement=True,
-        web_host=HOST,
+        web_host=LOOPBACK,
     )
 
 

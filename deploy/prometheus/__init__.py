@@ -1,0 +1,1 @@
+"""Prometheus: what it scrapes, and the alerts it makes of what was judged."""

@@ -1,0 +1,50 @@
+"""One rule of Prometheus: an alert with its texts and links, or a series worked out beforehand."""
+
+from collections.abc import Mapping
+
+from deploy.links import BOARD, DOCS
+
+Rule = dict[str, str | Mapping[str, str]]
+
+PAGE, TICKET, UNNOTIFIED = "critical", "warning", "info"
+"""What an alert may do: wake somebody, wait for working hours, or only be shown."""
+
+
+def alert(
+    name: str,
+    expression: str,
+    severity: str,
+    *,
+    summary: str,
+    description: str,
+    runbook: str,
+    board: str = "",
+    lasting: str = "",
+    keep_firing_for: str = "",
+    **annotations: str,
+) -> Rule:
+    """An alert; it fires once its expression was true for `lasting`."""
+    waits = {"for": lasting, "keep_firing_for": keep_firing_for}
+    return {
+        "alert": name,
+        "expr": expression,
+        **{name: span for name, span in waits.items() if span},
+        "labels": {"severity": severity},
+        "annotations": {
+            "summary": summary,
+            "description": description,
+            "runbook_url": f"{DOCS}/{runbook}",
+            "dashboard_url": f"{BOARD}?{board}" if board else BOARD,
+            **annotations,
+        },
+    }
+
+
+def recorded(name: str, expression: str) -> Rule:
+    """A series worked out beforehand, named level:metric:operations."""
+    return {"record": name, "expr": expression}
+
+
+def anchor(heading: str) -> str:
+    """How a heading of a page in Markdown is linked to."""
+    return heading.lower().replace(" ", "-")

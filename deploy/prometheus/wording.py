@@ -1,0 +1,118 @@
+"""The words of a breach's alert: what was agreed, what is, on what evidence, since when."""
+
+from collections.abc import Iterator
+
+from alerts.catalogue import Kpi
+
+_SHOWN = {
+    "ratio": "humanizePercentage",
+    "seconds": "humanizeDuration",
+    "days": 'printf "%.1f days"',
+}
+_MOMENT = '{{ (. | first | value | toTime).Format "2006-01-02 15:04 MST" }}'
+
+
+def scope(kpi: Kpi) -> tuple[str, ...]:
+    """The labels of a breach of this KPI: the CMO, and what it is judged for below it."""
+    return "cmo", *kpi.levels[0]
+
+
+def subject(kpi: Kpi) -> str:
+    """Whom and what an alert is about."""
+    return " ".join(f"{{{{ $labels.{name} }}}}" for name in scope(kpi))
+
+
+def summary(kpi: Kpi) -> str:
+    """One line: who, what, how much of what was agreed."""
+    return f"{subject(kpi)}: {_inside(kpi.title)} is {_reading(kpi)}, agreed was {_agreed(kpi)}"
+
+
+def description(kpi: Kpi) -> str:
+    """The message somebody reads first, a fact a line."""
+    return "\n".join(f"{name}: {what}" for name, what in _lines(kpi)) + "\n"
+
+
+def breach_id(kpi: Kpi) -> str:
+    """The id of the breach, which is no label: silencing by it must not touch this alert."""
+    return _asked(kpi, "cmo_breach_open", '{{ . | first | label "breach_id" }}', otherwise="gone")
+
+
+def _lines(kpi: Kpi) -> Iterator[tuple[str, str]]:
+    breach = '{{ . | first | label "severity" }}'
+    yield "What", f"{subject(kpi)}: {kpi.title}. {kpi.help}"
+    yield "Agreed", _agreed(kpi)
+    yield "Is", f"{_reading(kpi)}{_interval(kpi)}"
+    yield "Judged", _asked(kpi, "cmo_breach_open", breach)
+    yield "Evidence", f"n = {_count(kpi, 'cmo_kpi_evidence')}{_sums(kpi)}"
+    yield "Since", _asked(kpi, "cmo_breach_since_timestamp_seconds", _MOMENT)
+    yield "To do first", kpi.action
+
+
+def _agreed(kpi: Kpi) -> str:
+    side, beyond = ("least", "below") if kpi.higher_is_better else ("most", "above")
+    limits = {
+        severity: _value(kpi, "cmo_kpi_limit", severity=severity, otherwise="no limit")
+        for severity in ("warning", "critical")
+    }
+    stock_out = " and at 0" if kpi.unit == "days" else ""
+    return f"at {side} {limits['warning']}, critical {beyond} {limits['critical']}{stock_out}"
+
+
+def _reading(kpi: Kpi) -> str:
+    judged = ""
+    if kpi.quantiles:  # of several quantiles only the judged one has a state
+        judged = f' and on (cmo, percentile) cmo_kpi_state{{kpi="{kpi.name}"}}'
+    return _value(kpi, "cmo_kpi_reading", more=judged)
+
+
+def _interval(kpi: Kpi) -> str:
+    if not kpi.interval:
+        return ""
+    low, high = (_value(kpi, f"cmo_kpi_{end}") for end in ("low", "high"))
+    return f" (95 % interval {low} to {high})"
+
+
+def _sums(kpi: Kpi) -> str:
+    if kpi.unit != "ratio":
+        return ""
+    parts = (_count(kpi, f"cmo_kpi_{part}") for part in ("numerator", "denominator"))
+    return f" ({' of '.join(parts)})"
+
+
+def _count(kpi: Kpi, series: str) -> str:
+    return _asked(kpi, series, "{{ . | first | value | humanize }}")
+
+
+def _value(
+    kpi: Kpi, series: str, *, severity: str = "", more: str = "", otherwise: str = "unknown"
+) -> str:
+    shown = f"{{{{ . | first | value | {_SHOWN[kpi.unit]} }}}}"
+    return _asked(kpi, series, shown, severity=severity, more=more, otherwise=otherwise)
+
+
+def _asked(
+    kpi: Kpi,
+    series: str,
+    found: str,
+    *,
+    severity: str = "",
+    more: str = "",
+    otherwise: str = "unknown",
+) -> str:
+    """A template that asks Prometheus for a series of this alert's scope, and shows the answer."""
+    shown_besides = {name for level in kpi.levels for name in level} - {*kpi.levels[0]}
+    equal = [
+        f'kpi="{kpi.name}"',
+        *(f"{name}=%q" for name in scope(kpi)),
+        *(f'{name}=""' for name in sorted(shown_besides)),
+        *([f'severity="{severity}"'] if severity else []),
+    ]
+    asked = f"{series}{{{','.join(equal)}}}{more}"
+    given = " ".join(f"$labels.{name}" for name in scope(kpi))
+    answer = f"{found}{{{{ else }}}}{otherwise}{{{{ end }}}}"
+    return f"{{{{ with printf `{asked}` {given} | query }}}}{answer}"
+
+
+def _inside(title: str) -> str:
+    """A title as it is written inside a sentence."""
+    return title[0].lower() + title[1:]

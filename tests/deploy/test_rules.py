@@ -1,0 +1,172 @@
+"""The rules: as loud as each KPI declares, over series that exist, as Prometheus reads them."""
+
+import os
+import re
+import shutil
+import subprocess
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from alerts.catalogue import BY_NAME, KPIS, Kpi
+from deploy.alertmanager import routing
+from deploy.alertmanager.routing import NOBODY, ON_CALL, SWITCH
+from deploy.prometheus import rules
+from deploy.prometheus.pipeline import DEAD_MANS_SWITCH, WATCHED
+from deploy.prometheus.rules import alert_name, documents, rule_groups
+from streams import exposition
+from streams.exposition import SERIES
+
+ROOT = Path(__file__).resolve().parents[2]
+RULES = ROOT / rules.RULES
+TESTS = ROOT / "deploy" / "prometheus" / "tests"
+ROUTES = ROOT / routing.CONFIG
+
+
+def tool(name: str, *given: object) -> str:
+    """What a tool says; it must be content. Only in CI it has to be there."""
+    program = shutil.which(name)
+    if program is None:
+        missing = f"{name} is not here: apt-get install prometheus prometheus-alertmanager"
+        pytest.fail(missing) if os.environ.get("CI") else pytest.skip(missing)
+    done = subprocess.run(
+        [program, *map(str, given)], capture_output=True, text=True, check=False, timeout=60
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def alerts(*kpis: Kpi) -> list[dict[str, Any]]:
+    groups: Any = rule_groups(kpis or KPIS)["groups"]
+    return [rule for group in groups for rule in group["rules"] if "alert" in rule]
+
+
+def severities(kpi: Kpi) -> set[str]:
+    name = alert_name(kpi)
+    return {rule["labels"]["severity"] for rule in alerts(kpi) if rule["alert"] == name}
+
+
+def test_what_is_committed_is_what_is_declared() -> None:
+    made = {**documents(), **routing.documents()}
+    differing = [path for path, text in made.items() if (ROOT / path).read_text("utf-8") != text]
+    assert differing == []
+
+
+@pytest.mark.parametrize(
+    ("judged", "leads", "expected"),
+    [
+        ("page", True, {"critical", "warning"}),
+        ("ticket", True, {"warning"}),
+        ("ticket", False, {"info"}),
+        ("page", False, {"info"}),
+        ("review", True, {"info"}),
+        ("never", True, set()),
+    ],
+)
+def test_a_breach_is_as_loud_as_its_kpi_declares(
+    judged: Any, leads: bool, expected: set[str]
+) -> None:
+    kpi = replace(BY_NAME["delivery_otif"], judged=judged, leads=leads)
+    assert severities(kpi) == expected
+
+
+def test_no_rolling_rate_pages() -> None:
+    paging = {kpi.name for kpi in KPIS if "critical" in severities(kpi)}
+    assert paging == {"days_of_supply"}
+
+
+def test_one_kpi_of_a_family_is_told() -> None:
+    told = [kpi.family for kpi in KPIS if severities(kpi) & {"critical", "warning"}]
+    assert sorted(told) == sorted(set(told)) == sorted({kpi.family for kpi in KPIS})
+
+
+def test_every_alert_has_its_texts_and_links_and_one_prefix() -> None:
+    for rule in alerts():
+        assert re.fullmatch(r"Cmowatch([A-Z][a-z]+)+", rule["alert"])
+        said = rule["annotations"]
+        assert {"summary", "description", "runbook_url", "dashboard_url"} <= said.keys()
+        assert "To do first: " in said["description"]
+        page, _, heading = said["runbook_url"].rpartition("/")[2].partition("#")
+        headings = re.findall(r"^## (.*)$", (ROOT / "docs" / page).read_text("utf-8"), re.M)
+        assert heading in {each.lower() for each in headings}, rule["alert"]
+
+
+def test_a_breach_is_told_with_what_its_kpi_says_to_do() -> None:
+    for kpi in KPIS:
+        for rule in alerts(kpi):
+            if rule["alert"] == alert_name(kpi):
+                assert kpi.action in rule["annotations"]["description"]
+
+
+def test_no_alert_is_labelled_by_what_changes_when_a_worker_restarts() -> None:
+    for rule in alerts():
+        assert not {"breach_id", "instance", "pod"} & rule["labels"].keys()
+        if "cmo_breach_open" in rule["expr"]:
+            assert rule["expr"].startswith("max by (kpi, cmo")
+            assert rule["keep_firing_for"] == rules.HELD
+
+
+def test_every_series_that_a_rule_reads_is_exposed() -> None:
+    text = RULES.read_text("utf-8")
+    read = set(re.findall(r"\bcmo(?:watch)?_[a-z_]+(?=[{\[ )])", text))
+    recorded = set(re.findall(r"\w+:(\w+):max", text))
+    shown = set(re.findall(r'"(cmo\w+)"', Path(exposition.__file__).read_text("utf-8")))
+    counted = {f"cmowatch_events_{name}_total" for name in ("accepted", "duplicate", "unreadable")}
+    assert len(read) > 10
+    assert read - recorded - shown - counted - SERIES == set()
+
+
+def test_the_rules_are_as_prometheus_wants_them() -> None:
+    tool("promtool", "check", "config", ROOT / rules.CONFIG)
+    assert f"{RULES.name}\n  SUCCESS" in tool("promtool", "check", "rules", RULES)
+
+
+@pytest.mark.parametrize("file", sorted(TESTS.glob("*.yml")), ids=lambda file: file.stem)
+def test_the_rules_behave_as_their_tests_claim(file: Path) -> None:
+    assert "SUCCESS" in tool("promtool", "test", "rules", file)
+
+
+def test_every_alert_about_ourselves_is_seen_to_fire_or_to_keep_quiet() -> None:
+    claims = "".join(file.read_text("utf-8") for file in TESTS.glob("*.yml"))
+    own = [rule["alert"] for rule in alerts() if not rule["alert"].endswith("Breach")]
+    assert [name for name in own if name not in claims] == []
+
+
+def test_each_test_of_the_rules_is_named_for_what_it_claims() -> None:
+    for file in TESTS.glob("*.yml"):
+        names = [test.get("name", "") for test in yaml.safe_load(file.read_text("utf-8"))["tests"]]
+        assert len(set(names)) == len(names)
+        assert all(name.count(" ") > 1 for name in names)
+
+
+def test_alertmanager_takes_its_configuration() -> None:
+    assert "SUCCESS" in tool("amtool", "check-config", ROUTES)
+
+
+@pytest.mark.parametrize(
+    ("labels", "receiver"),
+    [
+        ("alertname=CmowatchDaysOfSupplyBreach severity=critical cmo=acme", ON_CALL),
+        ("alertname=CmowatchDeliveryOtifBreach severity=warning cmo=acme", ON_CALL),
+        ("alertname=CmowatchDeliveryOnTimeBreach severity=info cmo=acme", NOBODY),
+        ("alertname=CmowatchWorkerDown severity=critical", ON_CALL),
+        (f"alertname={DEAD_MANS_SWITCH} severity=none", SWITCH),
+    ],
+)
+def test_an_alert_is_routed_by_how_loud_it_is(labels: str, receiver: str) -> None:
+    given = (f"--config.file={ROUTES}", *labels.split())
+    assert tool("amtool", "config", "routes", "test", *given).split() == [receiver]
+
+
+def test_a_cmos_alerts_are_one_message() -> None:
+    shown = tool("amtool", "config", "routes", "show", f"--config.file={ROUTES}")
+    assert "receiver: on-call" in shown
+    assert yaml.safe_load(ROUTES.read_text("utf-8"))["route"]["group_by"] == ["cmo"]
+
+
+def test_only_alerts_that_exist_keep_another_quiet() -> None:
+    names = {rule["alert"] for rule in alerts()}
+    assert {*WATCHED, DEAD_MANS_SWITCH} <= names
