@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help setup test test-fast check format coverage demo bench contract lock clean
+.PHONY: help setup test test-fast chaos check format coverage demo bench contract lock clean
 
 VENV := .venv
 BENCH := .venv-bench
@@ -39,6 +39,9 @@ test: setup ## Run every test, those on a real broker included; ARGS goes to pyt
 
 test-fast: setup ## Run the tests that need no broker and take no more than seconds
 	@$(BIN)/python -m pytest -m "not broker and not slow" $(ARGS)
+
+chaos: setup ## Run the faults and floods alone: workers, brokers and publishers that misbehave
+	@$(BIN)/python -m pytest -m chaos $(ARGS)
 
 check: setup ## Lint, formatting, types and fast tests
 	@$(BIN)/ruff check $(SOURCES)

@@ -1,0 +1,162 @@
+"""The worker without the guards that `CHAOS_WITHOUT` names: which test notices each."""
+
+import os
+from collections.abc import Callable
+from typing import Any
+
+from aiokafka.structs import TopicPartition
+from faust.types import TP
+
+from alerts.state import REFUSALS, Unfoldable
+from events.decode import Message
+from streams.following import Follower, Followers, Place
+from streams.shard import Shard
+from streams.transport import Consumer, ConsumerThread, message_of
+from streams.watching import worker
+
+
+def generation() -> None:
+    """Messages carry no generation: the conductor cannot tell an old assignment's from a new."""
+    made = Consumer._to_message
+
+    def message(self: Consumer, tp: Any, record: Any) -> Any:
+        made_so = made(self, tp, record)
+        made_so.generation_id = None
+        return made_so
+
+    Consumer._to_message = message  # type: ignore[method-assign]
+
+
+def seeking_thread() -> None:
+    """Seeks from whichever thread asks, while a fetch may be under way on the consumer's own."""
+
+    async def seek_here(self: ConsumerThread, offsets: Any) -> None:
+        assigned = self._consumer.assignment()
+        for tp, offset in offsets.items():
+            if tp in assigned:
+                self._consumer.seek(TopicPartition(*tp), offset)
+
+    ConsumerThread.seek_here = seek_here  # type: ignore[method-assign]
+
+
+def no_commit_in_a_rebalance() -> None:
+    """Commits whatever the group is doing."""
+
+    async def commit(self: Consumer) -> None:
+        due = {TP(t, f.shard.partition): at for f in self.followers for t, at in _ahead(f)}
+        if due:
+            await self._thread.commit_folded(due)
+
+    Consumer.commit_folded = commit  # type: ignore[method-assign]
+
+
+def _ahead(follower: Follower) -> list[tuple[str, int]]:
+    return list(follower.uncommitted().items())
+
+
+def own_topics_first() -> None:
+    """Reads all topics at once: what was refused may be taken before its refusal is read."""
+
+    def held_back(self: Followers, place: Place) -> bool:
+        follower = self._held.get(place.partition)
+        return follower is None or bool(follower.missing)
+
+    Followers.held_back = held_back  # type: ignore[method-assign]
+
+
+def quarantine() -> None:
+    """An event that a formula cannot take is not refused."""
+    REFUSALS.pop(Unfoldable)
+
+
+def read_committed() -> None:
+    """Reads what a transaction wrote and did not commit."""
+    made = ConsumerThread._create_worker_consumer
+
+    def consumer(self: ConsumerThread, transport: Any) -> Any:
+        made_so = made(self, transport)
+        made_so._isolation_level = "read_uncommitted"
+        return made_so
+
+    ConsumerThread._create_worker_consumer = consumer  # type: ignore[method-assign]
+
+
+def own_position() -> None:
+    """Goes on where the group committed, as a consumer does by itself."""
+    sought = Consumer.seek_to_committed
+
+    async def seek(self: Consumer) -> Any:
+        tps = {TP(*tp) for tp in self.assignment()}
+        for tp, at in (await self._thread.committed(tps)).items():
+            if follower := self.followers.get(tp.partition):
+                follower.shard.next[tp.topic] = max(at, follower.next(tp.topic))
+        return await sought(self)
+
+    Consumer.seek_to_committed = seek  # type: ignore[method-assign]
+
+
+def gaps_gone_back_for() -> None:
+    """A batch is folded though something is missing before it."""
+
+    async def fold(self: Consumer, message: Any) -> None:
+        if follower := self.followers.get(message.partition):
+            batch = message.value
+            follower.take(message.topic, batch.end, [message_of(each) for each in batch.records])
+
+    Consumer.fold = fold  # type: ignore[method-assign]
+
+
+def fetched_and_lost_gone_back_for() -> None:
+    """What was fetched and never folded is not missed until another batch follows."""
+    Consumer._lost = lambda self, now: {}  # type: ignore[method-assign]
+
+
+def folded_once() -> None:
+    """What was folded is folded again when it comes again."""
+
+    def take(self: Follower, topic: str, end: int, messages: Any) -> None:
+        self.shard.fold(topic, max(end, self.next(topic)), messages)
+
+    Follower.take = take  # type: ignore[method-assign]
+
+
+def refused_stays_refused() -> None:
+    """Dead letters are not read back."""
+
+    def read(self: Shard, message: Message) -> None:
+        """Passes over a dead letter."""
+
+    Shard._read_dead_letter = read  # type: ignore[method-assign]
+
+
+def read_back_before_speaking() -> None:
+    """What stands on the breaches' topic is not read back."""
+
+    def read(self: Shard, message: Message) -> None:
+        """Passes over a breach."""
+
+    Shard._read_breach = read  # type: ignore[method-assign]
+
+
+GUARDS: dict[str, Callable[[], None]] = {
+    guard.__name__: guard
+    for guard in (
+        generation,
+        seeking_thread,
+        no_commit_in_a_rebalance,
+        own_topics_first,
+        quarantine,
+        read_committed,
+        own_position,
+        gaps_gone_back_for,
+        fetched_and_lost_gone_back_for,
+        folded_once,
+        refused_stays_refused,
+        read_back_before_speaking,
+    )
+}
+
+if __name__ == "__main__":
+    for name in os.environ.get("CHAOS_WITHOUT", "").split():
+        GUARDS[name]()
+    worker()
