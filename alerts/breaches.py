@@ -108,7 +108,8 @@ def transitions(
     for where, standing in ledger.standing.items():
         if where.cmo == cmo.id and where not in judged:
             kpi = BY_NAME.get(where.kpi)
-            if kpi is None or not any(topic in missing for topic in kpi.needs):
+            unheard_of = kpi is not None and any(topic in missing for topic in kpi.needs)
+            if not unheard_of and not _awaits_acceptance(cmo, where, standing, None, now):
                 yield _cleared(cmo, where, standing, None, now)
 
 
@@ -116,7 +117,7 @@ def _next(
     cmo: Cmo, where: Where, standing: Standing, reading: Reading, now: int
 ) -> Iterator[BreachEvent]:
     state = _state_from(standing, reading)
-    if state < standing.severity and _awaits_acceptance(cmo, where, standing, reading):
+    if state < standing.severity and _awaits_acceptance(cmo, where, standing, reading, now):
         state = standing.severity
     if state in _SEVERITY:
         if state is not standing.severity:
@@ -131,7 +132,7 @@ def _next(
 def _state_from(standing: Standing, reading: Reading) -> State:
     """The state a reading means for a breach that stands: it has to be back past its limit."""
     state = reading.state
-    if state is State.UNKNOWN and reading.why:
+    if reading.why:
         return standing.severity
     if state is None or state < State.OK or reading.value is None:
         return State.OK
@@ -148,15 +149,31 @@ def _state_from(standing: Standing, reading: Reading) -> State:
     return max(state, min(standing.severity, held))
 
 
-def _awaits_acceptance(cmo: Cmo, where: Where, standing: Standing, reading: Reading) -> bool:
+def _awaits_acceptance(
+    cmo: Cmo, where: Where, standing: Standing, reading: Reading | None, now: int
+) -> bool:
     """Whether a critical breach would end by corrections the sponsor has not accepted."""
     if standing.severity is not State.CRITICAL:
         return False
     acceptance = cmo.acceptances.get(standing.said.breach)
     if acceptance is not None and acceptance.accepted:
         return False
-    corrected = sum(not accepted for accepted in cmo.corrections(where.kpi, standing.since))
-    return corrected > 0 and _state_from(standing, _without(corrected, reading)) > State.WARNING
+    corrected = sum(not by_sponsor for by_sponsor in _corrections(cmo, where, standing, now))
+    if not corrected or reading is None:
+        return corrected > 0
+    return _state_from(standing, _without(corrected, reading)) > State.WARNING
+
+
+def _corrections(cmo: Cmo, where: Where, standing: Standing, now: int) -> Iterator[bool]:
+    """For each correction since a breach opened, in its window now, whether by the sponsor."""
+    kpi = BY_NAME.get(where.kpi)
+    days = _days(cmo, kpi, now) if kpi else None
+    first = first_hour(days, now) if days else 0
+
+    def counts(says: Evidence) -> bool:
+        return says.hour >= first and says.visible <= now
+
+    return cmo.corrections(where.kpi, standing.since, counts, standing.said.events)
 
 
 def _without(corrected: int, reading: Reading) -> Reading:
@@ -217,15 +234,25 @@ def _cleared_by(
     cmo: Cmo, where: Where, standing: Standing, reading: Reading | None, now: int
 ) -> ClearedBy:
     """Why a breach ended, the first reason that fits."""
-    if reading is not None and reading.bounds != standing.bounds:
+    if reading is not None and _stands_under(standing.bounds, standing, reading):
         return "limit_changed"
-    if any(True for _ in cmo.corrections(where.kpi, standing.since)):
+    if any(True for _ in _corrections(cmo, where, standing, now)):
         return "corrected"
     kpi, window = BY_NAME.get(where.kpi), cmo.windows.get((where.kpi, where.scope))
     newest = cmo.latest.get(kpi.record, 0) if kpi else 0
     newest = max(newest, window.newest(now) if window else 0)
     too_little = reading is not None and reading.state in (State.INSUFFICIENT, State.UNKNOWN)
     return "improved" if newest > standing.at and not too_little else "aged_out"
+
+
+def _stands_under(bounds: Bounds, standing: Standing, reading: Reading) -> bool:
+    """Whether a breach would stand on, had the limit stayed as it was."""
+    if reading.bounds == bounds or reading.value is None or not bounds.in_force:
+        return False
+    higher = reading.kpi.higher_is_better
+    state = judge(reading.value, reading.interval, reading.n, bounds, higher_is_better=higher)
+    before = replace(reading, bounds=bounds, state=state)
+    return _state_from(standing, before) >= State.WARNING
 
 
 def _with(said: Breach, turn: Turn, now: int, **news: object) -> BreachEvent:

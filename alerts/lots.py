@@ -1,6 +1,6 @@
 """Lots: the states they went through, and what each says of acceptance, release and quality."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, timedelta
 from typing import Final
 
@@ -100,8 +100,9 @@ class History:
     due_said_by: str = ""
     sponsor_decided: bool = False
     redone: Fact | None = None
-    deviations: dict[str, Fact] | None = None
+    deviations: dict[str, Fact] = field(default_factory=dict)
     called_off: bool = False
+    purpose_by_sponsor: bool = False
 
     @property
     def is_open(self) -> bool:
@@ -113,7 +114,7 @@ class History:
         """What kept the lot from being right first time, if anything."""
         serious = [
             fact
-            for fact in (self.deviations or {}).values()
+            for fact in self.deviations.values()
             if isinstance(fact.data, DeviationOpened | DeviationClosed)
             and fact.data.class_ in ("major", "critical")
         ]
@@ -134,14 +135,14 @@ def _tell(told: History, fact: Fact) -> None:
         case LotPlanned() | LotStarted() as said:
             told.product = told.product or said.product
             told.site = said.site or told.site
-            told.purpose = said.purpose or told.purpose
+            _name_purpose(told, said.purpose, fact)
         case LotCompleted():
             told.completed = told.completed or fact
         case DeviationOpened() | DeviationClosed() as said:
-            told.deviations = {**(told.deviations or {}), said.deviation: fact}
+            told.deviations[said.deviation] = fact
         case ReleaseRequested(due=date() as due) if fact.speaker is Speaker.SPONSOR:
             told.due, told.due_said_by = due, fact.id
-        case LotCancelled() if fact.speaker is Speaker.SPONSOR:
+        case LotCancelled() | LotAborted() if fact.speaker is Speaker.SPONSOR:
             told.called_off = True
         case ReleaseDecided():
             _decide(told, fact, fact.data)
@@ -149,6 +150,12 @@ def _tell(told: History, fact: Fact) -> None:
             pass
     if state := _state_after(told, fact):
         _move(told, state, fact.time)
+
+
+def _name_purpose(told: History, purpose: str | None, fact: Fact) -> None:
+    """Take a purpose in: a CMO's word does not take a lot out of what the sponsor counts."""
+    if purpose is not None and (_by_sponsor(fact) or not told.purpose_by_sponsor):
+        told.purpose, told.purpose_by_sponsor = purpose, _by_sponsor(fact)
 
 
 def _decide(told: History, fact: Fact, said: ReleaseDecided) -> None:

@@ -9,7 +9,7 @@ from alerts.calendar import midnight
 from alerts.catalogue import KPIS, Kpi, hundredths
 from alerts.judge import NO_BOUNDS, Bounds, Interval, State, beyond, judge, wilson
 from alerts.state import WHOLE, Cmo, Scope
-from alerts.stock import Book, Daily, Position, book, demand_in_force, total
+from alerts.stock import Book, Daily, Position, book, demand_in_force, doubt, total
 from alerts.windows import Values, Window, nearest_rank
 from events.data import INBOUND, InboundTopic
 from events.values import MILLION
@@ -287,7 +287,8 @@ def _days_of_supply(cmo: Cmo, agreement: Agreement | None, now: int) -> Iterator
     for scope in sorted(products | {s for s in named if s.site}, key=str):
         free = [p for p in held.get(scope, ()) if p.status == "unrestricted"]
         books = [found for p in free if (found := book(p)) is not None]
-        yield _cover(scope, total(books), len(books), _demands(cmo, scope, zone, now))
+        needs = _demands(cmo, scope, zone, now)
+        yield _cover(scope, total(books), len(books), needs, doubt(free))
 
 
 def _demands(cmo: Cmo, scope: Scope, zone: str, now: int) -> list[Daily]:
@@ -303,17 +304,19 @@ def _demands(cmo: Cmo, scope: Scope, zone: str, now: int) -> list[Daily]:
     return [found for d in sites if (found := demand_in_force(d, zone, now))]
 
 
-def _cover(scope: Scope, held: Book | None, n: int, needs: list[Daily]) -> _Measured:
+def _cover(scope: Scope, held: Book | None, n: int, needs: list[Daily], doubted: str) -> _Measured:
     if held is None:
-        return _Measured(scope)
+        return _Measured(scope, why=doubted)
     units = {held.unit, *(need.unit for need in needs)}
     events = (held.event, *(need.event for need in needs))
+    if doubted:
+        return _Measured(scope, n=n, why=doubted, events=events)
     if not needs:
         return _Measured(scope, n=n, why="no demand in force is known", events=events)
     if len(units) > 1 or held.unit is None:
         return _Measured(scope, n=n, why="stock and demand are in unlike units", events=events)
     daily = sum((Fraction(need.amount, need.days) for need in needs), Fraction(0))
-    stock = max(0, held.amount)
+    stock = held.amount
     return _Measured(
         scope,
         _plain(float(stock / daily)),
@@ -330,12 +333,12 @@ def _stock_blocked_share(cmo: Cmo, _agreement: Agreement | None, _now: int) -> I
         books = [(p.status, found) for p in held[scope] if (found := book(p)) is not None]
         whole = total([found for _, found in books])
         kept = [found for status, found in books if status in ("quality_inspection", "blocked")]
-        yield _share(scope, total(kept), whole, len(books))
+        yield _share(scope, total(kept), whole, len(books), doubt(held[scope]))
 
 
-def _share(scope: Scope, part: Book | None, whole: Book | None, n: int) -> _Measured:
-    if whole is None:
-        return _Measured(scope)
+def _share(scope: Scope, part: Book | None, whole: Book | None, n: int, doubted: str) -> _Measured:
+    if whole is None or doubted:
+        return _Measured(scope, n=n, why=doubted)
     if whole.unit is None:
         return _Measured(scope, n=n, why="its stock is in unlike units", events=(whole.event,))
     if whole.amount <= 0:

@@ -26,8 +26,11 @@ NEWEST = 50
 """How many failing pieces of evidence a breach lists."""
 
 
-MOST_FACTS = 2_000
+MOST_FACTS = 500
 """How many facts one lot or order line may have; a real one has a few dozen."""
+
+MOST_PRODUCTS = 1_000
+"""How many products a CMO may have, and how many pairs of a site and a product in stock."""
 
 
 class Scope(NamedTuple):
@@ -48,8 +51,8 @@ class ContradictsItself(Exception):
     """An identity was said before with other content; the first said holds."""
 
 
-class NotItsToRetract(Exception):
-    """A retraction by another source than the one that said it, and not by the sponsor."""
+class NotItsToSay(Exception):
+    """A retraction or a gap of another source's events, and not said by the sponsor."""
 
 
 class Unfoldable(Exception):
@@ -58,7 +61,7 @@ class Unfoldable(Exception):
 
 REFUSALS: Final[dict[type[Exception], Reason]] = {
     ContradictsItself: Reason.OTHER_CONTENT,
-    NotItsToRetract: Reason.NOT_ENTITLED,
+    NotItsToSay: Reason.NOT_ENTITLED,
     Unfoldable: Reason.UNFOLDABLE,
 }
 """What an event that is taken by its contract may still be refused for."""
@@ -136,6 +139,7 @@ class Cmo:
         self.feeds: dict[str, Feed] = {}
         self.acceptances: dict[str, Acceptance] = {}
         self.retractions: dict[bytes, Fact] = {}
+        self._products: set[tuple[str, str]] = set()
         self.latest: dict[str, int] = {}
         self.refused: list[tuple[int, str]] = []
         self.unexpected_moves: dict[str, int] = {}
@@ -153,7 +157,7 @@ class Cmo:
     def take(self, event: Accepted) -> bool:
         """Take an event in; False when it was taken before, and says the same.
 
-        Raises `ContradictsItself`, `NotItsToRetract` or `Unfoldable`, having changed nothing.
+        Raises `ContradictsItself`, `NotItsToSay` or `Unfoldable`, having changed nothing.
         """
         key = identity(event.topic, event.event.source, event.event.id)
         fact = _fact(event)
@@ -201,7 +205,16 @@ class Cmo:
             try:
                 self._join(key, self._known[key])
             except Unfoldable as fault:
+                self._give_up(key, event)
                 yield event, fault
+
+    def _give_up(self, key: bytes, event: Accepted) -> None:
+        """An event that was taken cannot be joined: it was never taken."""
+        known = self._known.pop(key)
+        self._withdraw_timeliness(known)
+        counted = _tally(known.fact.recorded // HOUR, True)
+        for scope in (WHOLE, _ON[event.topic]):
+            self._window("feed_validity", scope).remove(counted)
 
     def _note(self, record: str, recorded: int) -> None:
         """Something was said about records of a kind."""
@@ -215,8 +228,11 @@ class Cmo:
         fact, topic = known.fact, event.topic
         self._count_validity(topic, fact.recorded, taken=True)
         self._account(topic, fact.source, event.event.sequence)
-        if fact.speaker is Speaker.CMO and event.timely:
+        if fact.speaker is not Speaker.CMO:
+            return
+        if event.heard:
             self._feed(topic).hear(fact.recorded, fact.id)
+        if event.timely:
             self._count_timeliness(known, fact)
 
     def _feed(self, topic: str) -> Feed:
@@ -248,8 +264,9 @@ class Cmo:
         match known.fact.data:
             case said.Retracted() as retraction:
                 self._retract(retraction, known.fact)
-            case said.GapDeclared(first=first, last=last) if first <= last:
-                self._feed(known.fact.topic).see(known.fact.source, first, last)
+            case said.GapDeclared() as gap if gap.first <= gap.last:
+                source = gap.source or known.fact.source
+                self._feed(known.fact.topic).see(source, gap.first, gap.last)
             case said.BreachAcknowledged() as acknowledged:
                 self._acknowledge(acknowledged, known.fact)
             case _:
@@ -263,7 +280,11 @@ class Cmo:
             self._note_each(records, fact)
             self._forget_empty(records)
             return
-        _refuse_the_overfull(records)
+        try:
+            self._refuse_the_overfull(records, fact.data)
+        except Unfoldable:
+            self._forget_empty(records)
+            raise
         for record in records:
             record.join(fact)
         try:
@@ -274,10 +295,20 @@ class Cmo:
             self._forget_empty(records)
             raise Unfoldable(f"{type(error).__name__}: {error}") from error
         known.joined = True
+        self._products.update(_place(fact.data))
         self._note_each(records, fact)
         self._name(fact.data)
         for record, meaning in zip(records, meanings, strict=True):
             self._settle(record, meaning)
+
+    def _refuse_the_overfull(self, records: Iterable[Record], data: Data) -> None:
+        """What a CMO may fill is bounded, and so is what each of its events costs."""
+        for record in records:
+            if type(record) in MEANINGS and len(record.facts) >= MOST_FACTS:
+                what = f"{record.NAME} {' '.join(record.key)}"
+                raise Unfoldable(f"{what} has {MOST_FACTS:,} facts already, the most there may be")
+        if len(self._products) >= MOST_PRODUCTS and not _place(data) <= self._products:
+            raise Unfoldable(f"there are {MOST_PRODUCTS:,} products already, the most there may be")
 
     def _retract(self, retraction: said.Retracted, fact: Fact) -> None:
         key = identity(retraction.topic, retraction.source, retraction.event)
@@ -298,6 +329,7 @@ class Cmo:
         self.retractions[key] = min(self.retractions.get(key, fact), fact, key=_sponsor_first)
         if target is not None:
             target.joined = False
+            self._withdraw_acknowledgement(target)
             self._withdraw_timeliness(target)
         for record, meaning in zip(records, meanings, strict=True):
             self._settle(record, meaning)
@@ -308,6 +340,13 @@ class Cmo:
         if target.timeliness is not None:
             self.windows["data_timeliness", WHOLE].remove(target.timeliness)
             target.timeliness = None
+
+    def _withdraw_acknowledgement(self, target: Known) -> None:
+        data = target.fact.data
+        if isinstance(data, said.BreachAcknowledged):
+            held = self.acceptances.get(data.breach)
+            if held is not None and held.fact == target.fact:
+                del self.acceptances[data.breach]
 
     def _acknowledge(self, acknowledged: said.BreachAcknowledged, fact: Fact) -> None:
         held = self.acceptances.get(acknowledged.breach)
@@ -390,28 +429,36 @@ class Cmo:
                 if name == kpi.name and scope.product in (None, record.meaning.product):
                     yield says
 
-    def corrections(self, kpi: str, since: int) -> Iterator[bool]:
+    def corrections(
+        self, kpi: str, since: int, counts: Callable[[Evidence], bool], rests_on: Iterable[str]
+    ) -> Iterator[bool]:
         """For each failing piece of evidence that was corrected since, whether by the sponsor.
 
-        A retraction corrects where the evidence fails with what it withdrew, and does not without;
-        an on-time claim of a CMO that was recorded only after the due day does so, too.
+        A retraction corrects where the evidence fails with what it withdrew, and does not without,
+        or where a breach rests on what it withdrew; an on-time claim of a CMO that was recorded
+        only after the due day does so, too. `counts` tells whether evidence is in the window.
         """
+        relied_on = frozenset(rests_on)
         for key, retraction in self.retractions.items():
             target = self._known.get(key)
-            if target is not None and retraction.recorded > since and self._heals(kpi, target):
+            if target is None or retraction.recorded <= since:
+                continue
+            if target.fact.id in relied_on or self._heals(kpi, target, counts):
                 yield retraction.speaker is Speaker.SPONSOR
         for record in (*self.lots.values(), *self.lines.values()):
             for name, says in record.meaning.evidence:
-                if name == kpi and says.claimed > since:
+                if name == kpi and says.claimed > since and counts(says):
                     yield False
 
-    def _heals(self, kpi: str, target: Known) -> bool:
+    def _heals(self, kpi: str, target: Known, counts: Callable[[Evidence], bool]) -> bool:
         """Whether evidence for a KPI would fail with a withdrawn fact, and does not without."""
         records = _records(self, target.fact.data)
         self._forget_empty(records)
-        return any(self._healed(kpi, record, target.fact) for record in records)
+        return any(self._healed(kpi, record, target.fact, counts) for record in records)
 
-    def _healed(self, kpi: str, record: Record, withdrawn: Fact) -> bool:
+    def _healed(
+        self, kpi: str, record: Record, withdrawn: Fact, counts: Callable[[Evidence], bool]
+    ) -> bool:
         now = dict(record.meaning.evidence).get(kpi)
         before = type(record)(record.key)
         before.facts = sorted([*record.facts, withdrawn])
@@ -419,7 +466,8 @@ class Cmo:
             was = dict(self._meaning(before).evidence).get(kpi)
         except Exception:  # it was withdrawn before anybody asked what it means
             return False
-        return was is not None and was.fails and (now is None or not now.fails)
+        failed = was is not None and was.fails and counts(was)
+        return failed and (now is None or not now.fails)
 
 
 _ON: Final = {topic: Scope(topic=topic) for topic in said.INBOUND}
@@ -449,20 +497,27 @@ def _fact(event: Accepted) -> Fact:
     )
 
 
-def _refuse_the_overfull(records: Iterable[Record]) -> None:
-    """Working a record out anew costs its length: a bound on it is a bound on every event."""
-    for record in records:
-        if type(record) in MEANINGS and len(record.facts) >= MOST_FACTS:
-            what = f"{record.NAME} {' '.join(record.key)}"
-            raise Unfoldable(f"{what} has {MOST_FACTS:,} facts already, the most there may be")
+def _place(data: Data) -> set[tuple[str, str]]:
+    """The site, if any, and product whose figures an event is counted in."""
+    match data:
+        case said.OrderPromised():
+            return {("", data.product)}
+        case said.StockCounted() | said.StockAdjusted() | said.StockConsumed():
+            return {(data.site, data.product)}
+        case said.DemandForecast():
+            return {(data.site or "", data.product)}
+        case _:
+            return set()
 
 
 def _entitled(event: Accepted) -> None:
     data, source = event.event.data, event.event.source
-    if not isinstance(data, said.Retracted) or event.speaker is Speaker.SPONSOR:
+    if event.speaker is Speaker.SPONSOR:
         return
-    if data.source != source:
-        raise NotItsToRetract(f"{source} may retract its own events, not those of {data.source}")
+    if isinstance(data, said.Retracted) and data.source != source:
+        raise NotItsToSay(f"{source} may retract its own events, not those of {data.source}")
+    if isinstance(data, said.GapDeclared) and data.source not in (None, source):
+        raise NotItsToSay(f"{source} may declare gaps of its own, not those of {data.source}")
 
 
 MEANINGS: Final[dict[type[Record], Callable[..., Meaning]]] = {

@@ -82,6 +82,17 @@ def demand_in_force(demand: Demand, zone: str, now: int) -> Daily | None:
     return None
 
 
+def doubt(positions: Iterable[Position]) -> str:
+    """Why the books of these positions cannot be believed; empty when they can."""
+    for position in positions:
+        found, name = book(position), " ".join(part for part in position.key if part)
+        if found is None:
+            return f"{name} moved and was never counted"
+        if found.amount < 0:
+            return f"the book of {name} is below zero: a movement or a count is missing"
+    return ""
+
+
 def total(books: Iterable[Book]) -> Book | None:
     """Several books as one; its unit is None when theirs are unlike. None for no book."""
     held = list(books)

@@ -68,7 +68,7 @@ Decision = Literal[
 DeviationClass = Literal["minor", "major", "critical"]
 StockStatus = Literal["unrestricted", "quality_inspection", "blocked", "in_transit"]
 Party = Literal["cmo", "sponsor", "lab", "transit"]
-Names = Annotated[tuple[Number, ...], Field(max_length=1_000)]
+Names = Annotated[tuple[Number, ...], Field(max_length=100)]
 
 
 # --- cmo.lots
@@ -100,7 +100,7 @@ class LotStarted(Data, type="cmo.lot.started.v1", topic=LOTS, by="C"):
     product: Slug
     site: Slug | None = None
     purpose: Purpose | None = None
-    inputs: Annotated[tuple[LotInput, ...], Field(max_length=1_000)] = ()
+    inputs: Annotated[tuple[LotInput, ...], Field(max_length=100)] = ()
 
 
 class LotProgressed(Data, type="cmo.lot.progressed.v1", topic=LOTS, by="C"):
@@ -471,11 +471,15 @@ class Heartbeat(Data, type="cmo.feed.heartbeat.v1", by="CSLT"):
 
 
 class GapDeclared(Data, type="cmo.feed.gap_declared.v1", by="CSLT"):
-    """These sequence numbers of this source will never come, both ends included."""
+    """These sequence numbers will never come, both ends included.
+
+    They are the speaker's own; the sponsor may name another source, for one that does not declare.
+    """
 
     topic: InboundTopic
     first: Annotated[int, Field(ge=0, le=2**53)]
     last: Annotated[int, Field(ge=0, le=2**53)]
+    source: Annotated[str, Field(min_length=1, max_length=256)] | None = None
 
 
 class Retracted(Data, type="cmo.event.retracted.v1", by="CSLT"):

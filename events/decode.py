@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from functools import lru_cache
@@ -16,13 +16,14 @@ from events.data import Data, Speaker
 from events.event import ANY_EVENT, EVENTS, Event
 from events.partition import partition_of
 from events.sources import Source, Voice, voice
-from events.values import Contract
+from events.values import EPOCH, Contract
 
 AHEAD = timedelta(hours=24)
 """How far a fact's event time may lie after its record time."""
 
 _CMO_ID = re.compile(rb"[a-z0-9-]{1,128}")
 _SHOWN = 200
+_LONGEST_SOURCE = 256
 
 
 class Message(NamedTuple):
@@ -68,6 +69,7 @@ class Accepted(NamedTuple):
     speaker: Speaker
     timely: bool
     content: bytes
+    heard: bool = True
 
     @property
     def topic(self) -> str:
@@ -121,9 +123,9 @@ class Decoder:
 
     def decode(self, message: Message) -> Accepted | Rejection:
         """The event of `message`, or why it cannot be taken; never raises for what it holds."""
-        cmo: str | None = None
-        recorded = datetime.fromtimestamp(message.timestamp / 1000, UTC)
+        cmo, recorded = None, EPOCH
         try:
+            recorded = _recorded(message)
             cmo = self._cmo_of(message, recorded)
             return self._accept(message, cmo, recorded)
         except _Refused as refused:
@@ -133,8 +135,8 @@ class Decoder:
 
     def refused(self, message: Message, reason: Reason, detail: str) -> Rejection:
         """The rejection of a message for a reason that stands outside of it."""
-        recorded = datetime.fromtimestamp(message.timestamp / 1000, UTC)
         try:
+            recorded = _recorded(message)
             cmo = self._cmo_of(message, recorded)
         except _Refused:
             return Rejection(reason, detail, message)
@@ -182,6 +184,8 @@ class Decoder:
                 "time",
                 event.time.isoformat(),
             )
+        content = content_of(event)
+        _forget_unknown_fields(event)
         return Accepted(
             event,
             cmo,
@@ -189,7 +193,8 @@ class Decoder:
             said_recorded,
             speaker,
             timely,
-            content_of(event),
+            content,
+            heard=timely,
         )
 
     def _said_by(
@@ -229,7 +234,9 @@ class Decoder:
             return None, None
         attributes = _attributes(message)
         source, sequence = attributes.get("source"), attributes.get("sequence")
-        if not isinstance(source, str) or self._voice(cmo, source, recorded.date()) is None:
+        if not isinstance(source, str) or len(source) > _LONGEST_SOURCE:
+            return None, None
+        if self._voice(cmo, source, recorded.date()) is None:
             return None, None
         if isinstance(sequence, str) and sequence.isdecimal() and len(sequence) < 17:
             sequence = int(sequence)
@@ -253,6 +260,24 @@ def read_event(message: Message) -> Event | Rejection:
         reason, detail, field, value = refused.fault
         return Rejection(reason, detail, message, field, value)
     return event
+
+
+def _recorded(message: Message) -> datetime:
+    """When the log got a message."""
+    try:
+        return datetime.fromtimestamp(message.timestamp / 1000, UTC)
+    except (ValueError, TypeError, OverflowError, OSError) as error:
+        detail = "the log gave no time: its topic must have message.timestamp.type=LogAppendTime"
+        raise _Refused(
+            Reason.INVALID_VALUE, detail, "timestamp", _shown(message.timestamp)
+        ) from error
+
+
+def _forget_unknown_fields(event: Event) -> None:
+    """What nobody here reads stays in the log, and out of memory."""
+    for model in (event, event.data, *_within(event.data)):
+        if model.__pydantic_extra__:
+            model.__pydantic_extra__.clear()
 
 
 def _only_an_import_sets(event: Event) -> None:
@@ -354,13 +379,17 @@ def content_of(event: Event) -> bytes:
 
 
 def _keeps_unknown_fields(data: Data) -> bool:
-    if data.__pydantic_extra__:
-        return True
-    return any(
-        isinstance(value, Contract) and value.__pydantic_extra__ for value in data.__dict__.values()
-    )
+    return bool(data.__pydantic_extra__) or any(model.__pydantic_extra__ for model in _within(data))
 
 
 def _unknown_fields(data: Data) -> list[Any]:
-    nested = [v.__pydantic_extra__ for v in data.__dict__.values() if isinstance(v, Contract)]
-    return [data.__pydantic_extra__, *nested]
+    return [data.__pydantic_extra__, *(model.__pydantic_extra__ for model in _within(data))]
+
+
+def _within(data: Data) -> Iterator[Contract]:
+    """The models inside of an event's data."""
+    for value in data.__dict__.values():
+        if isinstance(value, Contract):
+            yield value
+        elif type(value) is tuple:
+            yield from (each for each in value if isinstance(each, Contract))

@@ -8,6 +8,8 @@ from typing import Any
 import yaml
 from pydantic import ValidationError
 from pydantic_core import to_json
+from yaml.composer import ComposerError
+from yaml.constructor import ConstructorError
 
 from alerts.agreements import Agreement, Agreements, Limit
 from alerts.catalogue import BY_NAME
@@ -24,8 +26,32 @@ def read_agreements(folder: Path, *, use_default: bool) -> Agreements:
     """
     if not folder.is_dir():
         raise InvalidAgreement(f"{folder}: no such folder; name one that holds agreement files")
+    for path in sorted(folder.glob("*.yml")):
+        raise InvalidAgreement(f"{path}: would be passed over; name it {path.stem}.yaml")
     paths = sorted(folder.glob("*.yaml"))
+    if not paths:
+        raise InvalidAgreement(f"{folder}: holds no agreement, *.yaml; nobody could be watched")
     return Agreements(_agreements(paths), use_default=use_default)
+
+
+class _Loader(yaml.SafeLoader):
+    """YAML without what misleads a reader: keys given twice, and aliases."""
+
+    def compose_node(self, parent: Any, index: Any) -> Any:
+        if self.check_event(yaml.AliasEvent):
+            mark = self.peek_event().start_mark  # type: ignore[no-untyped-call]
+            raise ComposerError(None, None, "an alias; write out what it stands for", mark)
+        return super().compose_node(parent, index)
+
+    def construct_mapping(self, node: Any, deep: bool = False) -> Any:
+        seen = set()
+        for key, _ in node.value:
+            if not isinstance(key, yaml.ScalarNode):
+                raise ConstructorError(None, None, "a key that is no text", key.start_mark)
+            if key.value in seen:
+                raise ConstructorError(None, None, f"{key.value} is given twice", key.start_mark)
+            seen.add(key.value)
+        return super().construct_mapping(node, deep)
 
 
 def _agreements(paths: Iterable[Path]) -> Iterator[Agreement]:
@@ -45,8 +71,8 @@ def read_agreement(path: Path) -> Agreement:
     """The agreement in a file; raises `InvalidAgreement` with file, line and reason."""
     text = _text(path)
     try:
-        tree = yaml.compose(text, Loader=yaml.SafeLoader)
-        document = to_json(yaml.safe_load(text))
+        tree = yaml.compose(text, Loader=_Loader)
+        document = to_json(yaml.load(text, Loader=_Loader))
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         line = f":{mark.line + 1}" if mark else ""
@@ -77,6 +103,9 @@ def _fault(name: str, limit: Limit) -> str:
         return f"{limit.quantile} is none of its quantiles; it has {kpi.quantiles or 'none'}"
     if limit.window_days is not None and kpi.window_days is None:
         return "it is read as of now and has no window; leave window_days out"
+    for level in (limit.warning, limit.critical):
+        if level is not None and not 0 <= level <= (1 if kpi.unit == "ratio" else level):
+            return f"{level} cannot be reached; it is a {kpi.unit}"
     warning = kpi.warning if limit.warning is None else limit.warning
     critical = kpi.critical if limit.critical is None else limit.critical
     if beyond(warning or 0.0, critical, higher_is_better=kpi.higher_is_better) and warning:

@@ -136,7 +136,7 @@ def _keep_time(app: App, settings: Settings, followers: Followers, sink: Sink) -
         for follower in followers:
             with unforeseen_ends_us(f"the shard of partition {follower.shard.partition}"):
                 await judge(follower, settings.stale_after, datetime.now(UTC))
-                if followers.holds(follower) and follower.caught_up and not app.rebalancing:
+                if followers.holds(follower) and follower.own_are_read and not app.rebalancing:
                     await sink.send(follower.shard.outputs())
 
     async def commit() -> None:

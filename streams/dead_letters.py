@@ -1,6 +1,6 @@
 """Dead letters: what could not be taken, kept as it came, under the coordinates it came from."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from events.data import DEAD_LETTERS
@@ -10,6 +10,7 @@ WHOLE_PER_MINUTE = 100
 """Dead letters of one key in one minute that keep their bytes; the inbound log has the others."""
 
 _LONGEST = 1_000
+_MOST_HEADERS = 64
 
 
 class Output(NamedTuple):
@@ -28,13 +29,6 @@ class Coordinates(NamedTuple):
 
     topic: str
     offset: int
-
-
-class Verdict(NamedTuple):
-    """Why the message at some coordinates was refused."""
-
-    reason: Reason
-    detail: str
 
 
 def dead_letter(rejection: Rejection, *, whole: bool) -> Output:
@@ -59,7 +53,7 @@ def dead_letter(rejection: Rejection, *, whole: bool) -> Output:
         if message.key is None or len(message.key) <= _LONGEST
         else message.key[:_LONGEST],
         (message.value or b"") if whole else b"",
-        _encoded(headers),
+        [*_encoded(headers), *_as_sent(message.headers)],
     )
 
 
@@ -71,11 +65,19 @@ def _encoded(headers: Mapping[str, str]) -> list[tuple[str, bytes]]:
     ]
 
 
-def read_back(headers: Iterable[tuple[str, bytes]]) -> tuple[Coordinates, Verdict] | None:
-    """The coordinates and verdict of a dead letter; None when it is none of ours."""
+def _as_sent(headers: Sequence[tuple[str, bytes]]) -> list[tuple[str, bytes]]:
+    """The headers a message came with, which in binary mode hold half of the event."""
+    return [
+        (f"sent-{name[:_LONGEST]}", (value or b"")[:_LONGEST])
+        for name, value in headers[:_MOST_HEADERS]
+    ]
+
+
+def read_back(headers: Iterable[tuple[str, bytes]]) -> tuple[Coordinates, Reason] | None:
+    """The coordinates of what was refused, and why; None for a message that is none of ours."""
     said = {name: (value or b"").decode("utf-8", "replace") for name, value in headers}
     try:
         where = Coordinates(said["topic"], int(said["offset"]))
-        return where, Verdict(Reason(said["reason"]), said.get("detail", ""))
+        return where, Reason(said["reason"])
     except (KeyError, ValueError):
         return None

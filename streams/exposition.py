@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime
 from typing import NamedTuple
 
-from alerts.catalogue import BY_NAME, KPIS
+from alerts.catalogue import BY_NAME
 from alerts.readings import Reading
 from streams.shard import Shard
 
@@ -231,7 +231,3 @@ def _open_lots(out: Page, shard: Shard, name: str) -> None:
         since(",".join(labels), told.state_since / 1e6)
     if len(oldest) > OPEN_LOTS_SHOWN:
         omitted(label("cmo", name), len(oldest) - OPEN_LOTS_SHOWN)
-
-
-SERIES = frozenset(kpi.series for kpi in KPIS)
-"""The value series of every KPI."""

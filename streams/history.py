@@ -5,8 +5,8 @@ from collections.abc import AsyncIterator, Iterable
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from events.data import DEAD_LETTERS, INBOUND
-from events.decode import Accepted, Decoder, Message, Rejection
-from streams.dead_letters import Coordinates, Verdict, read_back
+from events.decode import Accepted, Decoder, Message, Reason, Rejection
+from streams.dead_letters import Coordinates, read_back
 from streams.errors import TopicRefused
 from streams.settings import Settings
 from streams.transport import message_of
@@ -27,14 +27,14 @@ async def outcomes(settings: Settings, decoder: Decoder) -> AsyncIterator[Accept
     )
     await consumer.start()
     try:
-        refused: dict[tuple[int, Coordinates], Verdict] = {}
+        refused: dict[tuple[int, Coordinates], Reason] = {}
         async for message in _messages(consumer, [DEAD_LETTERS]):
             if found := read_back(message.headers):
                 refused.setdefault((message.partition, found[0]), found[1])
         async for message in _messages(consumer, INBOUND):
             where = message.partition, Coordinates(message.topic, message.offset)
-            if verdict := refused.get(where):
-                yield decoder.refused(message, *verdict)
+            if reason := refused.get(where):
+                yield decoder.refused(message, reason, "it was refused before")
             else:
                 yield decoder.decode(message)
     finally:

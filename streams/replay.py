@@ -43,7 +43,8 @@ class Pass:
             if isinstance(outcome, Rejection):
                 self._refuse(outcome)
             elif outcome.event.time <= self._as_of:
-                self._take(outcome)
+                recorded = outcome.recorded <= self._as_of
+                self._take(outcome if recorded else outcome._replace(timely=False, heard=False))
             else:
                 self._cmo(outcome.cmo).pass_over(outcome)
 

@@ -20,10 +20,12 @@ from streams.dead_letters import (
     WHOLE_PER_MINUTE,
     Coordinates,
     Output,
-    Verdict,
     dead_letter,
     read_back,
 )
+
+_MOST_BYTES_DUE = 64 << 20
+"""Bytes of dead letters on their way; beyond, they keep coordinates and reason only."""
 
 AGAIN_AFTER = 30.0
 """Seconds after which what was sent, and not read back, is sent again under the same id."""
@@ -69,9 +71,10 @@ class Shard:
         self._agreements = agreements
         self._decoder = decoder_of(agreements, partitions)
         self._clock = clock
-        self._refused: dict[Coordinates, Verdict] = {}
+        self._refused: dict[Coordinates, Reason] = {}
         self._figures: dict[str, Figures] = {}
         self._due: dict[str, Output] = {}
+        self._bytes_due = 0
         self._sent: dict[str, float] = {}
         self._whole: dict[tuple[bytes, int], int] = {}
 
@@ -81,7 +84,11 @@ class Shard:
             topic, self._take
         )
         for message in messages:
-            take(message)
+            try:
+                take(message)
+            except Exception as error:
+                error.add_note(f"at {topic}[{self.partition}] offset {message.offset}")
+                raise
         self.next[topic] = end
 
     def tick(self, now: datetime) -> Iterator[str]:
@@ -123,8 +130,8 @@ class Shard:
 
     def _take(self, message: Message) -> None:
         where = Coordinates(message.topic, message.offset)
-        if verdict := self._refused.get(where):
-            self._count_refused(self._decoder.refused(message, *verdict))
+        if reason := self._refused.get(where):
+            self._count_refused(self._decoder.refused(message, reason, "it was refused before"))
             return
         outcome = self._decoder.decode(message)
         if isinstance(outcome, Accepted):
@@ -149,7 +156,9 @@ class Shard:
     def _refuse(self, rejection: Rejection) -> None:
         self._count_refused(rejection)
         letter = dead_letter(rejection, whole=self._keeps_bytes(rejection.message))
+        self._settle(letter.id)
         self._due[letter.id] = letter
+        self._bytes_due += len(letter.value)
 
     def _count_refused(self, rejection: Rejection) -> None:
         kind = rejection.message.topic, rejection.reason
@@ -159,26 +168,22 @@ class Shard:
 
     def _refuse_later(self, event: Accepted, fault: Unfoldable) -> None:
         """An event that was taken, and cannot be joined now that its time has come."""
-        rejection = event.refused(REFUSALS[type(fault)], str(fault))
-        kind = event.topic, rejection.reason
-        self.rejected[kind] = self.rejected.get(kind, 0) + 1
-        letter = dead_letter(rejection, whole=self._keeps_bytes(rejection.message))
-        self._due[letter.id] = letter
+        self._refuse(event.refused(REFUSALS[type(fault)], str(fault)))
 
     def _keeps_bytes(self, message: Message) -> bool:
         key = (message.key or b"")[:128], message.timestamp // 60_000
         if len(self._whole) > 10_000:
             self._whole.clear()
         self._whole[key] = self._whole.get(key, 0) + 1
-        return self._whole[key] <= WHOLE_PER_MINUTE
+        return self._whole[key] <= WHOLE_PER_MINUTE and self._bytes_due < _MOST_BYTES_DUE
 
     def _read_dead_letter(self, message: Message) -> None:
         found = read_back(message.headers)
         if found is None:
             self.unreadable[DEAD_LETTERS] += 1
             return
-        where, verdict = found
-        self._refused.setdefault(where, verdict)
+        where, reason = found
+        self._refused.setdefault(where, reason)
         self._settle(f"{where.topic}/{self.partition}/{where.offset}")
 
     def _read_breach(self, message: Message) -> None:
@@ -191,8 +196,9 @@ class Shard:
         self._settle(event.id)
 
     def _settle(self, output: str) -> None:
-        self._due.pop(output, None)
         self._sent.pop(output, None)
+        if (due := self._due.pop(output, None)) is not None and due.topic == DEAD_LETTERS:
+            self._bytes_due -= len(due.value)
 
     def readings(self) -> Iterator[Reading]:
         """The last judgement, CMO by CMO."""

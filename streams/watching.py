@@ -24,6 +24,7 @@ from streams.following import Followers
 from streams.history import outcomes
 from streams.pages import pages
 from streams.replay import Pass, as_json, end_of
+from streams.sending import printable
 from streams.settings import Settings
 from streams.shard import Shard, decoder_of
 from streams.topics import create_or_verify
@@ -164,7 +165,8 @@ def _tell(refused: list[Rejection]) -> int:
         message = rejection.message
         where = f"{message.topic or 'line'} {message.partition}/{message.offset}"
         about = f"{rejection.field} = {rejection.value!r}"
-        click.echo(f"{where}: {rejection.reason}: {about}: {rejection.detail}", err=True)
+        told = f"{where}: {rejection.reason}: {about}: {rejection.detail}"
+        click.echo(printable(told), err=True)
     if refused:
         click.echo(f"refused {len(refused):,}", err=True)
     return 1 if refused else 0

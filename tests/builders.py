@@ -248,6 +248,7 @@ def accepted(each: Told, offset: int) -> Accepted:
         each.speaker,
         each.timely,
         content_of(each.event),
+        heard=each.timely,
     )
 
 

@@ -308,7 +308,7 @@ def test_a_stock_out_opens_a_critical_breach_without_any_limit() -> None:
 def test_a_scope_that_is_no_more_clears_its_breach() -> None:
     watch = Watch([started("L1")], "open_lot_age", time_in_state={"in_process": 86_400})
     assert watch.turn(on(9)) == ("opened", "critical")
-    watch.tell(*(e for e in lines(0, 0)), retracted(started("L1"), on(10)))
+    watch.tell(retracted(started("L1"), on(10), by="sponsor"))
     cleared = watch.turn(on(10))
     assert cleared is not None
     assert cleared[0] == "cleared"
@@ -329,3 +329,20 @@ def test_the_same_log_the_same_standing_and_the_same_now_give_the_same_differenc
 ) -> None:
     events = lines(10, 10)
     assert Watch(events).due(on(20) + apart) == Watch(events).due(on(20) + apart)
+
+
+def test_a_breach_of_a_lot_the_cmo_takes_back_stands_until_the_sponsor_accepts_it() -> None:
+    watch = Watch([started("L1")], "open_lot_age", time_in_state={"in_process": 86_400})
+    assert watch.turn(on(9)) == ("opened", "critical")
+    watch.tell(retracted(started("L1"), on(10)))
+    assert watch.turn(on(10)) is None
+    watch.tell(acknowledged("open_lot_age:acme:in_process:1", on(11), accepts=True))
+    assert watch.turn(on(11)) is not None
+
+
+def test_a_stock_out_stands_while_nobody_can_say_how_much_there_is() -> None:
+    watch = Watch([counted("p", 0), forecast("p", 10, end=20)], "days_of_supply")
+    assert watch.turn(on(9)) == ("opened", "critical")
+    watch.tell(counted("p", 50, day=10, unit="KGM"))
+    assert watch.turn(on(11)) is None
+    assert watch.turn(on(40)) is None

@@ -4,8 +4,10 @@ import pytest
 
 from alerts.agreements import Limit
 from alerts.judge import State
+from alerts.state import Unfoldable
 from tests.builders import (
     Told,
+    accepted,
     adjusted,
     agreed,
     consumed,
@@ -143,3 +145,26 @@ def test_a_position_whose_only_count_is_withdrawn_is_as_if_never_counted() -> No
     cmo = folded([count, retracted(count, on(2))])
     assert not cmo.positions
     assert not cmo.demands
+
+
+def test_a_cmo_has_no_more_products_than_there_may_be(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("alerts.state.MOST_PRODUCTS", 2)
+    cmo = folded([counted("p", 1), counted("q", 1), counted("q", 2, day=1)])
+    with pytest.raises(Unfoldable, match="there are 2 products already"):
+        cmo.take(accepted(counted("r", 1), 9))
+    assert len(cmo.positions) == 2
+
+
+def test_a_book_below_zero_is_not_believed() -> None:
+    found = reading(
+        [counted("p", 10), consumed("p", 30), forecast("p", 10)], COVER, on(5), product="p"
+    )
+    assert (found.value, found.why) == (
+        None,
+        "the book of plant p unrestricted is below zero: a movement or a count is missing",
+    )
+
+
+def test_stock_that_only_moved_is_not_believed() -> None:
+    found = reading([consumed("p", 30), forecast("p", 10)], COVER, on(5), product="p")
+    assert (found.value, found.why) == (None, "plant p unrestricted moved and was never counted")

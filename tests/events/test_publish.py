@@ -276,7 +276,7 @@ def test_numbers_a_crash_may_have_lost_are_declared_and_then_forgotten(
     send(client, "after", state=state)
     gap, after = client.sent
     assert gap.type == "cmo.feed.gap_declared.v1"
-    assert gap.data.model_dump() == {"topic": LOTS, "first": 0, "last": BLOCK - 1}
+    assert gap.data.model_dump(exclude_none=True) == {"topic": LOTS, "first": 0, "last": BLOCK - 1}
     assert (gap.source, gap.partitionkey, gap.time) == ("/cmo/acme", "acme", NOW)
     assert (gap.sequence, after.sequence) == (BLOCK, BLOCK + 1)
     send(client, "later", state=state)
@@ -305,7 +305,11 @@ def test_a_number_whose_event_failed_is_declared_at_the_next_start(
         send(client, "b", state=state)
     client.error = None
     send(client, state=state)
-    assert client.sent[-1].data.model_dump() == {"topic": LOTS, "first": 1, "last": 1}
+    assert client.sent[-1].data.model_dump(exclude_none=True) == {
+        "topic": LOTS,
+        "first": 1,
+        "last": 1,
+    }
 
 
 def crash(state: Path, taken: int) -> None:
