@@ -16,6 +16,7 @@ from deploy.as_yaml import as_yaml
 from deploy.process import LOOPBACK, dying_with_us, free_port
 from deploy.prometheus import rules
 
+_INSTALL = "apt-get install prometheus prometheus-alertmanager"
 _TAIL = 20
 _ENDING = 10.0
 
@@ -37,7 +38,6 @@ class LocalServer:
 
     NAME: str
     PROGRAMS: tuple[str, ...]
-    PACKAGE: str
 
     def __init__(self, folder: Path, port: int | None = None) -> None:
         """`folder` takes its data, settings and log; `port` is the one wanted, if it is free."""
@@ -50,8 +50,8 @@ class LocalServer:
         if found := next(filter(None, map(shutil.which, cls.PROGRAMS)), None):
             return found
         raise NotInstalled(
-            f"{cls.NAME} is not installed. Operator action: `apt-get install {cls.PACKAGE}`, or "
-            f"put {cls.PROGRAMS[0]} on the PATH."
+            f"{cls.NAME} is not installed. Operator action: `{_INSTALL}`, or put "
+            f"{cls.PROGRAMS[0]} on the PATH."
         )
 
     @property
@@ -147,7 +147,6 @@ class LocalAlertmanager(LocalServer):
 
     NAME = "Alertmanager"
     PROGRAMS = ("alertmanager", "prometheus-alertmanager")
-    PACKAGE = "prometheus-alertmanager"
     PORT = 9093
 
     def __init__(
@@ -177,7 +176,6 @@ class LocalPrometheus(LocalServer):
 
     NAME = "Prometheus"
     PROGRAMS = ("prometheus",)
-    PACKAGE = "prometheus"
     PORT = 9090
 
     def __init__(

@@ -35,6 +35,11 @@ class Alert(BaseModel):
         return self.labels["alertname"]
 
     @property
+    def summary(self) -> str:
+        """What it says in one line."""
+        return self.annotations.get("summary", self.name)
+
+    @property
     def severity(self) -> str:
         """How loud it is."""
         return self.labels.get("severity", "")

@@ -13,6 +13,8 @@ from rich.text import Text
 from alerts.catalogue import BY_NAME, KPIS, Kpi
 from alerts.judge import State
 from deploy.demo.snapshot import Figure, OpenBreach, Scope, Snapshot
+from deploy.prometheus.rule import PAGE, TICKET
+from deploy.webhook import Alert
 from events.data import INBOUND
 
 _LOOKS: dict[State | None, tuple[str, str, str]] = {
@@ -27,6 +29,7 @@ _NAME_WIDTH = 16
 _CELL_WIDTH = 12
 _WIDE, _ROOMY = 180, 120
 _MOST_BREACHES, _FEWEST_BREACHES = 200, 5
+_MOST_ALERTS = 6
 _LINES_AROUND, _HEADER = 11, 3
 _DURATIONS = (("d", 86_400), ("h", 3_600), ("m", 60), ("s", 1))
 _STILL = 0.005
@@ -48,7 +51,9 @@ class _Board:
         columns = max(1, (width - _NAME_WIDTH) // _CELL_WIDTH)
         blocks = _evenly(KPIS, -(-len(KPIS) // columns))
         cmos = _neediest_first(snapshot)
-        most, most_breaches = _room(self.rows, len(cmos), len(blocks), wide=width >= _WIDE)
+        alerts = _alerts(snapshot, None if self.rows is None else _MOST_ALERTS)
+        rows = None if self.rows is None else self.rows - len(alerts)
+        most, most_breaches = _room(rows, len(cmos), len(blocks), wide=width >= _WIDE)
         yield from _head(snapshot)
         if not snapshot.figures:
             return
@@ -61,6 +66,7 @@ class _Board:
         breaches = _breaches(snapshot, most_breaches, titled=width >= _ROOMY)
         feeds = _feeds(snapshot, cmos[:most])
         yield _beside(breaches, feeds) if width >= _WIDE else Group(breaches, feeds)
+        yield from alerts
 
 
 def _evenly(kpis: Sequence[Kpi], blocks: int) -> list[Sequence[Kpi]]:
@@ -257,6 +263,26 @@ def _limit(kpi: Kpi, figure: Figure, severity: str) -> str:
     if bound is None:
         return "stock-out" if kpi.unit == "days" else "–"
     return f"{'≥' if kpi.higher_is_better else '≤'} {value_of(kpi, bound)}"
+
+
+def _alerts(snapshot: Snapshot, most: int | None) -> list[Text]:
+    """The alerts that arrived, loudest first, a line each; no lines where none can arrive."""
+    if snapshot.alerts is None:
+        return []
+    ordered = sorted(snapshot.alerts, key=lambda alert: (alert.severity != PAGE, alert.summary))
+    title = Text(f"Alerts that arrived: {len(ordered)}", style="bold")
+    shown = [_alert(alert) for alert in ordered[:most]]
+    more = len(ordered) - len(shown)
+    rest = [Text(f"and {more} more", style="dim")] if more else []
+    return [title, *shown, *rest]
+
+
+def _alert(alert: Alert) -> Text:
+    style = _LOOKS[State.CRITICAL if alert.severity == PAGE else State.WARNING][1]
+    loudness = {PAGE: "page", TICKET: "ticket"}.get(alert.severity, alert.severity)
+    line = Text.assemble((f"{loudness:6} ", style), alert.summary)
+    line.no_wrap, line.overflow = True, "ellipsis"
+    return line
 
 
 def _feeds(snapshot: Snapshot, cmos: Sequence[str]) -> Table:

@@ -17,6 +17,7 @@ from rich.live import Live
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
 import deploy
+from deploy.demo.alerting import Alerting, alerting
 from deploy.demo.board import render
 from deploy.demo.errors import DemoError, NotJudged, ScrapeFailed
 from deploy.demo.load import load
@@ -37,6 +38,7 @@ _GROUP = "cmowatch-demo"
 _AGREEMENTS = Path(deploy.__file__).with_name("agreements")
 _BETWEEN = 1.0
 _LONGEST = 300.0
+_LONGEST_FOR_ALERTS = 15.0
 _Say = Callable[[str], None]
 
 
@@ -69,6 +71,7 @@ class _Stage:
     story: Story
     worker: Worker
     earlier: Earlier
+    alerting: Alerting
 
 
 def _set_up(stack: ExitStack, deliveries: Path | None, console: Console, say: _Say) -> _Stage:
@@ -85,7 +88,7 @@ def _set_up(stack: ExitStack, deliveries: Path | None, console: Console, say: _S
     _publish(settings, story, console, say)
     worker = stack.enter_context(Worker(settings, folder / "worker.log"))
     say(f"the worker shows its metrics at {worker.metrics}")
-    return _Stage(story, worker, earlier)
+    return _Stage(story, worker, earlier, alerting(stack, folder / "alerting", worker.metrics, say))
 
 
 def _brokers(stack: ExitStack, folder: Path, say: _Say) -> str:
@@ -133,13 +136,23 @@ def _watched(stage: _Stage, console: Console, say: _Say, *, once: bool) -> Snaps
                     read_at = snapshot.at
                 judged = judged or (read_at is not None and snapshot.settled(read_at))
                 if once and judged and stage.earlier.known:
-                    return _next(stage, snapshot)
+                    return _told(stage, snapshot)
                 if once and time.monotonic() > until:
                     raise NotJudged(_what_is_missing(stage, snapshot))
                 time.sleep(_BETWEEN)
         except KeyboardInterrupt:
             if once or not judged:
                 raise
+    return snapshot
+
+
+def _told(stage: _Stage, snapshot: Snapshot) -> Snapshot:
+    """The moment at which the alerts have arrived, or were waited for long enough."""
+    until = time.monotonic() + _LONGEST_FOR_ALERTS
+    snapshot = _next(stage, snapshot)
+    while not snapshot.told and time.monotonic() < until:
+        time.sleep(_BETWEEN)
+        snapshot = _next(stage, snapshot)
     return snapshot
 
 
@@ -154,6 +167,7 @@ def _next(stage: _Stage, last: Snapshot) -> Snapshot:
     return replace(
         taken,
         earlier=stage.earlier.values,
+        alerts=stage.alerting.arrived,
         published=stage.story.events,
         rate=(taken.counted - last.counted) / seconds if seconds else None,
     )

@@ -5,7 +5,10 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import NamedTuple
 
+from alerts.catalogue import BY_NAME
 from alerts.judge import State
+from deploy.prometheus.rules import is_told
+from deploy.webhook import Alert
 
 LIMITLESS = None
 """The state of a reading that no limit judges."""
@@ -76,7 +79,7 @@ class Snapshot:
 
     `refused` counts by reason. `earlier` has the values of 30 days before, by scope and
     percentile. `published` is how many events were put into Kafka, None when that is not known;
-    `rate` is in events a second.
+    `rate` is in events a second. `alerts` are those that arrived and stand, None where none can.
     """
 
     at: datetime = datetime(1970, 1, 1, tzinfo=UTC)
@@ -91,6 +94,7 @@ class Snapshot:
     earlier: Mapping[tuple[Scope, str], float] = field(default_factory=dict)
     published: int | None = None
     rate: float | None = None
+    alerts: tuple[Alert, ...] | None = None
 
     @property
     def counted(self) -> int:
@@ -114,6 +118,17 @@ class Snapshot:
             and not any(shard.due for shard in self.shards.values())
             and all(f.scope in standing for f in self.figures if f.state in broken)
         )
+
+    @property
+    def told(self) -> bool:
+        """Whether an alert has arrived of every breach that somebody is to be told of."""
+        if self.alerts is None:
+            return True
+        arrived = {
+            Scope(*(alert.labels.get(name, "") for name in Scope._fields)) for alert in self.alerts
+        }
+        loud = {name for name, kpi in BY_NAME.items() if is_told(kpi)}
+        return all(b.scope in arrived for b in self.breaches if b.scope.kpi in loud)
 
     @property
     def caught_up(self) -> float:

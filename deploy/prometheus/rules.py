@@ -36,13 +36,17 @@ def alert_name(kpi: Kpi) -> str:
     return f"Cmowatch{kpi.name.title().replace('_', '')}Breach"
 
 
+def is_told(kpi: Kpi) -> bool:
+    """Whether somebody is told of a breach of this KPI: of a family, only of the one that leads."""
+    return kpi.leads and kpi.judged in ("page", "ticket")
+
+
 def _of_breaches(kpi: Kpi, held: str) -> Iterator[Rule]:
     """A KPI that may page does so for a rule of its own; it inhibits the ticket beside it."""
     if kpi.judged == "never":
         return
-    loud = kpi.leads and kpi.judged in ("page", "ticket")
-    yield _breach(kpi, _standing(kpi), TICKET if loud else UNNOTIFIED, held)
-    if kpi.leads and kpi.judged == "page":
+    yield _breach(kpi, _standing(kpi), TICKET if is_told(kpi) else UNNOTIFIED, held)
+    if is_told(kpi) and kpi.judged == "page":
         yield _breach(kpi, _paging(kpi), PAGE, held)
 
 

@@ -10,6 +10,7 @@ from alerts.catalogue import BY_NAME, KPIS
 from alerts.judge import State
 from deploy.demo.board import duration, render, value_of
 from deploy.demo.snapshot import Figure, OpenBreach, Scope, Shard, Snapshot
+from deploy.webhook import Alert
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 READY = {0: Shard(True, 1.0), 1: Shard(True, 1.0)}
@@ -28,6 +29,18 @@ def shown(snapshot: Snapshot, *, width: int = 100, rows: int | None = None) -> s
 
 def snapshot(*figures: Figure, **given: object) -> Snapshot:
     return Snapshot(at=NOW, figures=figures, **{"shards": READY, **given})  # type: ignore[arg-type]
+
+
+def alert(cmo: str = "nordwerk", severity: str = "warning", **labels: str) -> Alert:
+    labels = {"alertname": "X", "severity": severity, "kpi": "delivery_otif", "cmo": cmo, **labels}
+    return Alert.model_validate(
+        {
+            "status": "firing",
+            "labels": labels,
+            "annotations": {"summary": f"{cmo}: delivered on time is 87.2%"},
+            "fingerprint": str(labels),
+        }
+    )
 
 
 def line_of(cmo: str, board: str) -> str:
@@ -94,8 +107,10 @@ def test_the_whole_board_fits_the_lines_there_are(width: int, rows: int) -> None
     many = [figure(f"cmo-{number:02}", kpi.name) for number in range(40) for kpi in KPIS]
     breaches = tuple(OpenBreach(f"b{at}", each.scope, "critical") for at, each in enumerate(many))
     feeds = {(f"cmo-{number:02}", "cmo.lots"): NOW for number in range(40)}
-    board = shown(snapshot(*many, breaches=breaches, feeds=feeds), width=width, rows=rows)
-    assert rows - 6 <= len(board.splitlines()) <= rows
+    for alerts in (None, (), tuple(alert(f"cmo-{number:02}") for number in range(40))):
+        full = snapshot(*many, breaches=breaches, feeds=feeds, alerts=alerts)
+        board = shown(full, width=width, rows=rows)
+        assert rows - 6 <= len(board.splitlines()) <= rows
 
 
 @pytest.mark.parametrize(("before", "arrow"), [(0.95, "↓"), (0.80, "↑"), (0.872, "→"), (None, "")])
@@ -123,6 +138,29 @@ def test_a_critical_breach_comes_before_a_newer_warning() -> None:
     )
     board = shown(snapshot(figure(), breaches=breaches))
     assert board.index("older") < board.index("newer")
+
+
+def test_the_alerts_that_arrived_are_told_the_page_before_the_tickets() -> None:
+    board = shown(snapshot(figure(), alerts=(alert("acme"), alert("zenith", "critical"))))
+    told = board[board.index("Alerts that arrived: 2") :].splitlines()[1:3]
+    assert told == [
+        "page   zenith: delivered on time is 87.2%",
+        "ticket acme: delivered on time is 87.2%",
+    ]
+
+
+def test_where_no_alert_can_arrive_none_is_said_to_be_missing() -> None:
+    assert "Alerts" not in shown(snapshot(figure()))
+    assert "Alerts that arrived: 0" in shown(snapshot(figure(), alerts=()))
+
+
+def test_all_is_told_once_each_breach_that_is_loud_has_its_alert() -> None:
+    loud = OpenBreach("1", Scope("delivery_otif", "nordwerk"), "critical")
+    quiet = OpenBreach("2", Scope("delivery_on_time", "nordwerk"), "critical")
+    assert not snapshot(breaches=(loud, quiet), alerts=()).told
+    assert not snapshot(breaches=(loud,), alerts=(alert("other"),)).told
+    assert snapshot(breaches=(loud, quiet), alerts=(alert(),)).told
+    assert snapshot(breaches=(loud,), alerts=None).told
 
 
 def test_feed_health_says_when_each_topic_was_last_heard() -> None:

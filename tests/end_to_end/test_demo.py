@@ -3,6 +3,7 @@
 import asyncio
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -98,6 +99,7 @@ def test_the_demo_finds_every_trouble_it_made_and_stops_what_it_started(tmp_path
     assert done.returncode == 0, done.stdout + done.stderr
     assert "✘" not in done.stdout
     assert "No breach of the" in done.stdout
+    assert re.search(r"Alerts that arrived: \d+\npage ", done.stdout), done.stdout
     assert leftovers(tmp_path) == []
 
 
@@ -126,7 +128,9 @@ def environment(folder: Path) -> dict[str, str]:
 def leftovers(folder: Path) -> list[str]:
     """Folders and processes of a demo that should be gone."""
     folders = [path.name for path in (folder / "cmowatch").glob("demo-*")]
-    listed = subprocess.run(["ps", "-eo", "args"], capture_output=True, text=True, check=True)
+    listed = subprocess.run(
+        ["ps", "-ww", "-eo", "args"], capture_output=True, text=True, check=True
+    )
     return folders + [
         line for line in listed.stdout.splitlines() if f"{folder}/cmowatch/demo-" in line
     ]
