@@ -5,7 +5,9 @@ from pathlib import Path
 
 import click
 
+from deploy import render as rendering
 from deploy.demo.command import demo
+from deploy.grafana.command import provision
 from deploy.simulate.errors import TooFewEvents
 from deploy.simulate.simulator import MONTHS, UNTIL
 from deploy.simulate.simulator import simulate as simulated
@@ -53,5 +55,29 @@ def simulate(
     )
 
 
+@click.command()
+@click.option("--check", is_flag=True, help="Write nothing; exit 1 if a file is out of date.")
+@click.option(
+    "--folder",
+    type=click.Path(file_okay=False, path_type=Path),
+    default=Path(),
+    show_default="here",
+    help="The project's folder.",
+)
+def render(check: bool, folder: Path) -> None:
+    """Write what is made from the catalogue for those who watch.
+
+    That is Prometheus' rules and configuration, Alertmanager's, and Grafana's boards, in deploy/.
+    """
+    if not check:
+        rendering.write(folder)
+    elif differences := rendering.differences(folder):
+        for line in differences:
+            click.echo(line, err=True)
+        raise click.ClickException("run cmowatch render, and commit what it wrote")
+
+
 main.add_command(simulate)
 main.add_command(demo)
+main.add_command(render)
+main.add_command(provision)

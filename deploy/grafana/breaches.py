@@ -1,0 +1,141 @@
+"""The panels about breaches: which stand, for how long, and what changed today."""
+
+from typing import Final
+
+from alerts.catalogue import KPIS, Unit
+from deploy.grafana.panels import (
+    RED,
+    YELLOW,
+    Json,
+    arranged,
+    bars,
+    instant,
+    override,
+    table,
+    transformed,
+)
+from deploy.grafana.queries import (
+    breaches_aged,
+    breaches_in_full,
+    cleared_today,
+    of_breaches,
+    opened_today,
+    turned_unknown_today,
+)
+from deploy.grafana.states import KPI_TITLES, SEVERITIES, URGENCIES
+
+_AGES: Final[tuple[tuple[float, float | None, str], ...]] = (
+    (0, 1, "under a day"),
+    (1, 7, "1 to 7 days"),
+    (7, 30, "7 to 30 days"),
+    (30, None, "over 30 days"),
+)
+_COLOURED: Final = {"type": "color-background", "mode": "basic"}
+_NO_BREACH: Final = "● No breach stands"
+
+
+def by_age() -> Json:
+    """How many breaches stand, by how long they have, and by severity."""
+    return bars(
+        "How long have they stood?",
+        "The breaches that stand, by the time since they opened, and by severity.",
+        [instant("A", " or ".join(breaches_aged(*age) for age in _AGES))],
+        [
+            transformed(
+                "groupingToMatrix", columnField="severity", rowField="age", valueField="Value"
+            )
+        ],
+        by="age\\severity",
+        overrides=[
+            override("critical", displayName="✖ critical", color=_fixed(RED)),
+            override("warning", displayName="▲ warning", color=_fixed(YELLOW)),
+        ],
+        empty=_NO_BREACH,
+    )
+
+
+def _fixed(color: str) -> Json:
+    return {"mode": "fixed", "fixedColor": color}
+
+
+def standing() -> Json:
+    """Every breach that stands, the critical and the oldest first."""
+    columns = {
+        "severity": "Severity",
+        "Value #age": "Open for",
+        "cmo": "CMO",
+        "kpi": "KPI",
+        "where": "Where",
+        "Value #ratio": "Is",
+        "Value #agreed_ratio": "Agreed",
+        "Value #time": "Is (time)",
+        "Value #agreed_time": "Agreed (time)",
+        "Value #n": "n",
+        "judged": "May",
+    }
+    ratios, times = _named("ratio"), _named("seconds")
+    every = "|".join(kpi.name for kpi in KPIS)
+    return table(
+        "Which breaches stand?",
+        "The critical and the oldest first. Agreed is the warning limit in force.",
+        [
+            instant("age", breaches_in_full()),
+            instant("ratio", of_breaches("cmo_kpi_reading", ratios)),
+            instant("agreed_ratio", of_breaches("cmo_kpi_limit", ratios)),
+            instant("time", _in_seconds("cmo_kpi_reading", times)),
+            instant("agreed_time", _in_seconds("cmo_kpi_limit", times)),
+            instant("n", of_breaches("cmo_kpi_evidence", every)),
+        ],
+        [
+            transformed("filterFieldsByName", exclude={"pattern": "^Time( \\d+)?$"}),
+            transformed("joinByField", byField="breach_id", mode="outer"),
+            arranged(columns, ["breach_id", "site", "product", "lot_state", "topic"]),
+        ],
+        defaults={"custom": {"filterable": True}},
+        overrides=[
+            override(
+                "Severity", mappings=SEVERITIES, custom__cellOptions=_COLOURED, custom__width=110
+            ),
+            override("Open for", unit="s", decimals=0, custom__width=110),
+            override("KPI", mappings=KPI_TITLES),
+            override("May", mappings=URGENCIES),
+            *(override(name, unit="percentunit", decimals=1) for name in ("Is", "Agreed")),
+            *(override(name, unit="s", decimals=1) for name in ("Is (time)", "Agreed (time)")),
+            override("n", decimals=0, custom__width=70),
+        ],
+        empty=_NO_BREACH,
+        sorted_by=[("Severity", False), ("Open for", True)],
+    )
+
+
+def _named(unit: Unit) -> str:
+    return "|".join(kpi.name for kpi in KPIS if kpi.unit == unit)
+
+
+def _in_seconds(series: str, times: str) -> str:
+    days = of_breaches(series, _named("days"), factor=86_400)
+    return f"{of_breaches(series, times)} or {days}"
+
+
+def changed_today() -> Json:
+    """What opened, cleared or turned unknown."""
+    columns = {"change": "Change", "cmo": "CMO", "kpi": "KPI", "where": "Where", "Value": "Opened"}
+    return table(
+        "What changed today?",
+        "Breaches that opened since midnight (UTC), breaches of the last 24 h that stand no more, "
+        "and readings that turned unknown within 24 h.",
+        [instant("A", " or ".join([opened_today(), cleared_today(), turned_unknown_today()]))],
+        [arranged(columns, ["Time", "site", "product", "lot_state", "topic"])],
+        defaults={},
+        overrides=[
+            override("KPI", mappings=KPI_TITLES),
+            override("Change", custom__width=130),
+            override(
+                "Opened",
+                unit="dateTimeFromNow",
+                mappings=[{"type": "value", "options": {"0": {"text": "–", "index": 0}}}],
+            ),
+        ],
+        empty="Nothing changed",
+        sorted_by=[("Change", True), ("CMO", False)],
+    )

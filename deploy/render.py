@@ -1,0 +1,37 @@
+"""Everything that is generated from the catalogue for those who watch: written, or compared."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final
+
+from deploy.alertmanager import routing
+from deploy.grafana import overview
+from deploy.prometheus import rules
+
+PRODUCERS: Final[tuple[Callable[[], dict[Path, str]], ...]] = (
+    overview.documents,
+    rules.documents,
+    routing.documents,
+)
+"""What gives each file's text by its path in the project."""
+
+
+def documents() -> dict[Path, str]:
+    """Every generated file, by its path in the project, with its text."""
+    return {path: text for producer in PRODUCERS for path, text in producer().items()}
+
+
+def write(project: Path) -> None:
+    """Write every generated file into a project's folder."""
+    for path, text in documents().items():
+        (project / path).parent.mkdir(parents=True, exist_ok=True)
+        (project / path).write_text(text, encoding="utf-8")
+
+
+def differences(project: Path) -> list[str]:
+    """What is not as `write` would leave it: a line for each file."""
+    return [
+        f"{path}: differs from the declarations"
+        for path, text in documents().items()
+        if not (project / path).exists() or (project / path).read_text("utf-8") != text
+    ]
