@@ -5,16 +5,19 @@ from dataclasses import replace
 from datetime import date
 from typing import NamedTuple
 
-from alerts.calendar import DAY, civil_day, moment
+from alerts.calendar import DAY, HOUR, civil_day, moment
 from alerts.catalogue import BY_NAME, Kpi, hundredths
 from alerts.judge import Bounds, State, beyond, judge, wilson
-from alerts.readings import Reading, unheard
+from alerts.readings import SILENCE, Reading, unheard
 from alerts.records import Evidence
 from alerts.state import NEWEST, Cmo, Scope
 from alerts.windows import Values, Window, first_hour, nearest_rank
 from events.breaches import Breach, BreachEvent, ClearedBy, Severity, Turn
 from events.data import BreachAcknowledged
 from events.values import MILLION, microseconds
+
+SILENCE_WAITS = HOUR // 6
+"""For how long after we heard nothing ourselves no CMO's silence is held against it."""
 
 _SEVERITY: dict[State, Severity] = {State.WARNING: "warning", State.CRITICAL: "critical"}
 _STATE: dict[str, State] = {name: state for state, name in _SEVERITY.items()}
@@ -92,14 +95,19 @@ def where_of(said: Breach) -> Where:
 
 
 def transitions(
-    cmo: Cmo, readings: Iterable[Reading], ledger: Ledger, now: int
+    cmo: Cmo, readings: Iterable[Reading], ledger: Ledger, now: int, heard_again: int = 0
 ) -> Iterator[BreachEvent]:
     """What has to be published so that what stands is what these readings mean.
 
-    The same log, the same `cmo.breaches` and the same now give the same transitions.
+    The same log, the same `cmo.breaches` and the same now give the same transitions. `heard_again`
+    is when we heard the log again after a spell of hearing nothing: the log cannot tell such a
+    spell from a CMO's silence, so none opens or worsens a breach until the CMO had time to speak.
     """
     judged = {Where(r.cmo, r.kpi.name, r.scope): r for r in readings if r.judged}
+    waits = now - heard_again < SILENCE_WAITS
     for where, reading in judged.items():
+        if waits and where.kpi == SILENCE.name and _is_worse(reading, ledger.standing.get(where)):
+            continue
         if (standing := ledger.standing.get(where)) is not None:
             yield from _next(cmo, where, standing, reading, now)
         elif reading.state in _SEVERITY:
@@ -111,6 +119,10 @@ def transitions(
             unheard_of = kpi is not None and any(topic in missing for topic in kpi.needs)
             if not unheard_of and not _awaits_acceptance(cmo, where, standing, None, now):
                 yield _cleared(cmo, where, standing, None, now)
+
+
+def _is_worse(reading: Reading, standing: Standing | None) -> bool:
+    return reading.state in _SEVERITY and (standing is None or reading.state > standing.severity)
 
 
 def _next(

@@ -175,7 +175,7 @@ def unheard(cmo: Cmo, now: int) -> dict[str, str]:
         if topic in cmo.feeds and (lacks := _missing(cmo, topic)):
             found[topic] = lacks
         elif agreement and topic in agreement.cadence:
-            bounds = _bounds(_SILENCE, agreement.limit(_SILENCE.name), agreement.cadence[topic])
+            bounds = _bounds(SILENCE, agreement.limit(SILENCE.name), agreement.cadence[topic])
             silent = _silent_for(cmo, agreement, topic, now)
             if beyond(silent / MILLION, bounds.critical, higher_is_better=False):
                 found[topic] = f"{topic} is silent"
@@ -365,7 +365,8 @@ _NOW = {
     "days_of_supply": _days_of_supply,
     "stock_blocked_share": _stock_blocked_share,
 }
-_SILENCE = next(kpi for kpi in KPIS if kpi.name == "feed_silence")
+SILENCE = next(kpi for kpi in KPIS if kpi.name == "feed_silence")
+"""The KPI of a CMO that says nothing."""
 
 if set(_NOW) != {kpi.name for kpi in KPIS if kpi.window_days is None}:
     raise TypeError("every KPI without a window needs its measure, and no other has one")

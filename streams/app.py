@@ -7,7 +7,7 @@ import os
 import sys
 import time
 import traceback
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any, NoReturn, cast
@@ -16,7 +16,7 @@ import faust
 from mode.utils.logging import get_logger
 
 from events.data import TOPICS
-from streams.errors import NoBroker
+from streams.errors import NoBroker, WrongPartitions
 from streams.following import Follower, Followers
 from streams.logs import log_to
 from streams.settings import Settings
@@ -65,7 +65,7 @@ def create_app(settings: Settings, followers: Followers, pages: Pages) -> App:
     )
     app.transport = Transport(settings, followers, app)
     _follow(app)
-    _hold_what_comes(app, followers)
+    _hold_what_comes(app, settings, followers)
     _keep_time(app, settings, followers, Sink(settings))
     _serve(app, settings, followers, pages)
     return app
@@ -120,11 +120,22 @@ def _follow(app: App) -> None:
             await asyncio.sleep(0)  # a full buffer would hold the loop for all its batches
 
 
-def _hold_what_comes(app: App, followers: Followers) -> None:
+def _hold_what_comes(app: App, settings: Settings, followers: Followers) -> None:
     @app.on_partitions_assigned.connect(weak=False)
     async def hold(_: Any, assigned: Any, **__: Any) -> None:
         with unforeseen_ends_us("making the shards"):
-            followers.hold({tp.partition for tp in assigned})
+            numbers = {tp.partition for tp in assigned}
+            _refuse_beyond(numbers, settings.partitions)
+            followers.hold(numbers)
+
+
+def _refuse_beyond(numbers: Collection[int], pinned: int) -> None:
+    if max(numbers, default=0) >= pinned:
+        raise WrongPartitions(
+            f"topics have got more than the pinned {pinned} partitions: publishers now write a "
+            "CMO's events elsewhere than before. Operator action: stop the publishers, delete and "
+            "re-create the topics, and publish again; or set CMOWATCH_PARTITIONS for new topics."
+        )
 
 
 def _keep_time(app: App, settings: Settings, followers: Followers, sink: Sink) -> None:
@@ -158,7 +169,7 @@ async def judge(follower: Follower, stale_after: float, now: datetime) -> None:
     """Ticks a shard at the instant up to which it heard the log, unless that is too long ago."""
     until = follower.heard_until
     if until and follower.caught_up and not follower.stale(now, stale_after):
-        for _ in follower.shard.tick(until):
+        for _ in follower.judge(until, stale_after):
             await asyncio.sleep(0)
 
 
@@ -228,10 +239,12 @@ def health(followers: Followers, stale_after: float) -> dict[str, Any]:
 async def wait_for_topics(
     settings: Settings,
     verify: Callable[[Settings], Awaitable[list[Difference]]] = create_or_verify,
+    unheard: Callable[[], None] = lambda: None,
 ) -> list[Difference]:
     """Waits for a broker, ever longer between attempts, then creates and verifies the topics.
 
-    Raises `NoBroker` when none answered for `settings.broker_wait` seconds.
+    Says `unheard` at each attempt in vain. Raises `NoBroker` when none answered for
+    `settings.broker_wait` seconds.
     """
     loop, wait = asyncio.get_running_loop(), _SHORTEST_WAIT
     until = loop.time() + settings.broker_wait
@@ -241,6 +254,7 @@ async def wait_for_topics(
         except NoBroker as error:
             if (left := until - loop.time()) <= 0:
                 raise
+            unheard()
             log.warning("%s Next attempt in %.1f s.", error, min(wait, left))
             await asyncio.sleep(min(wait, left))
             wait = min(wait * 2, _LONGEST_WAIT)
@@ -254,7 +268,7 @@ def run_worker(settings: Settings, followers: Followers, pages: Pages) -> int:
     """
     log_to(sys.stderr, settings.log_level)
     try:
-        differences = asyncio.run(wait_for_topics(settings))
+        differences = asyncio.run(wait_for_topics(settings, unheard=followers.heard_nothing))
     except NoBroker as error:
         log.critical("%s", error)
         return UNAVAILABLE

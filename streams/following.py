@@ -42,8 +42,11 @@ class Shard(Protocol):
     def fold(self, topic: str, end: int, messages: Sequence[Message]) -> None:
         """Folds messages in order, none folded before, and sets `next[topic]` to `end`."""
 
-    def tick(self, now: datetime) -> Iterable[object]:
-        """Judges at `now`, up to which all topics were heard; others may run between the steps."""
+    def tick(self, now: datetime, heard_again: datetime | None = None) -> Iterable[object]:
+        """Judges at `now`, up to which all topics were heard; others may run between the steps.
+
+        `heard_again` is when they were heard again after a spell of hearing nothing, if ever.
+        """
 
     def outputs(self) -> Sequence[Output]:
         """What should stand on our own topics and neither does nor is under way."""
@@ -69,14 +72,16 @@ class Place(NamedTuple):
 class Follower:
     """A shard, and how far it follows the log: what changes while a worker holds a partition."""
 
-    def __init__(self, shard: Shard) -> None:
+    def __init__(self, shard: Shard, heard_again: datetime | None = None) -> None:
         self.shard = shard
+        self.heard_again = heard_again
         self.missing: tuple[str, ...] = TOPICS
         self.lost: dict[str, int] = {}
         self._targets: dict[str, int] = {}
         self._marks: dict[str, Mark] = {}
         self._heard: dict[str, datetime] = {}
         self._heard_until: datetime | None = None
+        self._judged_at: datetime | None = None
         self._committed: dict[str, int] = {}
 
     def next(self, topic: str) -> int:
@@ -149,6 +154,14 @@ class Follower:
         until = self.heard_until
         return until is None or now - until > timedelta(seconds=after)
 
+    def judge(self, until: datetime, after: float) -> Iterator[None]:
+        """Judges at `until`, and knows of a spell of more than `after` seconds before it."""
+        if self._judged_at and until - self._judged_at > timedelta(seconds=after):
+            self.heard_again = until
+        self._judged_at = until
+        for _ in self.shard.tick(until, self.heard_again):
+            yield
+
     @property
     def why_not_ready(self) -> str:
         """Why the shard exposes nothing yet; empty once it does."""
@@ -176,12 +189,17 @@ class Followers:
         self._shard_of = shard_of
         self._held: dict[int, Follower] = {}
         self.assigned_once = False
+        self.heard_again: datetime | None = None
 
     def __iter__(self) -> Iterator[Follower]:
         return iter(list(self._held.values()))
 
     def __len__(self) -> int:
         return len(self._held)
+
+    def heard_nothing(self) -> None:
+        """Notes that by now nothing was heard, for what is held from here on."""
+        self.heard_again = datetime.now(UTC)
 
     def get(self, partition: int) -> Follower | None:
         """The follower of a partition number, None when this worker does not hold it."""
@@ -190,10 +208,12 @@ class Followers:
     def hold(self, partitions: Collection[int]) -> None:
         """Holds these partitions and no other: what stays keeps its shard, what is new gets one."""
         self.assigned_once = True
+        spells = [each.heard_again for each in self if each.heard_again]
+        self.heard_again = max(spells, default=self.heard_again)
         for partition in set(self._held) - set(partitions):
             del self._held[partition]
         for partition in sorted(set(partitions) - set(self._held)):
-            self._held[partition] = Follower(self._shard_of(partition))
+            self._held[partition] = Follower(self._shard_of(partition), self.heard_again)
 
     def holds(self, follower: Follower) -> bool:
         """Whether this follower is still the one of its partition."""

@@ -91,9 +91,10 @@ class Shard:
                 raise
         self.next[topic] = end
 
-    def tick(self, now: datetime) -> Iterator[str]:
+    def tick(self, now: datetime, heard_again: datetime | None = None) -> Iterator[str]:
         """Judge CMO by CMO as of `now`, saying each one's id once it is judged.
 
+        `heard_again` is when the log was heard again after a spell of hearing nothing, if ever.
         Whoever calls may let others run in between; what is not judged is due at the next tick.
         """
         at = microseconds(now)
@@ -101,7 +102,7 @@ class Shard:
             cmo = self.cmos[name]
             for event, fault in cmo.ripen(at):
                 self._refuse_later(event, fault)
-            self._judge(cmo, at)
+            self._judge(cmo, at, microseconds(heard_again) if heard_again else 0)
             yield name
         self.judged_at = at
 
@@ -117,10 +118,10 @@ class Shard:
         """How much there is to say that was not read back yet."""
         return len(self._due)
 
-    def _judge(self, cmo: Cmo, at: int) -> None:
+    def _judge(self, cmo: Cmo, at: int, heard_again: int) -> None:
         figures = self._figures.setdefault(cmo.id, Figures())
         found = self.judged[cmo.id] = readings(cmo, at, figures)
-        for event in transitions(cmo, found, self.ledger, at):
+        for event in transitions(cmo, found, self.ledger, at, heard_again):
             if event.id not in self._due:
                 self._due[event.id] = self._breach(event)
 

@@ -3,8 +3,11 @@
 from datetime import UTC, date, datetime
 
 from alerts.agreements import Agreements
+from alerts.breaches import Ledger, transitions
 from alerts.judge import State
+from alerts.readings import readings
 from events.decode import Reason, Rejection
+from events.values import microseconds
 from tests.builders import (
     FIRST,
     Told,
@@ -162,3 +165,33 @@ def test_a_cmo_without_cadence_has_no_silence() -> None:
     cmo = folded([started("L1")], agreed(effective=date(2024, 1, 1)))
     assert not cmo.agreement(0)
     assert cmo.silent_since("cmo.releases") is None
+
+
+def said_of_silence(hours_later: float, heard_again: float | None = None) -> list[str]:
+    """What is published of a CMO silent for so long, when the log was heard again at an hour."""
+    cmo, now = folded([heartbeat(LOTS, on(0))], DAILY), microseconds(on(0) + hours(hours_later))
+    again = microseconds(on(0) + hours(heard_again)) if heard_again is not None else 0
+    found = transitions(cmo, readings(cmo, now), Ledger(), now, again)
+    return [event.data.turn for event in found if event.data.kpi == SILENCE]
+
+
+def test_a_silence_that_we_may_have_been_deaf_to_is_not_held_against_the_cmo() -> None:
+    assert said_of_silence(100) == ["opened"]
+    assert said_of_silence(100, heard_again=100) == []
+    assert said_of_silence(100, heard_again=100 - 9 / 60) == []
+    assert said_of_silence(100, heard_again=100 - 10 / 60) == ["opened"]
+
+
+def test_a_silence_that_stands_is_not_worsened_while_we_may_have_been_deaf() -> None:
+    cmo, ledger = folded([heartbeat(LOTS, on(0))], DAILY), Ledger()
+
+    def turns(at: datetime, heard_again: int = 0) -> list[str]:
+        now = microseconds(at)
+        found = list(transitions(cmo, readings(cmo, now), ledger, now, heard_again))
+        for event in found:
+            ledger.fold(event)
+        return [event.data.turn for event in found if event.data.kpi == SILENCE]
+
+    assert turns(on(2)) == ["opened"]
+    assert turns(on(4), heard_again=microseconds(on(4))) == []
+    assert turns(on(4)) == ["worsened"]

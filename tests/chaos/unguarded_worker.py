@@ -7,6 +7,7 @@ from typing import Any
 from aiokafka.structs import TopicPartition
 from faust.types import TP
 
+from alerts import breaches
 from alerts.state import REFUSALS, Unfoldable
 from events.decode import Message
 from streams.following import Follower, Followers, Place
@@ -138,6 +139,11 @@ def read_back_before_speaking() -> None:
     Shard._read_breach = read  # type: ignore[method-assign]
 
 
+def silence_waits() -> None:
+    """Silence is held against a CMO as soon as we hear again."""
+    breaches.SILENCE_WAITS = 0
+
+
 GUARDS: dict[str, Callable[[], None]] = {
     guard.__name__: guard
     for guard in (
@@ -153,6 +159,7 @@ GUARDS: dict[str, Callable[[], None]] = {
         folded_once,
         refused_stays_refused,
         read_back_before_speaking,
+        silence_waits,
     )
 }
 

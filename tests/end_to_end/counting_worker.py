@@ -54,7 +54,7 @@ class CountingShard:
             self.count[topic] += 1
             self.sum[topic] += int(value)
 
-    def tick(self, now: datetime) -> Iterable[object]:
+    def tick(self, now: datetime, heard_again: datetime | None = None) -> Iterable[object]:
         self.ticked = now.timestamp()
         return ()
 

@@ -11,7 +11,7 @@ import pytest
 from events.data import LOTS, TOPICS
 from events.decode import Message
 from streams import app
-from streams.app import health, judge, wait_for_topics
+from streams.app import _refuse_beyond, health, judge, wait_for_topics
 from streams.errors import NoBroker, WrongPartitions
 from streams.following import Follower, Followers, Mark
 from streams.settings import Settings
@@ -28,13 +28,15 @@ class Judged:
         self.partition = partition
         self.next: dict[str, int] = {}
         self.at: list[datetime] = []
+        self.heard_again: list[datetime | None] = []
 
     def fold(self, topic: str, end: int, messages: Sequence[Message]) -> None:
         self.next[topic] = end
 
-    def tick(self, now: datetime) -> Iterator[str]:
+    def tick(self, now: datetime, heard_again: datetime | None = None) -> Iterator[str]:
         yield "one of two"
         self.at.append(now)
+        self.heard_again.append(heard_again)
         yield "two of two"
 
     def outputs(self) -> tuple[()]:
@@ -52,6 +54,17 @@ def heard(shard: Judged, *, at: datetime = NOON, left: int = 0) -> Follower:
 async def test_a_shard_is_judged_at_the_instant_up_to_which_it_heard() -> None:
     await judge(heard(shard := Judged()), 60, NOON + timedelta(seconds=5))
     assert shard.at == [NOON]
+
+
+async def test_a_shard_that_heard_nothing_for_long_is_told_when_it_heard_again() -> None:
+    followed = heard(shard := Judged())
+    await judge(followed, 60, NOON)
+    for after in (60, 121, 122):
+        for topic in TOPICS:
+            followed.heard(topic, Mark(NOON + timedelta(seconds=after), 0))
+        await judge(followed, 60, NOON + timedelta(seconds=after))
+    again = NOON + timedelta(seconds=121)
+    assert shard.heard_again == [None, None, again, again]
 
 
 async def test_a_stale_shard_is_not_judged() -> None:
@@ -119,3 +132,9 @@ def test_what_was_not_foreseen_ends_the_process_with_70_and_says_where() -> None
     assert (ended.returncode, ended.stdout) == (70, "")
     assert "cmo.lots[3] at offset 7 to 9: ZeroDivisionError" in ended.stderr
     assert "Operator action" in ended.stderr
+
+
+def test_a_partition_beyond_the_pinned_ones_is_refused() -> None:
+    _refuse_beyond({0, 3}, 4)
+    with pytest.raises(WrongPartitions, match=r"more than the pinned 4 .* Operator action"):
+        _refuse_beyond({0, 4}, 4)

@@ -25,7 +25,7 @@ class Remembering:
         self.offsets += [message.offset for message in messages]
         self.next[topic] = end
 
-    def tick(self, now: object) -> tuple[()]:
+    def tick(self, now: object, heard_again: object = None) -> tuple[()]:
         return ()
 
     def outputs(self) -> tuple[()]:
@@ -188,3 +188,16 @@ def test_a_worker_is_ready_after_its_first_assignment_even_with_no_partition(
     assert followers.ready
     followers.hold({0})
     assert not followers.ready
+
+
+def test_a_shard_that_comes_to_a_worker_knows_when_it_heard_the_log_again(
+    followers: Followers,
+) -> None:
+    followers.heard_nothing()
+    followers.hold({0})
+    at_start = held(followers, 0).heard_again
+    assert at_start is not None
+    list(held(followers, 0).judge(NOON, 60))
+    list(held(followers, 0).judge(NOON + timedelta(days=9_000), 60))
+    followers.hold({1})
+    assert held(followers, 1).heard_again == NOON + timedelta(days=9_000)

@@ -50,7 +50,7 @@ class Folded:
         self.offsets += [message.offset for message in messages]
         self.next[topic] = end
 
-    def tick(self, now: object) -> tuple[()]:
+    def tick(self, now: object, heard_again: object = None) -> tuple[()]:
         return ()
 
     def outputs(self) -> tuple[()]:
