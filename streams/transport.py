@@ -15,6 +15,7 @@ from yarl import URL
 from events.decode import Message
 from streams.errors import CutBack
 from streams.following import Follower, Followers, Mark, Place
+from streams.records import read_any_header_name, reads_any_header_name
 from streams.settings import Settings
 
 log = get_logger(__name__)
@@ -134,9 +135,16 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
     ) -> Any:
         """What was fetched, as one batch per partition."""
         assignment, before, seeks = self._assignment(), self.positions(), dict(self._seeks)
-        fetched = await super()._fetch_records(
-            consumer, active_partitions, timeout=timeout, max_records=max_records
-        )
+        try:
+            fetched = await super()._fetch_records(
+                consumer, active_partitions, timeout=timeout, max_records=max_records
+            )
+        except UnicodeDecodeError as error:
+            if reads_any_header_name():
+                raise
+            log.warning("a header's name is no text: every batch is now read slowly: %s", error)
+            read_any_header_name()
+            return {}
         same, after, batches = assignment is self._assignment(), self.positions(), {}
         for tp in {*after, *fetched}:
             moved = not same or tp not in before or seeks.get(tp) != self._seeks.get(tp)
