@@ -8,6 +8,7 @@ from events.data import DEAD_LETTERS, INBOUND
 from events.decode import Accepted, Decoder, Message, Reason, Rejection
 from streams.dead_letters import Coordinates, read_back
 from streams.errors import TopicRefused
+from streams.records import read_any_header_name
 from streams.settings import Settings
 from streams.transport import message_of
 
@@ -19,6 +20,7 @@ async def outcomes(settings: Settings, decoder: Decoder) -> AsyncIterator[Accept
 
     Raises `TopicRefused` when a topic is not there.
     """
+    read_any_header_name()  # from the start: a fetch that fails half way has lost the other half
     consumer = AIOKafkaConsumer(
         **settings.client(),
         isolation_level="read_committed",
