@@ -1,10 +1,10 @@
 """Order lines: what was promised, what arrived, and what each says of delivery."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from datetime import date, timedelta
 from fractions import Fraction
-from math import ceil, floor
+from functools import lru_cache
+from typing import NamedTuple
 
 from alerts.agreements import Agreement
 from alerts.calendar import civil_day, days_from_epoch, midnight
@@ -21,8 +21,7 @@ from events.data import (
 from events.values import Quantity
 
 
-@dataclass(frozen=True, slots=True)
-class Promise:
+class Promise(NamedTuple):
     """The baseline of a line: quantities in millionths, `least` and `most` still in full."""
 
     event: str
@@ -40,8 +39,7 @@ class Promise:
         return self.due + timedelta(days=self.days)
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(NamedTuple):
     """What became of a promise: the day it was complete, and whether the quantities were kept."""
 
     promise: Promise
@@ -79,10 +77,11 @@ def _judged(promise: Promise, arrivals: list[tuple[Fact, Quantity]], zone: str) 
     completed: date | None = None
     by: Fact | None = None
     total = by_due = 0
+    last_day = promise.last_day
     for fact, quantity in arrivals:
         day = civil_day(zone, fact.time)
         total += quantity.millionths
-        by_due = total if day <= promise.last_day else by_due
+        by_due = total if day <= last_day else by_due
         if completed is None and total >= promise.least:
             completed, by = day, fact
     return Outcome(
@@ -121,9 +120,17 @@ def _promise(
     under = own.under if own.under is not None else agreed.under or 0
     over = own.over if own.over is not None else agreed.over
     amount = quantity.millionths
-    least = ceil(amount * (1 - Fraction(str(under))))
-    most = floor(amount * (1 + Fraction(str(0.10 if over is None else over))))
+    below, of = _share(under)
+    above, over_of = _share(0.10 if over is None else over)
+    least = -(-amount * (of - below) // of)
+    most = amount * (over_of + above) // over_of
     return Promise(event, promised.product, quantity.unit, amount, least, most, due, days)
+
+
+@lru_cache(maxsize=1_024)
+def _share(given: float) -> tuple[int, int]:
+    """A share as it is written, exactly: so many of so many."""
+    return Fraction(str(given)).as_integer_ratio()
 
 
 def _arrivals(facts: Iterable[Fact]) -> list[tuple[Fact, Quantity]]:

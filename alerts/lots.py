@@ -1,8 +1,9 @@
 """Lots: the states they went through, and what each says of acceptance, release and quality."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import date, timedelta
-from typing import Final
+from typing import Any, Final
 
 from alerts.agreements import Agreement
 from alerts.calendar import HOUR, civil_day, days_from_epoch, midnight
@@ -125,31 +126,20 @@ def history(lot: Lot) -> History:
     """What became of a lot by its facts, in their order."""
     told = History()
     for fact in lot.facts:
-        told.progressed, told.progressed_by = fact.time, fact.id
-        _tell(told, fact)
+        kind = type(fact.data)
+        if (tell := _TELLS.get(kind)) is not None:
+            tell(told, fact, fact.data)
+        if (state := _STATE_AFTER.get(kind)) is not None:
+            _move(told, state, fact.time)
+    if lot.facts:
+        told.progressed, told.progressed_by = lot.facts[-1].time, lot.facts[-1].id
     return told
 
 
-def _tell(told: History, fact: Fact) -> None:
-    match fact.data:
-        case LotPlanned() | LotStarted() as said:
-            told.product = told.product or said.product
-            told.site = said.site or told.site
-            _name_purpose(told, said.purpose, fact)
-        case LotCompleted():
-            told.completed = told.completed or fact
-        case DeviationOpened() | DeviationClosed() as said:
-            told.deviations[said.deviation] = fact
-        case ReleaseRequested(due=date() as due) if fact.speaker is Speaker.SPONSOR:
-            told.due, told.due_said_by = due, fact.id
-        case LotCancelled() | LotAborted() if fact.speaker is Speaker.SPONSOR:
-            told.called_off = True
-        case ReleaseDecided():
-            _decide(told, fact, fact.data)
-        case _:
-            pass
-    if state := _state_after(told, fact):
-        _move(told, state, fact.time)
+def _make(told: History, fact: Fact, said: LotPlanned | LotStarted) -> None:
+    told.product = told.product or said.product
+    told.site = said.site or told.site
+    _name_purpose(told, said.purpose, fact)
 
 
 def _name_purpose(told: History, purpose: str | None, fact: Fact) -> None:
@@ -158,32 +148,58 @@ def _name_purpose(told: History, purpose: str | None, fact: Fact) -> None:
         told.purpose, told.purpose_by_sponsor = purpose, _by_sponsor(fact)
 
 
+def _complete(told: History, fact: Fact, _: LotCompleted) -> None:
+    told.completed = told.completed or fact
+
+
+def _deviate(told: History, fact: Fact, said: DeviationOpened | DeviationClosed) -> None:
+    told.deviations[said.deviation] = fact
+
+
+def _request(told: History, fact: Fact, said: ReleaseRequested) -> None:
+    if said.due is not None and _by_sponsor(fact):
+        told.due, told.due_said_by = said.due, fact.id
+
+
+def _call_off(told: History, fact: Fact, _: LotCancelled | LotAborted) -> None:
+    told.called_off = told.called_off or _by_sponsor(fact)
+
+
 def _decide(told: History, fact: Fact, said: ReleaseDecided) -> None:
     """Take a decision in: the sponsor's outranks the CMO's, whenever it came."""
+    by_sponsor = _by_sponsor(fact)
     if said.decision in ("rework", "reprocessing"):
         told.redone = told.redone or fact
     if said.decision in FINAL:
         told.first_final = told.first_final or fact
-        by_sponsor = fact.speaker is Speaker.SPONSOR
         if by_sponsor or told.last_final is None or not _by_sponsor(told.last_final):
             told.last_final = fact
+    if by_sponsor or not told.sponsor_decided:
+        told.sponsor_decided = by_sponsor
+        _move(told, said.decision, fact.time)
+
+
+def _ship(told: History, fact: Fact, said: LotShipped) -> None:
+    _move(told, "shipped_under_quarantine" if said.under_quarantine else "shipped", fact.time)
 
 
 def _by_sponsor(fact: Fact) -> bool:
     return fact.speaker is Speaker.SPONSOR
 
 
-def _state_after(told: History, fact: Fact) -> str | None:
-    match fact.data:
-        case ReleaseDecided(decision=decision):
-            if told.sponsor_decided and not _by_sponsor(fact):
-                return None
-            told.sponsor_decided = told.sponsor_decided or _by_sponsor(fact)
-            return decision
-        case LotShipped(under_quarantine=under_quarantine):
-            return "shipped_under_quarantine" if under_quarantine else "shipped"
-        case said:
-            return _STATE_AFTER.get(type(said))
+_TELLS: Final[dict[type[Data], Callable[[History, Fact, Any], None]]] = {
+    LotPlanned: _make,
+    LotStarted: _make,
+    LotCompleted: _complete,
+    DeviationOpened: _deviate,
+    DeviationClosed: _deviate,
+    ReleaseRequested: _request,
+    LotCancelled: _call_off,
+    LotAborted: _call_off,
+    ReleaseDecided: _decide,
+    LotShipped: _ship,
+}
+"""What each kind of fact tells; any other only shows that the lot progresses."""
 
 
 def _move(told: History, state: str, at: int) -> None:

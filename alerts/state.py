@@ -6,17 +6,18 @@ from datetime import date
 from functools import lru_cache
 from hashlib import blake2b
 from heapq import heappop, heappush
-from typing import Final, Generic, NamedTuple, TypeVar
+from typing import Final, NamedTuple
 
 from alerts import lines, lots
 from alerts.agreements import Agreement, Agreements
 from alerts.calendar import HOUR, civil_day
 from alerts.catalogue import BY_NAME, Kpi
+from alerts.feeds import Feed
 from alerts.lines import Line
 from alerts.lots import History, Lot
-from alerts.records import NO_MEANING, RANK, Demand, Evidence, Fact, Meaning, Record
-from alerts.stock import Position
-from alerts.windows import Sequence, Values, Window
+from alerts.records import NO_MEANING, RANK, Evidence, Fact, Meaning, Record
+from alerts.shelves import Shelves, place
+from alerts.windows import Values, Window
 from events import data as said
 from events.data import Data, InboundTopic, Speaker
 from events.decode import Accepted, Reason, Rejection
@@ -24,7 +25,6 @@ from events.values import microseconds
 
 NEWEST = 50
 """How many failing pieces of evidence a breach lists."""
-
 
 MOST_FACTS = 500
 """How many facts one lot or order line may have; a real one has a few dozen."""
@@ -43,8 +43,6 @@ class Scope(NamedTuple):
 
 
 WHOLE = Scope()
-
-R = TypeVar("R", bound=Record)
 
 
 class ContradictsItself(Exception):
@@ -67,17 +65,6 @@ REFUSALS: Final[dict[type[Exception], Reason]] = {
 """What an event that is taken by its contract may still be refused for."""
 
 
-class Shelf(dict[tuple[str, ...], R], Generic[R]):
-    """The records of one kind by their keys; one is made when its key is first asked for."""
-
-    def __init__(self, kind: type[R]) -> None:
-        self._kind = kind
-
-    def __missing__(self, key: tuple[str, ...]) -> R:
-        record = self[key] = self._kind(key)
-        return record
-
-
 class Known:
     """An event that was taken: what it said, and whether it is joined with its records."""
 
@@ -88,25 +75,6 @@ class Known:
         self.fact = fact
         self.joined = False
         self.timeliness: Evidence | None = None
-
-
-class Feed:
-    """What was heard on one topic: the last word of the CMO, and each source's sequence."""
-
-    __slots__ = ("heard", "heard_from", "sequences")
-
-    def __init__(self) -> None:
-        self.heard = 0
-        self.heard_from = ""
-        self.sequences: dict[str, Sequence] = {}
-
-    def hear(self, recorded: int, event: str) -> None:
-        """The CMO said something, or somebody on its behalf."""
-        self.heard, self.heard_from = max((self.heard, self.heard_from), (recorded, event))
-
-    def see(self, source: str, first: int, last: int) -> None:
-        """Numbers of a source's sequence are accounted for."""
-        self.sequences.setdefault(source, Sequence()).see(first, last)
 
 
 class Acceptance(NamedTuple):
@@ -122,20 +90,18 @@ def identity(topic: str, source: str, event: str) -> bytes:
     return blake2b(text.encode(), digest_size=16).digest()
 
 
-class Cmo:
+class Cmo(Shelves):
     """One CMO's records, windows and feeds."""
 
     def __init__(self, cmo: str, agreements: Agreements) -> None:
+        super().__init__()
         self.id = cmo
         self._agreements = agreements
         self._known: dict[bytes, Known] = {}
         self._waiting: list[tuple[int, str, int, Accepted]] = []
-        self.lots = Shelf(Lot)
         self.open_lots: dict[str, History] = {}
-        self.lines = Shelf(Line)
-        self.positions = Shelf(Position)
-        self.demands = Shelf(Demand)
         self.windows: dict[tuple[str, Scope], Window | Values] = {}
+        self._counted_in: dict[tuple[str, str | None], tuple[Window | Values, ...]] = {}
         self.feeds: dict[str, Feed] = {}
         self.acceptances: dict[str, Acceptance] = {}
         self.retractions: dict[bytes, Fact] = {}
@@ -170,7 +136,7 @@ class Cmo:
         else:
             self._join(key, known)
         self._known[key] = known
-        self._hear(event, known)
+        self._hear(event, key, known)
         return True
 
     def _again(self, known: Known, event: Accepted, fact: Fact) -> bool:
@@ -213,8 +179,8 @@ class Cmo:
         known = self._known.pop(key)
         self._withdraw_timeliness(known)
         counted = _tally(known.fact.recorded // HOUR, True)
-        for scope in (WHOLE, _ON[event.topic]):
-            self._window("feed_validity", scope).remove(counted)
+        for window in self._validity(event.topic):
+            window.remove(counted)
 
     def _note(self, record: str, recorded: int) -> None:
         """Something was said about records of a kind."""
@@ -224,7 +190,7 @@ class Cmo:
         for record in records:
             self._note(record.NAME, fact.recorded)
 
-    def _hear(self, event: Accepted, known: Known) -> None:
+    def _hear(self, event: Accepted, key: bytes, known: Known) -> None:
         fact, topic = known.fact, event.topic
         self._count_validity(topic, fact.recorded, taken=True)
         self._account(topic, fact.source, event.event.sequence)
@@ -233,7 +199,7 @@ class Cmo:
         if event.heard:
             self._feed(topic).hear(fact.recorded, fact.id)
         if event.timely:
-            self._count_timeliness(known, fact)
+            self._count_timeliness(key, known, fact)
 
     def _feed(self, topic: str) -> Feed:
         if (feed := self.feeds.get(topic)) is None:
@@ -246,14 +212,13 @@ class Cmo:
 
     def _count_validity(self, topic: str, recorded: int, *, taken: bool) -> None:
         counted = _tally(recorded // HOUR, taken)
-        for scope in (WHOLE, _ON[topic]):
-            self._window("feed_validity", scope).add(counted)
+        for window in self._validity(topic):
+            window.add(counted)
         self._note("feed", recorded)
         self.revision += 1
 
-    def _count_timeliness(self, known: Known, fact: Fact) -> None:
-        withdrawn = identity(fact.topic, fact.source, fact.id) in self.retractions
-        if withdrawn and not isinstance(fact.data, said.Retracted):
+    def _count_timeliness(self, key: bytes, known: Known, fact: Fact) -> None:
+        if key in self.retractions and not isinstance(fact.data, said.Retracted):
             return
         hour = fact.recorded // HOUR
         late = max(0, fact.recorded - fact.time)
@@ -275,15 +240,15 @@ class Cmo:
     def _record(self, known: Known, *, withdrawn: bool) -> None:
         """Join a fact with the records it is about, all of them or none."""
         fact = known.fact
-        records = _records(self, fact.data)
+        records = self.about(fact.data)
         if withdrawn:
             self._note_each(records, fact)
-            self._forget_empty(records)
+            self.forget_empty(records)
             return
         try:
             self._refuse_the_overfull(records, fact.data)
         except Unfoldable:
-            self._forget_empty(records)
+            self.forget_empty(records)
             raise
         for record in records:
             record.join(fact)
@@ -292,10 +257,11 @@ class Cmo:
         except Exception as error:
             for record in records:
                 record.part(fact)
-            self._forget_empty(records)
+            self.forget_empty(records)
             raise Unfoldable(f"{type(error).__name__}: {error}") from error
         known.joined = True
-        self._products.update(_place(fact.data))
+        if (where := place(fact.data)) is not None:
+            self._products.add(where)
         self._note_each(records, fact)
         self._name(fact.data)
         for record, meaning in zip(records, meanings, strict=True):
@@ -307,7 +273,8 @@ class Cmo:
             if type(record) in MEANINGS and len(record.facts) >= MOST_FACTS:
                 what = f"{record.NAME} {' '.join(record.key)}"
                 raise Unfoldable(f"{what} has {MOST_FACTS:,} facts already, the most there may be")
-        if len(self._products) >= MOST_PRODUCTS and not _place(data) <= self._products:
+        where = place(data) if len(self._products) >= MOST_PRODUCTS else None
+        if where is not None and where not in self._products:
             raise Unfoldable(f"there are {MOST_PRODUCTS:,} products already, the most there may be")
 
     def _retract(self, retraction: said.Retracted, fact: Fact) -> None:
@@ -317,7 +284,7 @@ class Cmo:
             return
         records: tuple[Record, ...] = ()
         if target is not None and target.joined:
-            records = _records(self, target.fact.data)
+            records = self.about(target.fact.data)
         for record in records:
             record.part(target.fact)  # type: ignore[union-attr]
         try:
@@ -333,7 +300,7 @@ class Cmo:
             self._withdraw_timeliness(target)
         for record, meaning in zip(records, meanings, strict=True):
             self._settle(record, meaning)
-        self._forget_empty(records)
+        self.forget_empty(records)
         self.revision += 1
 
     def _withdraw_timeliness(self, target: Known) -> None:
@@ -372,18 +339,33 @@ class Cmo:
             self._follow(record.key[0], meaning.told)
         old, new = record.meaning, meaning
         record.meaning = meaning
+        if old.evidence == new.evidence and old.product == new.product:
+            return
+        same = set(old.evidence) & set(new.evidence) if old.product == new.product else ()
         for kpi, was in old.evidence:
-            if old.product != new.product or (kpi, was) not in new.evidence:
+            if (kpi, was) not in same:
                 for window in self._windows_of(kpi, old.product):
                     window.remove(was)
         for kpi, says in new.evidence:
-            if old.product != new.product or (kpi, says) not in old.evidence:
+            if (kpi, says) not in same:
                 for window in self._windows_of(kpi, new.product):
                     window.add(says)
 
     def _windows_of(self, kpi: str, product: str | None) -> Iterable[Window | Values]:
-        for level in BY_NAME[kpi].levels:
-            yield self._window(kpi, Scope(product=product) if level else WHOLE)
+        held = self._counted_in.get((kpi, product))
+        if held is None:
+            scopes = (Scope(product=product) if level else WHOLE for level in BY_NAME[kpi].levels)
+            held = tuple(self._window(kpi, scope) for scope in scopes)
+            self._counted_in[kpi, product] = held
+        return held
+
+    def _validity(self, topic: str) -> Iterable[Window | Values]:
+        held = self._counted_in.get(("feed_validity", topic))
+        if held is None:
+            scopes = WHOLE, Scope(topic=topic)
+            held = tuple(self._window("feed_validity", scope) for scope in scopes)
+            self._counted_in["feed_validity", topic] = held
+        return held
 
     def _window(self, kpi: str, scope: Scope) -> Window | Values:
         window = self.windows.get((kpi, scope))
@@ -404,15 +386,10 @@ class Cmo:
             self.unexpected_moves.pop(name, None)
 
     def _name(self, data: Data) -> None:
-        for value in (getattr(data, "product", None), getattr(data, "site", None)):
+        for field in _NAMED.get(type(data), ()):
+            value = getattr(data, field)
             if (name := getattr(value, "name", None)) and name != value:
                 self.names[str(value)] = min(name, self.names.get(str(value), name))
-
-    def _forget_empty(self, records: Iterable[Record]) -> None:
-        for record in records:
-            for shelf in (self.lots, self.lines, self.positions, self.demands):
-                if not record.facts and shelf.get(record.key) is record:
-                    del shelf[record.key]
 
     def silent_since(self, topic: str) -> int | None:
         """When the CMO was last heard on a topic, None for never."""
@@ -452,8 +429,8 @@ class Cmo:
 
     def _heals(self, kpi: str, target: Known, counts: Callable[[Evidence], bool]) -> bool:
         """Whether evidence for a KPI would fail with a withdrawn fact, and does not without."""
-        records = _records(self, target.fact.data)
-        self._forget_empty(records)
+        records = self.about(target.fact.data)
+        self.forget_empty(records)
         return any(self._healed(kpi, record, target.fact, counts) for record in records)
 
     def _healed(
@@ -470,7 +447,10 @@ class Cmo:
         return failed and (now is None or not now.fails)
 
 
-_ON: Final = {topic: Scope(topic=topic) for topic in said.INBOUND}
+_NAMED: Final = {
+    kind: tuple(field for field in ("product", "site") if field in kind.model_fields)
+    for kind in said.DATA
+}
 
 
 @lru_cache(maxsize=4_096)
@@ -497,19 +477,6 @@ def _fact(event: Accepted) -> Fact:
     )
 
 
-def _place(data: Data) -> set[tuple[str, str]]:
-    """The site, if any, and product whose figures an event is counted in."""
-    match data:
-        case said.OrderPromised():
-            return {("", data.product)}
-        case said.StockCounted() | said.StockAdjusted() | said.StockConsumed():
-            return {(data.site, data.product)}
-        case said.DemandForecast():
-            return {(data.site or "", data.product)}
-        case _:
-            return set()
-
-
 def _entitled(event: Accepted) -> None:
     data, source = event.event.data, event.event.source
     if event.speaker is Speaker.SPONSOR:
@@ -525,24 +492,3 @@ MEANINGS: Final[dict[type[Record], Callable[..., Meaning]]] = {
     Lot: lots.meaning,
 }
 """How each kind of record speaks to the KPIs."""
-
-
-def _records(cmo: Cmo, data: Data) -> tuple[Record, ...]:
-    """The records an event is about; they are made when it is the first to speak of them."""
-    match data:
-        case said.OrderPromised() | said.OrderExpected() | said.OrderChanged():
-            return (cmo.lines[data.order, data.line],)
-        case said.OrderCancelled() | said.OrderDelivered():
-            return (cmo.lines[data.order, data.line],)
-        case said.StockCounted() | said.StockAdjusted() | said.StockConsumed():
-            return (cmo.positions[data.site, data.product, data.lot or "", data.status],)
-        case said.DemandForecast():
-            return (cmo.demands[data.product, data.site or ""],)
-        case said.DeviationOpened() | said.DeviationClosed():
-            return tuple(cmo.lots[lot,] for lot in dict.fromkeys(data.lots))
-        case said.LotReceived(order=str() as order, line=str() as line):
-            return cmo.lots[data.lot,], cmo.lines[order, line]
-        case _ if type(data) in RANK:
-            return (cmo.lots[data.lot,],)  # type: ignore[attr-defined]
-        case _:
-            return ()

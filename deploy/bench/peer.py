@@ -10,7 +10,8 @@ from alerts.agreements import Agreements
 from alerts.lines import Line
 from alerts.lots import Lot
 from alerts.records import Demand, Evidence, Fact, Meaning, Record
-from alerts.state import REFUSALS, Cmo, R, Shelf
+from alerts.shelves import R, Shelf
+from alerts.state import REFUSALS, Cmo
 from alerts.stock import Position
 from events.data import DATA, Tolerance
 from events.decode import Accepted, Message
