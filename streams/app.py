@@ -272,10 +272,24 @@ def run_worker(settings: Settings, followers: Followers, pages: Pages) -> int:
     except NoBroker as error:
         log.critical("%s", error)
         return UNAVAILABLE
-    for difference in differences:
-        log.warning("%s", difference)
+    refuse_other_settings(differences)
     gc.set_threshold(100_000, 50, 50)
     return _run(settings, followers, pages)
+
+
+def refuse_other_settings(differences: Sequence[Difference]) -> None:
+    """Raises `TopicRefused` for a topic that is there and set otherwise; tells of those created.
+
+    A log that forgets, that believes its producers' clocks, or that takes what bursts open cannot
+    be followed exactly.
+    """
+    for difference in differences:
+        log.warning("%s", difference)
+    if wrong := [str(each) for each in differences if each.found is not None]:
+        raise TopicRefused(
+            f"{'; '.join(wrong)}. Operator action: set them so, with kafka-configs --alter, and "
+            "start again."
+        )
 
 
 def _run(settings: Settings, followers: Followers, pages: Pages) -> int:

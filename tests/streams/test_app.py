@@ -11,8 +11,14 @@ import pytest
 from events.data import LOTS, TOPICS
 from events.decode import Message
 from streams import app
-from streams.app import _refuse_beyond, health, judge, wait_for_topics
-from streams.errors import NoBroker, WrongPartitions
+from streams.app import (
+    _refuse_beyond,
+    health,
+    judge,
+    refuse_other_settings,
+    wait_for_topics,
+)
+from streams.errors import NoBroker, TopicRefused, WrongPartitions
 from streams.following import Follower, Followers, Mark
 from streams.settings import Settings
 from streams.topics import Difference
@@ -138,3 +144,11 @@ def test_a_partition_beyond_the_pinned_ones_is_refused() -> None:
     _refuse_beyond({0, 3}, 4)
     with pytest.raises(WrongPartitions, match=r"more than the pinned 4 .* Operator action"):
         _refuse_beyond({0, 4}, 4)
+
+
+def test_a_topic_that_is_set_otherwise_is_not_followed() -> None:
+    created = Difference("cmo.lots", "partitions", "8", None)
+    refuse_other_settings([created])
+    other = Difference("cmo.lots", "message.timestamp.type", "LogAppendTime", "CreateTime")
+    with pytest.raises(TopicRefused, match="must be LogAppendTime.*Operator action"):
+        refuse_other_settings([created, other])
