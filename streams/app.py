@@ -7,7 +7,7 @@ import os
 import sys
 import time
 import traceback
-from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any, NoReturn, cast
@@ -16,7 +16,7 @@ import faust
 from mode.utils.logging import get_logger
 
 from events.data import TOPICS
-from streams.errors import NoBroker, WrongPartitions
+from streams.errors import NoBroker, TopicRefused, WrongPartitions
 from streams.following import Follower, Followers
 from streams.logs import log_to
 from streams.settings import Settings

@@ -150,5 +150,5 @@ def test_a_topic_that_is_set_otherwise_is_not_followed() -> None:
     created = Difference("cmo.lots", "partitions", "8", None)
     refuse_other_settings([created])
     other = Difference("cmo.lots", "message.timestamp.type", "LogAppendTime", "CreateTime")
-    with pytest.raises(TopicRefused, match="must be LogAppendTime.*Operator action"):
+    with pytest.raises(TopicRefused, match=r"must be LogAppendTime.*Operator action"):
         refuse_other_settings([created, other])
