@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from functools import lru_cache
@@ -386,10 +386,12 @@ def _unknown_fields(data: Data) -> list[Any]:
     return [data.__pydantic_extra__, *(model.__pydantic_extra__ for model in _within(data))]
 
 
-def _within(data: Data) -> Iterator[Contract]:
+def _within(data: Data) -> list[Contract]:
     """The models inside of an event's data."""
+    found: list[Contract] = []
     for value in data.__dict__.values():
-        if isinstance(value, Contract):
-            yield value
+        if issubclass(type(value), Contract):  # asking for an instance is slow of a model
+            found.append(value)
         elif type(value) is tuple:
-            yield from (each for each in value if isinstance(each, Contract))
+            found.extend(each for each in value if isinstance(each, Contract))
+    return found
