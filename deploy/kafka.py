@@ -370,7 +370,8 @@ def _write_whole(path: Path, text: str) -> None:
 
 
 def _cluster_id() -> str:
-    return urlsafe_b64encode(uuid4().bytes).decode().rstrip("=")
+    """A random id; a dash at its beginning would be read as an option."""
+    return "k" + urlsafe_b64encode(uuid4().bytes).decode().rstrip("=")[1:]
 
 
 def _ports(wanted: int | None) -> tuple[int, int]:

@@ -207,9 +207,13 @@ class LocalPrometheus(LocalServer):
         (self._folder / "cmowatch.yml").write_text(written, encoding="utf-8")
 
     def options(self) -> Sequence[str]:
-        """With its data in the folder."""
+        """With its data in the folder.
+
+        What fires before it has found its Alertmanager is lost, and told again after the delay.
+        """
         return (
             f"--config.file={self._folder / 'prometheus.yml'}",
             f"--storage.tsdb.path={self._folder / 'prometheus'}",
             f"--web.listen-address={self.address}",
+            "--rules.alert.resend-delay=5s",
         )
