@@ -49,8 +49,10 @@ def test_a_cmos_first_event_is_taken(
         assert shutil.which("kcat"), "kcat is not here; install Debian's kcat"
         text = snippet("sh", "kcat -P").replace("localhost:9092", settings.brokers)
         command = ("sh", "-c", text)
-    agreed = {"agreements": ROOT / "deploy/agreements", "default_agreement": True}
-    worker = start_worker(WATCHING, **agreed)
+    agreements = tmp_path / "agreements"
+    agreements.mkdir()
+    (agreements / "acme.yaml").write_text(snippet("yaml", "cmo: acme"), encoding="utf-8")
+    worker = start_worker(WATCHING, agreements=agreements)
     code, output = asyncio.run(run(*command, folder=tmp_path))
     assert code == 0, output
     taken = "cmowatch_events_accepted_total"
