@@ -68,6 +68,13 @@ class Grafana:
     def __repr__(self) -> str:
         return f"Grafana({self.url!r})"
 
+    def check_token(self) -> None:
+        """Raises `NotAllowed` for a token that is nobody's.
+
+        Where anonymous access is on, anything else that is only read is answered all the same.
+        """
+        self._found("log in", lambda: self._face.user.get_actual_user())
+
     def folder(self, uid: str) -> Json | None:
         """A folder; None where there is none."""
         return self._found("read the folder", lambda: self._face.folder.get_folder(uid))

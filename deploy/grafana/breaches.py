@@ -31,13 +31,16 @@ _AGES: Final[tuple[tuple[float, float | None, str], ...]] = (
     (30, None, "over 30 days"),
 )
 _COLOURED: Final = {"type": "color-background", "mode": "basic"}
+_RATIOS: Final = ("Is", "Agreed")
+_TIMES: Final = ("Is (time)", "Agreed (time)")
+_FIGURE: Final[Json] = {"noValue": "", "custom__width": 115}
 _NO_BREACH: Final = "● No breach stands"
 
 
 def by_age() -> Json:
     """How many breaches stand, by how long they have, and by severity."""
     return bars(
-        "How long have they stood?",
+        "Breaches by age and severity",
         "The breaches that stand, by the time since they opened, and by severity.",
         [instant("A", " or ".join(breaches_aged(*age) for age in _AGES))],
         [
@@ -76,7 +79,7 @@ def standing() -> Json:
     ratios, times = _named("ratio"), _named("seconds")
     every = "|".join(kpi.name for kpi in KPIS)
     return table(
-        "Which breaches stand?",
+        "Standing breaches",
         "The critical and the oldest first. Agreed is the warning limit in force.",
         [
             instant("age", breaches_in_full()),
@@ -91,17 +94,16 @@ def standing() -> Json:
             transformed("joinByField", byField="breach_id", mode="outer"),
             arranged(columns, ["breach_id", "site", "product", "lot_state", "topic"]),
         ],
-        defaults={"custom": {"filterable": True}},
+        defaults={"custom": {"minWidth": 60}},
         overrides=[
-            override(
-                "Severity", mappings=SEVERITIES, custom__cellOptions=_COLOURED, custom__width=110
-            ),
+            override("Severity", mappings=SEVERITIES, custom__cellOptions=_COLOURED),
+            override("Severity", custom__width=110),
             override("Open for", unit="s", decimals=0, custom__width=110),
             override("KPI", mappings=KPI_TITLES),
             override("May", mappings=URGENCIES),
-            *(override(name, unit="percentunit", decimals=1) for name in ("Is", "Agreed")),
-            *(override(name, unit="s", decimals=1) for name in ("Is (time)", "Agreed (time)")),
-            override("n", decimals=0, custom__width=70),
+            *(override(name, unit="percentunit", decimals=1, **_FIGURE) for name in _RATIOS),
+            *(override(name, unit="s", decimals=1, **_FIGURE) for name in _TIMES),
+            override("n", decimals=0, custom__width=80),
         ],
         empty=_NO_BREACH,
         sorted_by=[("Severity", False), ("Open for", True)],
@@ -121,7 +123,7 @@ def changed_today() -> Json:
     """What opened, cleared or turned unknown."""
     columns = {"change": "Change", "cmo": "CMO", "kpi": "KPI", "where": "Where", "Value": "Opened"}
     return table(
-        "What changed today?",
+        "Opened, cleared, turned unknown",
         "Breaches that opened since midnight (UTC), breaches of the last 24 h that stand no more, "
         "and readings that turned unknown within 24 h.",
         [instant("A", " or ".join([opened_today(), cleared_today(), turned_unknown_today()]))],

@@ -49,6 +49,7 @@ SCHEMA: Final = 39
 MADE: Final = "cmowatch-made"
 """The tag of every board made here; no other board is ever deleted."""
 
+_NARROW: Final[Json] = {"minWidth": 60, "wrapHeaderText": True}
 _CELL: Final[Json] = {"type": "color-background", "mode": "basic"}
 _FIRST_HISTORY: Final = 100
 """The id of the first KPI's own panel; links lead to them."""
@@ -136,10 +137,10 @@ def _states(layout: Layout, kpis: Sequence[Kpi], ids: Mapping[str, int]) -> None
                 ],
                 defaults={
                     "mappings": STATES,
-                    "custom": {"cellOptions": _CELL, "align": "left", "wrapHeaderText": True},
+                    "custom": {"cellOptions": _CELL, "align": "left", **_NARROW},
                 },
                 overrides=[
-                    override("CMO", custom__width=200, custom__cellOptions={"type": "auto"}),
+                    override("CMO", custom__width=215, custom__cellOptions={"type": "auto"}),
                     *(override(kpi.title, links=[_link(kpi, ids[kpi.name])]) for kpi in kpis),
                 ],
                 empty="No CMO is watched yet",
@@ -158,23 +159,23 @@ def _link(kpi: Kpi, panel: int) -> Json:
 
 
 def _breaches(layout: Layout) -> None:
-    layout.row("Which breaches stand, and for how long?")
-    layout.side_by_side(9, (17, breaches.standing()), (7, breaches.by_age()))
-    layout.row("What changed today?")
-    layout.side_by_side(7, (24, breaches.changed_today()))
+    layout.row("Which breaches stand?")
+    layout.side_by_side(10, (24, breaches.standing()))
+    layout.row("How long have they stood, and what changed today?")
+    layout.side_by_side(8, (8, breaches.by_age()), (16, breaches.changed_today()))
 
 
 def _feeds(layout: Layout) -> None:
     layout.row("Is each feed heard?")
     layout.side_by_side(
-        9,
+        10,
         (
             12,
             _by_topic(
                 "As agreed?",
                 f"Silence in the CMO's working time against the agreed cadence. {LEGEND}",
                 states_by_topic(),
-                {"mappings": STATES, "custom": {"cellOptions": _CELL}},
+                {"mappings": STATES, "custom": {"cellOptions": _CELL, "align": "left", **_NARROW}},
             ),
         ),
         (
@@ -183,7 +184,7 @@ def _feeds(layout: Layout) -> None:
                 "Since the last word",
                 "The time since the last event or heartbeat, days off included.",
                 since_heard(),
-                {"unit": "s", "decimals": 1},
+                {"unit": "s", "decimals": 1, "custom": {"align": "left", **_NARROW}},
             ),
         ),
     )
@@ -202,7 +203,7 @@ def _by_topic(title: str, help_: str, expression: str, defaults: Json) -> Json:
             arranged(columns),
         ],
         defaults=defaults,
-        overrides=[override("CMO", custom__cellOptions={"type": "auto"}, custom__width=200)],
+        overrides=[override("CMO", custom__cellOptions={"type": "auto"}, custom__width=215)],
         empty="No feed is watched yet",
         sorted_by=[("CMO", False)],
     )

@@ -50,6 +50,7 @@ def changes(
     where something of ours belongs is not ours.
     """
     wanted = boards() if wanted is None else wanted
+    grafana.check_token()
     yield from _source(grafana, prometheus)
     yield from _folder(grafana)
     for board in wanted:
