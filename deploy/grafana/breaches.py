@@ -99,6 +99,7 @@ def standing() -> Json:
             override("Severity", mappings=SEVERITIES, custom__cellOptions=_COLOURED),
             override("Severity", custom__width=110),
             override("Open for", unit="s", decimals=0, custom__width=110),
+            override("CMO", custom__width=240),
             override("KPI", mappings=KPI_TITLES),
             override("May", mappings=URGENCIES),
             *(override(name, unit="percentunit", decimals=1, **_FIGURE) for name in _RATIOS),
@@ -139,5 +140,5 @@ def changed_today() -> Json:
             ),
         ],
         empty="Nothing changed",
-        sorted_by=[("Change", True), ("CMO", False)],
+        sorted_by=[("Opened", True)],
     )

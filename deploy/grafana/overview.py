@@ -140,7 +140,7 @@ def _states(layout: Layout, kpis: Sequence[Kpi], ids: Mapping[str, int]) -> None
                     "custom": {"cellOptions": _CELL, "align": "left", **_NARROW},
                 },
                 overrides=[
-                    override("CMO", custom__width=215, custom__cellOptions={"type": "auto"}),
+                    override("CMO", custom__width=240, custom__cellOptions={"type": "auto"}),
                     *(override(kpi.title, links=[_link(kpi, ids[kpi.name])]) for kpi in kpis),
                 ],
                 empty="No CMO is watched yet",
@@ -203,7 +203,7 @@ def _by_topic(title: str, help_: str, expression: str, defaults: Json) -> Json:
             arranged(columns),
         ],
         defaults=defaults,
-        overrides=[override("CMO", custom__cellOptions={"type": "auto"}, custom__width=215)],
+        overrides=[override("CMO", custom__cellOptions={"type": "auto"}, custom__width=240)],
         empty="No feed is watched yet",
         sorted_by=[("CMO", False)],
     )

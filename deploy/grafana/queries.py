@@ -3,7 +3,7 @@
 from typing import Final
 
 from alerts.catalogue import Kpi
-from deploy.grafana.states import NO_LIMIT
+from deploy.grafana.states import NO_LIMIT, UNWATCHED
 
 SCOPE: Final = "kpi, cmo, site, product, lot_state, topic"
 """What one reading or breach is about."""
@@ -13,6 +13,11 @@ CHOSEN: Final = 'cmo=~"$cmo",site=~"$site|",product=~"$product|"'
 
 _DAY = 86_400
 _READY: Final = "max by (partition) (cmowatch_shard_ready)"
+
+
+def _told(count: str) -> str:
+    """A count, 0 where there is nothing to count, `UNWATCHED` where nobody watches."""
+    return f"(({count}) or vector(0)) and on () (max({_READY}) == 1) or vector({UNWATCHED})"
 
 
 def worst_states() -> str:
@@ -28,13 +33,13 @@ def worst_states() -> str:
 
 def unknown_cmos() -> str:
     """How many CMOs have a reading that is unknown."""
-    return f"count(count by (cmo) (cmo_kpi_state{{{CHOSEN}}} == -2)) or vector(0)"
+    return _told(f"count(count by (cmo) (cmo_kpi_state{{{CHOSEN}}} == -2))")
 
 
 def open_breaches(severity: str) -> str:
     """How many breaches of a severity stand."""
     matchers = f'severity="{severity}",{CHOSEN}'
-    return f"count(count by (breach_id) (cmo_breach_open{{{matchers}}})) or vector(0)"
+    return _told(f"count(count by (breach_id) (cmo_breach_open{{{matchers}}}))")
 
 
 def standing() -> str:
@@ -113,7 +118,7 @@ def breaches_in_full() -> str:
 def silent_feeds() -> str:
     """How many feeds are silent beyond what was agreed."""
     silent = 'cmo_kpi_state{kpi="feed_silence",cmo=~"$cmo"} > 0'
-    return f"count(count by (cmo, topic) ({silent})) or vector(0)"
+    return _told(f"count(count by (cmo, topic) ({silent}))")
 
 
 def states_by_topic() -> str:
@@ -128,14 +133,14 @@ def since_heard() -> str:
 
 
 def gaps() -> str:
-    """The CMOs' feeds whose sequence numbers have gaps, and how many."""
-    return "sum(max by (cmo, topic) (cmo_feed_sequence_gaps)) or vector(0)"
+    """How many spans are missing from the sequences of the CMOs' feeds."""
+    return _told('sum(max by (cmo, topic) (cmo_feed_sequence_gaps{cmo=~"$cmo"}))')
 
 
 def shards_missing() -> str:
     """How many partitions were watched within the last hour and are not now."""
     seen = "count(max by (partition) (last_over_time(cmowatch_shard_ready[1h])))"
-    return f"{seen} - (count({_READY} == 1) or vector(0))"
+    return f"{seen} - (count({_READY} == 1) or vector(0)) or vector({UNWATCHED})"
 
 
 def behind() -> str:
@@ -145,15 +150,13 @@ def behind() -> str:
 
 def due() -> str:
     """How much there is to say that was not read back."""
-    return "sum(max by (partition) (cmowatch_outputs_due)) or vector(0)"
+    return _told("sum(max by (partition) (cmowatch_outputs_due))")
 
 
 def refused() -> str:
     """Messages refused within the last hour of a worker's life."""
-    return (
-        "sum(max by (partition, topic, reason) "
-        "(increase(cmowatch_events_rejected_total[1h]))) or vector(0)"
-    )
+    risen = "increase(cmowatch_events_rejected_total[1h])"
+    return _told(f"sum(max by (partition, topic, reason) ({risen}))")
 
 
 def judged_level(kpi: Kpi) -> str:

@@ -6,6 +6,9 @@ from alerts.catalogue import KPIS, Unit
 from alerts.judge import State
 from deploy.grafana.panels import BLUE, GREEN, NONE, PURPLE, RED, YELLOW, Json, mapped
 
+UNWATCHED: Final = -1
+"""Stands for a count that nobody can tell, because no shard is ready."""
+
 NO_LIMIT: Final = -3
 """Stands for a reading that no limit judges, where a board shows states."""
 
@@ -48,11 +51,10 @@ def counted(*, alarming: str, above: float = 1) -> Json:
     """How a number is shown that should be 0, or below a bound."""
     return {
         "decimals": 0,
-        "noValue": "0",
         "thresholds": {
             "mode": "absolute",
             "steps": [{"value": None, "color": GREEN}, {"value": above, "color": alarming}],
         },
-        "mappings": mapped({"0": ("● none", None)}),
+        "mappings": mapped({"0": ("● none", None), str(UNWATCHED): _SIGNS[State.UNKNOWN]}),
         "unit": NONE,
     }
