@@ -19,6 +19,7 @@ from events.data import TOPICS
 from streams.errors import NoBroker, TopicRefused, WrongPartitions
 from streams.following import Follower, Followers
 from streams.logs import log_to
+from streams.memory import Collector
 from streams.settings import Settings
 from streams.sink import Sink
 from streams.topics import Difference, create_or_verify
@@ -26,8 +27,8 @@ from streams.transport import Consumer, Transport
 
 log = get_logger(__name__)
 
-Page = Callable[[], tuple[bytes, str]]
-"""Makes a page of the web server: its body and content type."""
+Page = Callable[[], Awaitable[tuple[bytes, str]]]
+"""Makes a page of the web server: its body and content type; others may run meanwhile."""
 
 Pages = Mapping[str, Page]
 """Pages by their path."""
@@ -110,6 +111,7 @@ def _follow(app: App) -> None:
         value_serializer="raw",
         acks=False,
     )
+    collector = Collector()
 
     @app.agent(source, name="fold")
     async def fold(stream: Any) -> None:
@@ -117,7 +119,7 @@ def _follow(app: App) -> None:
             message = event.message
             with unforeseen_ends_us(f"{message.topic}[{message.partition}]", message.value):
                 await _consumer(app).fold(message)
-            await asyncio.sleep(0)  # a full buffer would hold the loop for all its batches
+            collector.folded(len(message.value.records))
 
 
 def _hold_what_comes(app: App, settings: Settings, followers: Followers) -> None:
@@ -209,7 +211,7 @@ def _serve(app: App, settings: Settings, followers: Followers, pages: Pages) -> 
 
 def _served(page: Page) -> Callable[[Any, Any], Awaitable[Any]]:
     async def get(view: Any, request: Any) -> Any:
-        body, content_type = page()
+        body, content_type = await page()
         headers = {"Content-Type": content_type}
         if "gzip" in request.headers.get("Accept-Encoding", ""):
             body = await asyncio.to_thread(gzip.compress, body, 1)

@@ -2,16 +2,19 @@
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime
+from functools import lru_cache
 from typing import NamedTuple
 
 from alerts.catalogue import BY_NAME
 from alerts.readings import Reading
+from alerts.state import Scope
 from streams.shard import Shard
 
 OPEN_LOTS_SHOWN = 1_000
 """The open lots of one CMO that have a series of their own; the others are counted."""
 
 _DAY = 86_400
+_AT_ONCE = 200  # readings put on a page before others have their turn on the loop
 _LABELS = ("site", "product", "lot_state", "topic")
 
 
@@ -24,13 +27,17 @@ class Exposed(NamedTuple):
     heard_until: datetime | None
 
 
+Add = Callable[[str, float], None]
+"""Adds a series to its family, by its labels and value."""
+
+
 class Page:
     """Series in Prometheus' text format, each family with its help and type before it."""
 
     def __init__(self) -> None:
         self._families: dict[str, list[str]] = {}
 
-    def family(self, name: str, kind: str, help_: str) -> Callable[[str, float], None]:
+    def family(self, name: str, kind: str, help_: str) -> Add:
         """A family of series; what it gives adds one by its labels and value."""
         if name not in self._families:
             # A counter's family is named without the `_total` its series end in.
@@ -41,7 +48,7 @@ class Page:
     def text(self) -> str:
         """The page; a family without series is left out."""
         shown = (lines for lines in self._families.values() if len(lines) > 2)
-        return "".join(line + "\n" for lines in shown for line in lines)
+        return "".join("\n".join(lines) + "\n" for lines in shown)
 
 
 def label(name: str, value: str) -> str:
@@ -52,12 +59,20 @@ def label(name: str, value: str) -> str:
 
 def page(exposed: Iterable[Exposed]) -> str:
     """All series of these shards; one that is not ready tells of itself and of no CMO."""
-    out, shards = Page(), list(exposed)
+    out = Page()
+    for _ in render(out, exposed):
+        pass
+    return out.text()
+
+
+def render(out: Page, exposed: Iterable[Exposed]) -> Iterator[None]:
+    """Puts all series of these shards on a page, pausing wherever others may have their turn."""
+    shards = list(exposed)
     _monitor(out, shards)
     for each in shards:
+        yield
         if each.ready:
-            _domain(out, each.shard)
-    return out.text()
+            yield from _domain(out, each.shard)
 
 
 def _monitor(out: Page, shards: list[Exposed]) -> None:
@@ -126,54 +141,81 @@ def _count_by_topic(
             add(f"{where},{label('topic', topic)}", count)
 
 
-def _domain(out: Page, shard: Shard) -> None:
-    for reading in shard.readings():
-        _reading(out, reading)
+def _domain(out: Page, shard: Shard) -> Iterator[None]:
+    figures = _Figures(out)
+    for at, reading in enumerate(shard.readings()):
+        if at % _AT_ONCE == 0:
+            yield
+        figures.show(reading)
     _breaches(out, shard)
+    yield
     _feeds(out, shard)
     for name in sorted(shard.cmos):
+        yield
         _open_lots(out, shard, name)
 
 
-def _reading(out: Page, reading: Reading) -> None:
-    labels = _scope(reading)
-    everywhere = f"{label('kpi', reading.kpi.name)},{labels}"
-    for name, help_, value in _figures(reading):
-        if value is not None:
-            out.family(name, "gauge", help_)(everywhere, value)
-    if reading.value is not None:
+class _Figures:
+    """The families of the readings' figures on one page."""
+
+    def __init__(self, out: Page) -> None:
+        self._out = out
+        self._state = out.family(
+            "cmo_kpi_state",
+            "gauge",
+            "What a reading is worth: -2 unknown, -1 insufficient, 0 ok, 1 warning, 2 critical.",
+        )
+        self._reading = out.family("cmo_kpi_reading", "gauge", "The value, in the KPI's own unit.")
+        self._numerator = out.family(
+            "cmo_kpi_numerator", "gauge", "What a ratio has above its line."
+        )
+        self._denominator = out.family(
+            "cmo_kpi_denominator", "gauge", "What a ratio has below its line."
+        )
+        self._evidence = out.family(
+            "cmo_kpi_evidence", "gauge", "How many pieces of evidence a reading rests on."
+        )
+        self._low = out.family("cmo_kpi_low", "gauge", "The lower end of the 95 % interval.")
+        self._high = out.family("cmo_kpi_high", "gauge", "The upper end of the 95 % interval.")
+        self._limit = out.family(
+            "cmo_kpi_limit", "gauge", "The limit in force, in the KPI's own unit."
+        )
+
+    def show(self, reading: Reading) -> None:
+        """Adds the series of a reading; what is not applicable has none."""
         kpi = reading.kpi
-        value = reading.value * _DAY if kpi.unit == "days" else reading.value
-        out.family(kpi.series, "gauge", kpi.help)(labels, value)
-    limit = out.family("cmo_kpi_limit", "gauge", "The limit in force, in the KPI's own unit.")
-    for severity in ("warning", "critical"):
-        if (bound := getattr(reading.bounds, severity)) is not None:
-            limit(f"{everywhere},{label('severity', severity)}", bound)
+        labels, everywhere = _labels(kpi.name, reading.cmo, reading.scope, reading.quantile)
+        if reading.state is not None:
+            self._state(everywhere, int(reading.state))
+        if reading.value is not None:
+            self._reading(everywhere, reading.value)
+            value = reading.value * _DAY if kpi.unit == "days" else reading.value
+            self._out.family(kpi.series, "gauge", kpi.help)(labels, value)
+        if reading.numerator is not None:
+            self._numerator(everywhere, reading.numerator)
+        if reading.denominator is not None:
+            self._denominator(everywhere, reading.denominator)
+        self._evidence(everywhere, reading.n)
+        if reading.interval is not None:
+            self._low(everywhere, reading.interval.low)
+            self._high(everywhere, reading.interval.high)
+        if reading.bounds.warning is not None:
+            self._limit(everywhere + ',severity="warning"', reading.bounds.warning)
+        if reading.bounds.critical is not None:
+            self._limit(everywhere + ',severity="critical"', reading.bounds.critical)
 
 
-def _figures(reading: Reading) -> Iterator[tuple[str, str, float | None]]:
-    interval = reading.interval
-    yield (
-        "cmo_kpi_state",
-        "What a reading is worth: -2 unknown, -1 insufficient, 0 ok, 1 warning, 2 critical.",
-        None if reading.state is None else int(reading.state),
-    )
-    yield "cmo_kpi_reading", "The value, in the KPI's own unit.", reading.value
-    yield "cmo_kpi_numerator", "What a ratio has above its line.", reading.numerator
-    yield "cmo_kpi_denominator", "What a ratio has below its line.", reading.denominator
-    yield "cmo_kpi_evidence", "How many pieces of evidence a reading rests on.", reading.n
-    yield "cmo_kpi_low", "The lower end of the 95 % interval.", interval and interval.low
-    yield "cmo_kpi_high", "The upper end of the 95 % interval.", interval and interval.high
-
-
-def _scope(reading: Reading) -> str:
-    labels = [label("cmo", reading.cmo)]
-    for name, value in zip(_LABELS, reading.scope, strict=True):
+@lru_cache(maxsize=262_144)
+def _labels(kpi: str, cmo: str, scope: Scope, quantile: str | None) -> tuple[str, str]:
+    """The labels of a reading's own series, and of those that every KPI has."""
+    labels = [label("cmo", cmo)]
+    for name, value in zip(_LABELS, scope, strict=True):
         if value is not None:
             labels.append(label(name, value))
-    if reading.quantile is not None:
-        labels.append(label("percentile", reading.quantile))
-    return ",".join(labels)
+    if quantile is not None:
+        labels.append(label("percentile", quantile))
+    own = ",".join(labels)
+    return own, f"{label('kpi', kpi)},{own}"
 
 
 def _breaches(out: Page, shard: Shard) -> None:

@@ -1,25 +1,40 @@
 """The pages of a worker: its metrics, and its last judgement as JSON."""
 
+import asyncio
 from collections.abc import Iterator
 from typing import cast
 
 from prometheus_client import REGISTRY, generate_latest
 
+from alerts.readings import Reading
 from streams.app import Pages
-from streams.exposition import Exposed, page
+from streams.exposition import Exposed, Page, render
 from streams.following import Followers
-from streams.replay import as_json
+from streams.replay import as_array, as_line
 from streams.shard import Shard
 
 _METRICS = "text/plain; version=0.0.4; charset=utf-8"
+_AT_ONCE = 200  # readings written before others have their turn on the loop
 
 
 def pages(followers: Followers) -> Pages:
     """The pages over the shards a worker holds."""
-    return {
-        "/metrics": lambda: (_metrics(followers), _METRICS),
-        "/readings": lambda: (_readings(followers), "application/json"),
-    }
+
+    async def metrics() -> tuple[bytes, str]:
+        out = Page()
+        for _ in render(out, exposed(followers)):
+            await asyncio.sleep(0)
+        return generate_latest(REGISTRY) + out.text().encode(), _METRICS
+
+    async def readings() -> tuple[bytes, str]:
+        told = []
+        for reading in _readings(followers):
+            told.append(as_line(reading))
+            if len(told) % _AT_ONCE == 0:
+                await asyncio.sleep(0)
+        return as_array(told).encode(), "application/json"
+
+    return {"/metrics": metrics, "/readings": readings}
 
 
 def exposed(followers: Followers) -> Iterator[Exposed]:
@@ -30,10 +45,7 @@ def exposed(followers: Followers) -> Iterator[Exposed]:
         yield Exposed(shard, ready, follower.read_ratio, follower.heard_until)
 
 
-def _metrics(followers: Followers) -> bytes:
-    return generate_latest(REGISTRY) + page(exposed(followers)).encode()
-
-
-def _readings(followers: Followers) -> bytes:
-    ready = (each.shard for each in exposed(followers) if each.ready)
-    return as_json(reading for shard in ready for reading in shard.readings()).encode()
+def _readings(followers: Followers) -> Iterator[Reading]:
+    for each in exposed(followers):
+        if each.ready:
+            yield from each.shard.readings()

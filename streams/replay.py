@@ -105,7 +105,16 @@ def _iso(at: int) -> str:
     return moment.isoformat().replace("+00:00", "Z")
 
 
+def as_line(reading: Reading) -> str:
+    """A reading as a JSON object."""
+    return json.dumps(as_dict(reading), allow_nan=False)
+
+
+def as_array(lines: Iterable[str]) -> str:
+    """JSON objects as one array, an object a line."""
+    return "[" + ",\n ".join(lines) + "]"
+
+
 def as_json(found: Iterable[Reading]) -> str:
     """Readings as one JSON array, a reading a line."""
-    lines = (json.dumps(as_dict(reading), allow_nan=False) for reading in found)
-    return "[" + ",\n ".join(lines) + "]"
+    return as_array(map(as_line, found))

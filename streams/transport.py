@@ -1,7 +1,7 @@
 """The log, handed to Faust one fetch of one partition at a time, from positions of our own."""
 
 import asyncio
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
@@ -21,6 +21,7 @@ from streams.settings import Settings
 log = get_logger(__name__)
 
 _POLL = 0.1  # seconds a fetch waits: how long a partition that was let in may go unnoticed
+_AT_ONCE = 250  # events folded before others have their turn on the loop
 _LOST = 5.0  # seconds after which a batch that was fetched but not folded is not under way
 _IDLE, _BUSY = 500, 10  # milliseconds a broker holds an empty answer
 
@@ -172,6 +173,16 @@ def bounded(tp: TP, start: int | None, stop: int | None, records: Sequence[Any])
     return Batch(min(start, first), max(stop or 0, end), records)
 
 
+def slices(batch: Batch) -> Iterator[Batch]:
+    """A batch as batches of few enough events to fold at once; one without records as it is."""
+    begin, records = batch.begin, batch.records
+    for first in range(0, max(1, len(records)), _AT_ONCE):
+        beyond = first + _AT_ONCE
+        end = records[beyond].offset if beyond < len(records) else batch.end
+        yield Batch(begin, end, records[first:beyond])
+        begin = end
+
+
 def cut_back(tp: TP, folded: int) -> CutBack:
     """The error of a log that ends before what was already read of it."""
     return CutBack(
@@ -259,16 +270,20 @@ class Consumer(driver.Consumer):
         return positions
 
     async def fold(self, message: Any) -> None:
-        """Folds a batch, or goes back for what is missing before it."""
-        batch: Batch = message.value
-        follower = self.followers.get(message.partition)
-        if follower is None:
-            return
-        if batch.begin > (position := follower.next(message.topic)):
-            log.info("%s: a gap before %d, back to %d", message.tp, batch.begin, position)
-            await self._thread.seek_here({TP(message.topic, message.partition): position})
-            return
-        follower.take(message.topic, batch.end, [message_of(record) for record in batch.records])
+        """Folds a batch slice by slice, or goes back for what is missing before one.
+
+        Others have their turn in between, and the partition may leave meanwhile or come anew.
+        """
+        for part in slices(message.value):
+            follower = self.followers.get(message.partition)
+            if follower is None:
+                return
+            if part.begin > (position := follower.next(message.topic)):
+                log.info("%s: a gap before %d, back to %d", message.tp, part.begin, position)
+                await self._thread.seek_here({TP(message.topic, message.partition): position})
+                return
+            follower.take(message.topic, part.end, [message_of(record) for record in part.records])
+            await asyncio.sleep(0)
 
     async def listen(self, now: float) -> None:
         """Notes up to when each partition has been heard, and goes back for what got lost.

@@ -98,5 +98,8 @@ if __name__ == "__main__":
         lose_every(int(lost))
     followers, registry = Followers(CountingShard), CollectorRegistry()
     registry.register(Counts(followers))
-    pages = {"/metrics": lambda: (generate_latest(registry), "text/plain")}
-    sys.exit(run_worker(Settings(), followers, pages))
+
+    async def metrics() -> tuple[bytes, str]:
+        return generate_latest(registry), "text/plain"
+
+    sys.exit(run_worker(Settings(), followers, {"/metrics": metrics}))

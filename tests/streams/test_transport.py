@@ -24,7 +24,15 @@ from streams.app import create_app
 from streams.errors import CutBack
 from streams.following import Follower, Followers, Mark
 from streams.settings import Settings
-from streams.transport import Batch, Consumer, ConsumerThread, Transport, _Unread, bounded
+from streams.transport import (
+    Batch,
+    Consumer,
+    ConsumerThread,
+    Transport,
+    _Unread,
+    bounded,
+    slices,
+)
 
 HERE = TP(LOTS, 0)
 
@@ -441,3 +449,28 @@ def test_faust_is_told_of_every_credential() -> None:
     assert isinstance(credentials, faust.SASLCredentials)
     assert (credentials.username, credentials.password) == ("monitor", "sesame")
     assert credentials.mechanism.value == "SCRAM-SHA-512"
+
+
+def test_slices_of_a_batch_are_the_batch_again_whatever_is_missing_in_it() -> None:
+    offsets = [at for at in range(3, 900) if at % 7]
+    parts = list(slices(Batch(1, 950, records(*offsets))))
+    assert [each.offset for part in parts for each in part.records] == offsets
+    assert [part.begin for part in parts] == [1, *(part.end for part in parts[:-1])]
+    assert parts[-1].end == 950
+    assert max(len(part.records) for part in parts) <= 250
+
+
+def test_a_batch_without_records_is_one_slice() -> None:
+    assert list(slices(Batch(3, 9, ()))) == [Batch(3, 9, ())]
+
+
+async def test_a_partition_that_comes_anew_amid_a_batch_is_gone_back_for(
+    consumer: Any, followers: Followers
+) -> None:
+    folding = asyncio.create_task(consumer.fold(message(Batch(0, 600, records(*range(600))))))
+    await asyncio.sleep(0)
+    followers.hold(set())
+    followers.hold({0})
+    await folding
+    assert held(followers).shard.offsets == []  # type: ignore[attr-defined]
+    assert consumer._thread.sought == [{HERE: 0}]
