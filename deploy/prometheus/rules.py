@@ -71,14 +71,22 @@ def _standing(kpi: Kpi, **equal: str) -> str:
 
 
 def _paging(kpi: Kpi) -> str:
-    """A supply pages when it is out of stock, anything else by its breach."""
+    """A supply pages when it is out of stock, anything else by its breach.
+
+    Once it pages it goes on while nobody can say how much there is, as its breach does.
+    """
     if kpi.unit != "days":
         return _standing(kpi)
     shown = {name for level in kpi.levels for name in level} - {*kpi.levels[0]}
     judged = "".join(f',{name}=""' for name in sorted(shown))
     where = ", ".join(scope(kpi))
-    empty = f'max by ({where}) (cmo_kpi_reading{{kpi="{kpi.name}"{judged}}}) == 0'
-    return f"{_standing(kpi, severity='critical')}\nand on ({where}) ({empty})\n"
+    left = f'max by ({where}) (cmo_kpi_reading{{kpi="{kpi.name}"{judged}}})'
+    paged = f'ALERTS{{alertname="{alert_name(kpi)}",alertstate="firing",severity="{PAGE}"}}'
+    paging = f"max by ({where}) ({paged})"
+    return (
+        f"{_standing(kpi, severity='critical')}\n"
+        f"and on ({where}) ({left} <= 0 or {paging} unless on ({where}) {left})\n"
+    )
 
 
 def configuration(
@@ -107,5 +115,5 @@ def documents() -> dict[Path, str]:
         CONFIG: as_yaml(
             configuration(), _MADE, "Name your workers as targets, and your Alertmanagers."
         ),
-        RUNBOOK: runbook(),
+        RUNBOOK: runbook(HELD),
     }

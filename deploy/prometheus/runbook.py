@@ -17,17 +17,17 @@ _INTRODUCTION = """\
 Made from `deploy/prometheus` by `cmowatch render`; change it there.
 
 An alert on a breach carries what was agreed, what is, on how much evidence, since when and what to
-do first; [kpis.md](kpis.md) says how each KPI is worked out. It stays for ten minutes after the
-breach is cleared, so that a worker that restarts neither resolves nor repeats it.
+do first; [kpis.md](kpis.md) says how each KPI is worked out. It stays for {held} after the breach is
+cleared, so that a worker that restarts neither resolves nor repeats it.
 
 The alerts below are about the monitor itself.
 """
 
 
-def runbook() -> str:
-    """The page, in Markdown."""
-    sections = (line for rule in pipeline("") if "alert" in rule for line in _section(rule))
-    return "\n".join([_INTRODUCTION, *sections])
+def runbook(held: str) -> str:
+    """The page, in Markdown; an alert of a breach outlasts it by `held`."""
+    sections = (line for rule in pipeline(held) if "alert" in rule for line in _section(rule))
+    return "\n".join([_INTRODUCTION.format(held=held), *sections])
 
 
 def _section(rule: Rule) -> Iterator[str]:

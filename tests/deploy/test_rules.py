@@ -18,9 +18,10 @@ from deploy.alertmanager.routing import NOBODY, ON_CALL, SWITCH
 from deploy.prometheus import rules
 from deploy.prometheus.pipeline import DEAD_MANS_SWITCH, WATCHED
 from deploy.prometheus.rules import alert_name, documents, rule_groups
+from deploy.prometheus.wording import scope
 from events.data import BREACHES, LOTS
 from events.decode import Message
-from streams.exposition import Exposed, page
+from streams.exposition import Exposed, label, page
 from streams.shard import Shard
 from tests.builders import ACME, agreed, delivered, log, on, promised
 
@@ -28,18 +29,23 @@ ROOT = Path(__file__).resolve().parents[2]
 RULES = ROOT / rules.RULES
 TESTS = ROOT / "deploy" / "prometheus" / "tests"
 ROUTES = ROOT / routing.CONFIG
+FIGURES = ("evidence", "numerator", "denominator", "low", "high")
+
+
+def program(name: str) -> str:
+    """Where a tool lies; only in CI it has to be there."""
+    if found := shutil.which(name):
+        return found
+    missing = f"{name} is not here: apt-get install prometheus prometheus-alertmanager"
+    if os.environ.get("CI"):
+        pytest.fail(missing)
+    pytest.skip(missing)
 
 
 def tool(name: str, *given: object) -> str:
-    """What a tool says; it must be content. Only in CI it has to be there."""
-    program = shutil.which(name)
-    if program is None:
-        missing = f"{name} is not here: apt-get install prometheus prometheus-alertmanager"
-        if os.environ.get("CI"):
-            pytest.fail(missing)
-        pytest.skip(missing)
+    """What a tool says; it must be content."""
     done = subprocess.run(
-        [program, *map(str, given)], capture_output=True, text=True, check=False, timeout=60
+        [program(name), *map(str, given)], capture_output=True, text=True, check=False, timeout=60
     )
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
@@ -141,6 +147,48 @@ def test_every_series_that_a_rule_reads_is_exposed() -> None:
 def test_the_rules_are_as_prometheus_wants_them() -> None:
     tool("promtool", "check", "config", ROOT / rules.CONFIG)
     assert f"{RULES.name}\n  SUCCESS" in tool("promtool", "check", "rules", RULES)
+
+
+def breach_of(kpi: Kpi) -> list[dict[str, str]]:
+    """The series of a standing breach of a KPI."""
+    labels = {"kpi": kpi.name, **dict.fromkeys(scope(kpi), "x")}
+    if kpi.quantiles:
+        labels["percentile"] = kpi.quantiles[-1]
+    values = {
+        "cmo_breach_open": {"breach_id": "id", "severity": "critical"},
+        "cmo_breach_since_timestamp_seconds": {"breach_id": "id"},
+        "cmo_kpi_limit": {"severity": "warning"},
+        **{f"cmo_kpi_{figure}": {} for figure in (*FIGURES, "state", "reading")},
+    }
+    told = [(series, {**labels, **more}) for series, more in values.items()]
+    told += [("cmo_kpi_limit", {**labels, "severity": "critical"})]
+    return [{"series": f"{series}{{{written(of)}}}", "values": "9"} for series, of in told]
+
+
+def written(labels: dict[str, str]) -> str:
+    return ",".join(label(name, value) for name, value in labels.items())
+
+
+def test_every_kpis_text_is_filled_in_whole(tmp_path: Path) -> None:
+    judged = [kpi for kpi in KPIS if severities(kpi)]
+    claims = {
+        "rule_files": [str(RULES)],
+        "tests": [
+            {
+                "input_series": breach_of(kpi),
+                "alert_rule_test": [{"eval_time": "0m", "alertname": alert_name(kpi)}],
+            }
+            for kpi in judged
+        ],
+    }
+    file = tmp_path / "texts.yml"
+    file.write_text(yaml.safe_dump(claims))
+    done = subprocess.run(
+        [program("promtool"), "test", "rules", file], capture_output=True, text=True, check=False
+    )
+    texts = re.findall(r"Annotations:{(.*)}$", done.stdout + done.stderr, re.M)
+    assert len(texts) == len(judged), done.stdout + done.stderr
+    assert not [text for text in texts if re.search(r"unknown|error|no limit|gone|{{", text)]
 
 
 @pytest.mark.parametrize("file", sorted(TESTS.glob("*.yml")), ids=lambda file: file.stem)
