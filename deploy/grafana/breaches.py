@@ -22,7 +22,7 @@ from deploy.grafana.queries import (
     opened_today,
     turned_unknown_today,
 )
-from deploy.grafana.states import KPI_TITLES, SEVERITIES, URGENCIES
+from deploy.grafana.states import KPI_TITLES, SEVERITIES
 
 _AGES: Final[tuple[tuple[float, float | None, str], ...]] = (
     (0, 1, "under a day"),
@@ -33,7 +33,7 @@ _AGES: Final[tuple[tuple[float, float | None, str], ...]] = (
 _COLOURED: Final = {"type": "color-background", "mode": "basic"}
 _RATIOS: Final = ("Is", "Agreed")
 _TIMES: Final = ("Is (time)", "Agreed (time)")
-_FIGURE: Final[Json] = {"noValue": "", "custom__width": 115}
+_FIGURE: Final[Json] = {"noValue": "", "custom__width": 120}
 _NO_BREACH: Final = "● No breach stands"
 
 
@@ -74,13 +74,14 @@ def standing() -> Json:
         "Value #time": "Is (time)",
         "Value #agreed_time": "Agreed (time)",
         "Value #n": "n",
-        "judged": "May",
+        "judged": "Judged",
     }
     ratios, times = _named("ratio"), _named("seconds")
     every = "|".join(kpi.name for kpi in KPIS)
     return table(
         "Standing breaches",
-        "The critical and the oldest first. Agreed is the warning limit in force.",
+        "The critical and the oldest first. Agreed is the warning limit in force; judged is what a "
+        "breach may do: page at any hour, be a ticket in working hours, or wait for a review.",
         [
             instant("age", breaches_in_full()),
             instant("ratio", of_breaches("cmo_kpi_reading", ratios)),
@@ -101,7 +102,7 @@ def standing() -> Json:
             override("Open for", unit="s", decimals=0, custom__width=110),
             override("CMO", custom__width=240),
             override("KPI", mappings=KPI_TITLES),
-            override("May", mappings=URGENCIES),
+            override("Judged", custom__width=90),
             *(override(name, unit="percentunit", decimals=1, **_FIGURE) for name in _RATIOS),
             *(override(name, unit="s", decimals=1, **_FIGURE) for name in _TIMES),
             override("n", decimals=0, custom__width=80),

@@ -259,16 +259,11 @@ class Layout:
         self._y += height
 
     def folded(self, question: str, height: int, panels: Mapping[int, Json]) -> None:
-        """A row that opens on a click, with panels under ids of their own, two side by side."""
-        half = WIDTH // 2
+        """A row that opens on a click, with panels under ids of their own, one below another."""
         row = {**self._placed(0, 1, WIDTH), **_heading(question), "collapsed": True}
         y = self._y + 1
         inside = [
-            {
-                "id": id_,
-                "gridPos": {"x": n % 2 * half, "y": y + n // 2 * height, "w": half, "h": height},
-                **panel,
-            }
+            {"id": id_, "gridPos": {"x": 0, "y": y + n * height, "w": WIDTH, "h": height}, **panel}
             for n, (id_, panel) in enumerate(panels.items())
         ]
         self.panels.append({**row, "panels": inside})

@@ -30,19 +30,10 @@ STATES: Final = mapped(
 
 SEVERITIES: Final = mapped({str(state): _SIGNS[state] for state in (State.CRITICAL, State.WARNING)})
 
-URGENCIES: Final = mapped(
-    {
-        "page": ("page, any hour", None),
-        "ticket": ("ticket, working hours", None),
-        "review": ("review", None),
-        "never": ("only shown", None),
-    }
-)
-
 KPI_TITLES: Final = mapped({kpi.name: (kpi.title, None) for kpi in KPIS})
 
-UNITS: Final[dict[Unit, str]] = {"ratio": "percentunit", "seconds": "s", "days": "d"}
-"""Grafana's name of each unit."""
+UNITS: Final[dict[Unit, str]] = {"ratio": "percentunit", "seconds": "s", "days": "suffix: d"}
+"""Grafana's name of each unit; its own `d` would show days as weeks."""
 
 LEGEND: Final = "✖ critical, ▲ warning, ● ok, ◌ too little evidence, ? unknown, – no limit."
 

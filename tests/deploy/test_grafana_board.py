@@ -89,7 +89,7 @@ def test_a_kpi_is_described_as_the_catalogue_has_it(kpi: Kpi) -> None:
     own = panel(kpi.title)
     assert kpi.help in own["description"]
     assert kpi.action in own["description"]
-    unit = {"ratio": "percentunit", "seconds": "s", "days": "d"}[kpi.unit]
+    unit = {"ratio": "percentunit", "seconds": "s", "days": "suffix: d"}[kpi.unit]
     assert own["fieldConfig"]["defaults"]["unit"] == unit
 
 
