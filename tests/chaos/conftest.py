@@ -120,9 +120,9 @@ def share(partitions: int, *workers: Worker) -> Callable[[], bool]:
     """Whether these workers together hold so many partitions, each one, and are ready."""
 
     def shared() -> bool:
+        ready = [worker.ready() for worker in workers]
         held = [number for worker in workers for number in worker.health()["partitions"]]
-        once = len(held) == len(set(held)) == partitions
-        return once and all(worker.ready() for worker in workers)
+        return all(ready) and len(held) == len(set(held)) == partitions
 
     return shared
 

@@ -1,0 +1,103 @@
+"""Logs that are not as they should be: transactions left open and undone, partitions added."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Callable, Iterable
+from contextlib import asynccontextmanager
+from typing import Any
+
+import pytest
+from aiokafka import AIOKafkaProducer
+from aiokafka.admin import AIOKafkaAdminClient, NewPartitions
+
+from events.data import INVENTORY, LOTS
+from events.partition import partition_of
+from streams.settings import Settings
+from tests.chaos.conftest import Telling, all_told, check, share
+from tests.end_to_end.clean_pass import judged_by
+from tests.end_to_end.conftest import Worker, eventually
+from tests.end_to_end.poisons import lot_completed
+
+pytestmark = [pytest.mark.chaos, pytest.mark.broker, pytest.mark.slow]
+
+Watch = Callable[..., Worker]
+Tell = Callable[..., Telling]
+
+
+@asynccontextmanager
+async def transaction(settings: Settings, name: str) -> AsyncIterator[Any]:
+    producer = AIOKafkaProducer(**settings.client(), transactional_id=f"{settings.group}-{name}")
+    await producer.start()
+    try:
+        await producer.begin_transaction()
+        yield producer
+    finally:
+        await producer.stop()
+
+
+async def say(producer: Any, settings: Settings, cmo: str, count: int) -> None:
+    key = cmo.encode()
+    lots = (
+        lot_completed(id=f"{cmo}-{n}", source=f"/cmo/{cmo}", data={"lot": f"{cmo}-{n}"})
+        for n in range(count)
+    )
+    place = partition_of(key, settings.partitions)
+    sent = [
+        await producer.send(LOTS, json.dumps(lot).encode(), key=key, partition=place)
+        for lot in lots
+    ]
+    await asyncio.gather(*sent)
+
+
+def judged(workers: Iterable[Worker]) -> set[str]:
+    return {reading["cmo"] for reading in judged_by(*workers)}
+
+
+def test_what_a_transaction_has_not_committed_is_never_heard_even_by_a_worker_killed_meanwhile(
+    settings: Settings, watch: Watch, tell: Tell, history: list[bytes]
+) -> None:
+    workers = [watch(), watch()]
+    eventually(share(4, *workers), "all is held", 90)
+    telling = tell(history[:8_000])
+
+    async def in_transactions() -> None:
+        async with transaction(settings, "undone") as undone:
+            await say(undone, settings, "undone-works", 1_200)
+            async with transaction(settings, "open") as left_open:
+                await say(left_open, settings, "late-works", 300)
+                workers[0].kill()
+                workers[0].start()
+                await asyncio.to_thread(all_told, telling)
+                await asyncio.to_thread(eventually, share(4, *workers), "all is held again", 50)
+                assert judged(workers).isdisjoint({"undone-works", "late-works"})
+                await left_open.commit_transaction()
+            await undone.abort_transaction()
+
+    asyncio.run(in_transactions())
+    check(settings, *workers)
+    assert judged(workers) & {"undone-works", "late-works"} == {"late-works"}
+
+
+def test_partitions_added_to_a_topic_end_every_worker_with_what_to_do(
+    settings: Settings, watch: Watch, tell: Tell, history: list[bytes]
+) -> None:
+    all_told(tell(history[:4_000]))
+    workers = [watch(), watch()]
+    eventually(share(4, *workers), "all is held", 90)
+
+    async def add() -> None:
+        admin = AIOKafkaAdminClient(**settings.client())
+        await admin.start()
+        try:
+            await admin.create_partitions({LOTS: NewPartitions(5), INVENTORY: NewPartitions(5)})
+        finally:
+            await admin.close()
+
+    asyncio.run(add())
+    assert [worker.ended(90) for worker in workers] == [70, 70]
+    for worker in workers:
+        assert "more than the pinned 4 partitions" in worker.errors.read_text()
+    again = watch()
+    assert again.ended(60) == 1
+    assert "cmo.lots has 5 partitions, and 4 are pinned" in again.errors.read_text()
+    assert "Operator action" in again.errors.read_text()
