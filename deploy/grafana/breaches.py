@@ -34,7 +34,7 @@ _COLOURED: Final = {"type": "color-background", "mode": "basic"}
 _RATIOS: Final = ("Is", "Agreed")
 _TIMES: Final = ("Is (time)", "Agreed (time)")
 _FIGURE: Final[Json] = {"noValue": "", "custom__width": 120}
-_NO_BREACH: Final = "● No breach stands"
+_NO_BREACH: Final = "No breach is shown; the top says whether anybody watches"
 
 
 def by_age() -> Json:
@@ -140,6 +140,6 @@ def changed_today() -> Json:
                 mappings=[{"type": "value", "options": {"0": {"text": "–", "index": 0}}}],
             ),
         ],
-        empty="Nothing changed",
+        empty="No change is shown; the top says whether anybody watches",
         sorted_by=[("Opened", True)],
     )

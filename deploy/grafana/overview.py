@@ -18,6 +18,7 @@ from deploy.grafana.panels import (
     chosen,
     chosen_source,
     instant,
+    mapped,
     override,
     stat,
     table,
@@ -36,7 +37,7 @@ from deploy.grafana.queries import (
     unknown_cmos,
     worst_states,
 )
-from deploy.grafana.states import LEGEND, STATES, counted
+from deploy.grafana.states import LEGEND, STATES, UNWATCHED, counted
 from deploy.links import OVERVIEW
 from deploy.prometheus.pipeline import STALE
 from events.data import INBOUND
@@ -211,7 +212,7 @@ def _by_topic(title: str, help_: str, expression: str, defaults: Json) -> Json:
 
 def _itself(layout: Layout) -> None:
     layout.row("Does the monitor itself keep up?")
-    late = counted(alarming=RED, above=STALE)
+    never: Json = {"unit": "s", "mappings": mapped({str(UNWATCHED): ("✖ never", RED)})}
     layout.side_by_side(
         4,
         (
@@ -221,7 +222,7 @@ def _itself(layout: Layout) -> None:
                 "How long ago the shard that is furthest behind heard all its topics; beyond "
                 f"{STALE} s it judges nothing.",
                 behind(),
-                defaults={**late, "unit": "s", "mappings": [], "noValue": "✖ never"},
+                defaults={**counted(alarming=RED, above=STALE), **never},
             ),
         ),
         (8, _count("Not said yet", _DUE, due(), YELLOW)),

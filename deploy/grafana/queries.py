@@ -145,7 +145,8 @@ def shards_missing() -> str:
 
 def behind() -> str:
     """Seconds since the log was last heard by the shard that heard it least lately."""
-    return "time() - min(max by (partition) (cmowatch_shard_heard_until_timestamp_seconds))"
+    heard = "min(max by (partition) (cmowatch_shard_heard_until_timestamp_seconds))"
+    return f"time() - {heard} or vector({UNWATCHED})"
 
 
 def due() -> str:
