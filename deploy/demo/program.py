@@ -16,9 +16,6 @@ from deploy.demo.snapshot import Scope
 from deploy.process import LOOPBACK, free_port
 from streams.settings import Settings
 
-__all__ = ["HOST", "Earlier", "Worker", "environment", "free_port"]
-
-HOST = LOOPBACK
 _COMMAND = (sys.executable, "-c", "from deploy.cli import main; main()")
 _TAIL = 20
 _PATIENCE = 15.0
