@@ -18,6 +18,7 @@ from rich.table import Table
 import deploy
 from deploy.bench.contest import Contestant, Run, as_json, contest, medians
 from deploy.bench.errors import BenchError
+from deploy.bench.latency import MARKERS, RATES, Seen, latencies, nearest_rank
 from deploy.demo.errors import DemoError
 from deploy.demo.load import load
 from deploy.kafka import KAFKA, KafkaError, LocalKafka, cache_folder
@@ -53,6 +54,7 @@ _AGREEMENTS = Path(deploy.__file__).with_name("agreements")
     show_default=True,
     help="A Python that has Quix Streams; `make bench` makes one.",
 )
+@click.option("--latency", is_flag=True, help="Measure how soon an event is seen, and no rates.")
 @click.option("--json", "json_", type=click.Path(dir_okay=False, path_type=Path))
 def bench(
     events: int,
@@ -60,6 +62,7 @@ def bench(
     repeats: int,
     only: tuple[str, ...],
     quix_python: Path,
+    latency: bool,
     json_: Path | None,
 ) -> None:
     """Measure events a second of one worker beside plain Faust and Quix Streams.
@@ -68,6 +71,10 @@ def bench(
     this and ended with it.
     """
     console = Console()
+    if latency:
+        with _told():
+            _latency(console)
+        return
     fewer = min(events, peer_events)
     contestants = [
         Contestant("cmowatch", "cmowatch", "deploy.bench.own", events),
@@ -75,11 +82,9 @@ def bench(
         Contestant("quix", "Quix Streams", "deploy.bench.quix", fewer, quix_python.absolute()),
     ]
     chosen = [each for each in contestants if not only or each.name in only]
-    try:
-        with _loaded(events, console) as (settings, folder):
-            runs = list(_shown(chosen, repeats, settings, folder, console))
-    except (BenchError, DemoError, KafkaError, StreamError) as error:
-        raise click.ClickException(str(error)) from error
+    world = simulate(1, events).events
+    with _told(), _loaded(world, console) as (settings, folder):
+        runs = list(_shown(chosen, repeats, settings, folder, console))
     console.print(table(chosen, runs))
     console.print(about())
     if json_ is not None:
@@ -87,15 +92,32 @@ def bench(
 
 
 @contextmanager
-def _loaded(events: int, console: Console) -> Iterator[tuple[Settings, Path]]:
-    """A broker with so many events on its topics, and a folder; both are gone afterwards."""
+def _told() -> Iterator[None]:
+    """Our errors end the command with their message and exit code 1."""
+    try:
+        yield
+    except (BenchError, DemoError, KafkaError, StreamError) as error:
+        raise click.ClickException(str(error)) from error
+
+
+def _latency(console: Console) -> None:
+    history, needed = 10_000, sum(RATES) * 100
+    world = simulate(1, history + needed).events
+    with _loaded(world[:history], console) as (settings, folder):
+        console.print(f"publishing at {' and '.join(map(str, RATES))} events a second")
+        found = asyncio.run(latencies(settings, iter(world[history:]), folder / "worker.log"))
+    console.print(latency_table(found))
+    console.print(about())
+
+
+@contextmanager
+def _loaded(lines: Sequence[bytes], console: Console) -> Iterator[tuple[Settings, Path]]:
+    """A broker with these events on its topics, and a folder; both are gone afterwards."""
     cache_folder().mkdir(parents=True, exist_ok=True)
     with TemporaryDirectory(prefix="bench-", dir=cache_folder()) as name:
         folder = Path(name)
-        console.print(f"simulating {events:,} events")
-        (folder / "events.ndjson").write_bytes(
-            b"".join(line + b"\n" for line in simulate(1, events).events)
-        )
+        file = folder / "events.ndjson"
+        file.write_bytes(b"".join(line + b"\n" for line in lines))
         with LocalKafka(folder / "kafka", port=None, progress=console.print) as kafka:
             settings = Settings(
                 brokers=kafka.brokers,
@@ -105,9 +127,8 @@ def _loaded(events: int, console: Console) -> Iterator[tuple[Settings, Path]]:
             )
             asyncio.run(create_or_verify(settings))
             with _progress(console) as progress:
-                task = progress.add_task("loading", total=events)
-                lines = folder / "events.ndjson"
-                asyncio.run(load(settings, lines, lambda more: progress.advance(task, more)))
+                task = progress.add_task("loading", total=len(lines))
+                asyncio.run(load(settings, file, lambda more: progress.advance(task, more)))
             yield settings, folder
 
 
@@ -162,6 +183,18 @@ def table(contestants: Sequence[Contestant], runs: Sequence[Run]) -> Table:
         cells = (f"{each.events:,}", *(f"{figure:,.0f}" for figure in figures))
         found.add_row(each.title, *cells, f"{first / rates[each.name]:.1f}")
     return found
+
+
+def latency_table(found: Sequence[Seen]) -> Table:
+    """Seconds until a published event was seen, by rate."""
+    shown = Table(title=f"Seconds from publishing to being seen, {MARKERS} events each")
+    for heading in ("events/s", "seen as", "p50", "p95", "p99"):
+        shown.add_column(heading, justify="right")
+    for each in found:
+        for what, seconds in (("/metrics", each.metrics), ("breach", each.breaches)):
+            quantiles = (f"{nearest_rank(seconds, q):.2f}" for q in (50, 95, 99))
+            shown.add_row(f"{each.rate:,}", what, *quantiles)
+    return shown
 
 
 def about() -> str:

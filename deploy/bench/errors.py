@@ -7,3 +7,7 @@ class BenchError(Exception):
 
 class ContestantEnded(BenchError):
     """A contestant ended before it had folded all, or took too long."""
+
+
+class NotSeen(BenchError):
+    """An event that was published did not come to be seen."""

@@ -1,13 +1,20 @@
+import asyncio
 import json
 import pickle
 import random
+from pathlib import Path
 
 import pytest
 
 from alerts.state import Cmo
-from deploy.bench.contest import Run, as_json, medians, told
+from deploy.bench.contest import Contestant, Run, as_json, contest, medians, told
+from deploy.bench.errors import ContestantEnded
+from deploy.bench.latency import nearest_rank
 from deploy.bench.peer import Kept, Peer, pickle_lightly
 from deploy.bench.stopwatch import Stopwatch
+from deploy.demo.load import load
+from deploy.simulate.simulator import simulate
+from streams.settings import Settings
 from tests.builders import (
     ACME,
     Told,
@@ -24,6 +31,9 @@ from tests.builders import (
     released,
     retracted,
 )
+
+ROOT = Path(__file__).resolve().parents[2]
+AGREEMENTS = ROOT / "deploy" / "agreements"
 
 
 class Pickles:
@@ -112,3 +122,39 @@ def test_the_figure_of_a_contestant_is_the_median_of_its_runs() -> None:
         {"name": "a", "events_per_s": 10.0},
         {"name": "b", "events_per_s": 2.0},
     ]
+
+
+@pytest.mark.parametrize(("hundredth", "value"), [(50, 50), (95, 95), (99, 99)])
+def test_a_quantile_of_latencies_is_by_nearest_rank(hundredth: int, value: float) -> None:
+    assert nearest_rank(range(100, 0, -1), hundredth) == value
+    assert nearest_rank([7.0], hundredth) == 7.0
+
+
+def test_the_lock_of_the_peers_names_a_hash_for_every_version_and_no_host() -> None:
+    lock = (ROOT / "bench-requirements.txt").read_text(encoding="utf-8")
+    entries = [entry for entry in lock.replace("\\\n", " ").splitlines() if "==" in entry]
+    assert entries
+    assert "://" not in lock
+    assert [entry for entry in entries if "--hash=sha256:" not in entry] == []
+
+
+@pytest.mark.broker
+@pytest.mark.slow
+def test_the_worker_and_plain_faust_come_to_their_end(settings: Settings, tmp_path: Path) -> None:
+    world = tmp_path / "events.ndjson"
+    world.write_bytes(b"".join(line + b"\n" for line in simulate(1, 3_000).events))
+    own = settings.model_copy(update={"agreements": AGREEMENTS})
+    asyncio.run(load(own, world, lambda _: None))
+    contestants = [
+        Contestant("cmowatch", "cmowatch", "deploy.bench.own", 3_000),
+        Contestant("faust", "plain Faust", "deploy.bench.plain_faust", 500),
+    ]
+    runs = list(contest(contestants, 1, own, tmp_path, lambda *_: None))
+    assert [run.name for run in runs] == ["cmowatch", "faust"]
+    assert all(run.rate > 0 for run in runs)
+
+
+def test_a_contestant_that_ends_is_told_with_its_last_words(tmp_path: Path) -> None:
+    broken = Contestant("x", "a broken one", "deploy.bench.absent", 1)
+    with pytest.raises(ContestantEnded, match="No module named"):
+        list(contest([broken], 1, Settings(agreements=AGREEMENTS), tmp_path, lambda *_: None))
