@@ -58,7 +58,7 @@ class Grafana:
                 "the token is no token. Operator action: put nothing but the token into its file"
             )
         self.url, self._token = url.rstrip("/"), token
-        protocol, host, port, path = _parts(url)
+        protocol, host, port, path = address(url)
         self._face = GrafanaFace(
             token, host, port, url_path_prefix=path, protocol=protocol, timeout=_PATIENCE
         )
@@ -189,15 +189,18 @@ class Grafana:
         return f"{self.url}: could not {what}: {line}"
 
 
-def _parts(url: str) -> tuple[str, str, int | None, str]:
-    """Protocol, host, port and path of an address, as grafana-api puts them together again."""
+def address(url: str) -> tuple[str, str, int | None, str]:
+    """Protocol, host, port and path of an address, as grafana-api puts them together again.
+
+    Raises `BadAddress` for one that is none, or that has a user in it.
+    """
     try:
         parts = urlsplit(url)
         port = parts.port
     except ValueError as error:
         raise BadAddress(f"{error}. Operator action: give an address like {_LIKE}") from None
     if parts.username or parts.password or "@" in parts.netloc:
-        raise BadAddress("an address has no user in it. Operator action: put a token into a file")
+        raise BadAddress("an address has no user in it. Operator action: leave it out")
     if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
         raise BadAddress(f"{url} is no address. Operator action: give one like {_LIKE}")
     host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname

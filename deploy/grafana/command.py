@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from deploy.grafana.api import Grafana
+from deploy.grafana.api import Grafana, address
 from deploy.grafana.errors import BadAddress, GrafanaError
 from deploy.grafana.provision import changes
 
@@ -45,6 +45,7 @@ def grafana(url: str, token_file: Path, prometheus_url: str, dry_run: bool) -> N
     Exit code: 0 all is as it should be, 1 Grafana refused or did not answer, 2 wrong usage.
     """
     try:
+        address(prometheus_url)
         _provision(Grafana(url, _token(token_file)), prometheus_url, dry_run=dry_run)
     except BadAddress as error:
         raise click.UsageError(str(error)) from None

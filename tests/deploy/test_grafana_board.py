@@ -8,10 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 
 from alerts.catalogue import KPIS, Kpi
 from alerts.judge import State
 from deploy import render
+from deploy.cli import main
 from deploy.grafana.overview import documents, overview
 from deploy.grafana.states import NO_LIMIT
 from events.data import BREACHES, DEAD_LETTERS
@@ -176,3 +178,13 @@ def test_a_file_that_differs_is_named(tmp_path: Path) -> None:
     (board,) = documents()
     (tmp_path / board).write_text("{}", encoding="utf-8")
     assert render.differences(tmp_path) == [f"{board}: differs from the declarations"]
+
+
+def test_the_command_writes_what_it_then_finds_to_be_right(tmp_path: Path) -> None:
+    check = ["render", "--check", "--folder", str(tmp_path)]
+    before = CliRunner().invoke(main, check)
+    assert before.exit_code == 1
+    assert "run cmowatch render, and commit what it wrote" in before.output
+    assert CliRunner().invoke(main, ["render", "--folder", str(tmp_path)]).exit_code == 0
+    after = CliRunner().invoke(main, check)
+    assert (after.exit_code, after.output) == (0, "")

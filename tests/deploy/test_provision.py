@@ -279,9 +279,10 @@ def test_where_nobody_answers_is_told(tmp_path: Path) -> None:
     ],
 )
 def test_an_address_that_is_none_is_wrong_usage(url: str, tmp_path: Path) -> None:
-    result = run(url, tmp_path)
-    assert result.exit_code == 2
-    assert "word" not in result.output
+    for given in ([url], ["http://grafana.example", "--prometheus-url", url]):
+        result = run(given[0], tmp_path, *given[1:])
+        assert result.exit_code == 2
+        assert "word" not in result.output
 
 
 @pytest.mark.parametrize("token", ["two words", "two\nlines", "žluť"])
