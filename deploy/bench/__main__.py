@@ -16,7 +16,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 import deploy
-from deploy.bench.contest import Contestant, Run, as_json, contest, medians
+from deploy.bench.contest import Contestant, Run, as_json, contest, costs, medians
 from deploy.bench.errors import BenchError
 from deploy.bench.latency import MARKERS, RATES, Seen, latencies, nearest_rank
 from deploy.demo.errors import DemoError
@@ -164,24 +164,31 @@ def _shown(
         for each in contest(contestants, repeats, settings, folder, hear):
             console.print(
                 f"{titles[each.name]:>14}: {each.events:,} events in {each.seconds:.1f} s, "
-                f"{each.rate:,.0f}/s",
+                f"{each.rate:,.0f}/s, {each.cost:.0f} µs of the processor each",
                 highlight=False,
             )
             yield each
 
 
 def table(contestants: Sequence[Contestant], runs: Sequence[Run]) -> Table:
-    """Median rates, their spread, and how many times slower than the first each is."""
-    found = Table(title="Events a second, one process, median of the runs")
-    for heading in ("", "events", "events/s", "lowest", "highest", "times slower"):
+    """Median rates and costs, and how many times slower and dearer than the first each is."""
+    found = Table(title=f"One process; medians of {len(runs) // len(contestants)} runs in turn")
+    rated = "events/s", "lowest", "highest", "slower"
+    for heading in ("", "events", *rated, "CPU µs/event", "dearer"):
         found.add_column(heading, justify="right" if heading else "left")
-    rates = medians(runs)
-    first = next(iter(rates.values()))
+    rates, spent = medians(runs), costs(runs)
+    first, least = next(iter(rates.values())), next(iter(spent.values()))
     for each in contestants:
         own = [run.rate for run in runs if run.name == each.name]
         figures = (rates[each.name], min(own), max(own))
-        cells = (f"{each.events:,}", *(f"{figure:,.0f}" for figure in figures))
-        found.add_row(each.title, *cells, f"{first / rates[each.name]:.1f}")
+        found.add_row(
+            each.title,
+            f"{each.events:,}",
+            *(f"{figure:,.0f}" for figure in figures),
+            f"{first / rates[each.name]:.1f} ×",
+            f"{spent[each.name]:.0f}",
+            f"{spent[each.name] / least:.1f} ×",
+        )
     return found
 
 

@@ -35,16 +35,22 @@ class Contestant:
 
 
 class Run(NamedTuple):
-    """One contestant's run: so many events in so many seconds."""
+    """One contestant's run: so many events in so many seconds, and in so many of the processor."""
 
     name: str
     events: int
     seconds: float
+    processor: float
 
     @property
     def rate(self) -> float:
         """Events a second."""
         return self.events / self.seconds
+
+    @property
+    def cost(self) -> float:
+        """Microseconds of the processor an event."""
+        return self.processor / self.events * 1e6
 
 
 Hear = Callable[[Contestant, int], None]
@@ -94,7 +100,7 @@ def _heard(contestant: Contestant, process: subprocess.Popen[bytes], log: Path, 
     for line in process.stdout:
         said = told(line)
         if "seconds" in said:
-            return Run(contestant.name, int(said["events"]), said["seconds"])
+            return Run(contestant.name, int(said["events"]), said["seconds"], said["processor"])
         if "folded" in said:
             hear(contestant, int(said["folded"]))
     last = log.read_text(errors="replace").splitlines()[-_TAIL:]
@@ -127,6 +133,12 @@ def medians(runs: Sequence[Run]) -> dict[str, float]:
     """Each contestant's median rate, in the order they ran in."""
     names = dict.fromkeys(run.name for run in runs)
     return {name: median(run.rate for run in runs if run.name == name) for name in names}
+
+
+def costs(runs: Sequence[Run]) -> dict[str, float]:
+    """Each contestant's median cost in microseconds of the processor an event."""
+    names = dict.fromkeys(run.name for run in runs)
+    return {name: median(run.cost for run in runs if run.name == name) for name in names}
 
 
 def as_json(rates: dict[str, float]) -> str:

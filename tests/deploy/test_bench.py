@@ -117,7 +117,10 @@ def test_a_line_that_is_no_figure_is_passed_over() -> None:
 
 
 def test_the_figure_of_a_contestant_is_the_median_of_its_runs() -> None:
-    runs = [Run("a", 10, 1.0), Run("b", 10, 5.0), Run("a", 10, 0.1), Run("a", 10, 2.0)]
+    runs = [
+        Run(*each)
+        for each in (("a", 10, 1, 1), ("b", 10, 5, 1), ("a", 10, 0.1, 4), ("a", 10, 2, 2))
+    ]
     assert json.loads(as_json(medians(runs))) == [
         {"name": "a", "events_per_s": 10.0},
         {"name": "b", "events_per_s": 2.0},
