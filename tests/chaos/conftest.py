@@ -101,9 +101,9 @@ def tell(settings: Settings, tmp_path: Path) -> Iterator[Callable[..., Telling]]
 @pytest.fixture
 def watch(start_worker: Callable[..., Worker]) -> Callable[..., Worker]:
     """Starts a worker as it is shipped, or without the guards that `CHAOS_WITHOUT` names."""
-    script = UNGUARDED if os.environ.get("CHAOS_WITHOUT") else SHIPPED
 
     def start(**changed: Any) -> Worker:
+        script = UNGUARDED if os.environ.get("CHAOS_WITHOUT") else SHIPPED
         given = {"agreements": AGREEMENTS, "default_agreement": True, **changed}
         return start_worker(script, **given)
 

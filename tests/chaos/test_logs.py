@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import os
 from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
 from typing import Any
@@ -10,11 +11,14 @@ import pytest
 from aiokafka import AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient, NewPartitions
 
-from events.data import INVENTORY, LOTS
+from alerts.lots import Lot
+from alerts.state import MEANINGS
+from events.data import DEAD_LETTERS, INVENTORY, LOTS
 from events.partition import partition_of
 from streams.settings import Settings
 from tests.chaos.conftest import Telling, all_told, check, share
-from tests.end_to_end.clean_pass import judged_by
+from tests.chaos.unguarded_worker import cursed
+from tests.end_to_end.clean_pass import judged_by, own_topics
 from tests.end_to_end.conftest import Worker, eventually
 from tests.end_to_end.poisons import lot_completed
 
@@ -25,17 +29,28 @@ Tell = Callable[..., Telling]
 
 
 @asynccontextmanager
-async def transaction(settings: Settings, name: str) -> AsyncIterator[Any]:
-    producer = AIOKafkaProducer(**settings.client(), transactional_id=f"{settings.group}-{name}")
+async def producing(settings: Settings, **options: Any) -> AsyncIterator[Any]:
+    producer = AIOKafkaProducer(**settings.client(), **options)
     await producer.start()
     try:
-        await producer.begin_transaction()
         yield producer
     finally:
         await producer.stop()
 
 
-async def say(producer: Any, settings: Settings, cmo: str, count: int) -> None:
+@asynccontextmanager
+async def transaction(settings: Settings, name: str) -> AsyncIterator[Any]:
+    async with producing(settings, transactional_id=f"{settings.group}-{name}") as producer:
+        await producer.begin_transaction()
+        yield producer
+
+
+async def say(settings: Settings, cmo: str, count: int) -> None:
+    async with producing(settings) as producer:
+        await say_by(producer, settings, cmo, count)
+
+
+async def say_by(producer: Any, settings: Settings, cmo: str, count: int) -> None:
     key = cmo.encode()
     lots = (
         lot_completed(id=f"{cmo}-{n}", source=f"/cmo/{cmo}", data={"lot": f"{cmo}-{n}"})
@@ -62,9 +77,9 @@ def test_what_a_transaction_has_not_committed_is_never_heard_even_by_a_worker_ki
 
     async def in_transactions() -> None:
         async with transaction(settings, "undone") as undone:
-            await say(undone, settings, "undone-works", 1_200)
+            await say_by(undone, settings, "undone-works", 1_200)
             async with transaction(settings, "open") as left_open:
-                await say(left_open, settings, "late-works", 300)
+                await say_by(left_open, settings, "late-works", 300)
                 workers[0].kill()
                 workers[0].start()
                 await asyncio.to_thread(all_told, telling)
@@ -76,6 +91,52 @@ def test_what_a_transaction_has_not_committed_is_never_heard_even_by_a_worker_ki
     asyncio.run(in_transactions())
     check(settings, *workers)
     assert judged(workers) & {"undone-works", "late-works"} == {"late-works"}
+
+
+def test_what_was_refused_once_stays_refused_though_it_could_be_taken_now(
+    settings: Settings, watch: Watch
+) -> None:
+    place, count = partition_of(b"acme", settings.partitions), 4_000
+    asyncio.run(say(settings, "acme", count))
+    asyncio.run(refuse(settings, place, count // 2))
+    workers = [watch(), watch()]
+    check(settings, *workers)
+    accepted = [worker.total("cmowatch_events_accepted_total", topic=LOTS) for worker in workers]
+    assert sum(accepted) == count - count // 2
+
+
+async def refuse(settings: Settings, partition: int, count: int) -> None:
+    """Writes the dead letters of the first so many messages, as another version would have."""
+    async with producing(settings) as producer:
+        for offset in range(count):
+            at = {"topic": LOTS, "partition": str(partition), "offset": str(offset)}
+            headers = {**at, "reason": "not_json"}.items()
+            await producer.send(
+                DEAD_LETTERS,
+                b"",
+                key=b"acme",
+                partition=partition,
+                headers=[(name, value.encode()) for name, value in headers],
+            )
+
+
+def test_an_event_no_formula_takes_is_one_dead_letter_and_stops_nobody(
+    settings: Settings, watch: Watch, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    without = os.environ.get("CHAOS_WITHOUT", "")
+    monkeypatch.setenv("CHAOS_WITHOUT", f"{without} sound_formulas")
+    monkeypatch.setitem(MEANINGS, Lot, cursed(MEANINGS[Lot]))
+    asyncio.run(say(settings, "acme", 300))
+    workers = [watch(), watch()]
+    eventually(share(4, *workers), "all is held", 90)
+    asyncio.run(say(settings, "cursed", 200))
+    asyncio.run(say(settings, "beta", 300))
+    workers[0].kill()
+    workers[0].start()
+    check(settings, *workers)
+    letters = asyncio.run(own_topics(settings)).dead_letters
+    reasons = [dict(letter.headers)["reason"] for letter in letters]
+    assert reasons == [b"unfoldable"] * 200
 
 
 def test_partitions_added_to_a_topic_end_every_worker_with_what_to_do(

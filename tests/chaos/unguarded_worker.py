@@ -8,7 +8,8 @@ from aiokafka.structs import TopicPartition
 from faust.types import TP
 
 from alerts import breaches
-from alerts.state import REFUSALS, Unfoldable
+from alerts.lots import Lot
+from alerts.state import MEANINGS, REFUSALS, Unfoldable
 from events.decode import Message
 from streams.following import Follower, Followers, Place
 from streams.shard import Shard
@@ -144,6 +145,20 @@ def silence_waits() -> None:
     breaches.SILENCE_WAITS = 0
 
 
+def sound_formulas() -> None:
+    """The formula of a lot raises at those that are cursed."""
+    MEANINGS[Lot] = cursed(MEANINGS[Lot])
+
+
+def cursed(formula: Callable[..., Any]) -> Callable[..., Any]:
+    def raises(lot: Lot, terms: Any) -> Any:
+        if any("cursed" in fact.id for fact in lot.facts):
+            raise ZeroDivisionError("a cursed lot")
+        return formula(lot, terms)
+
+    return raises
+
+
 GUARDS: dict[str, Callable[[], None]] = {
     guard.__name__: guard
     for guard in (
@@ -160,6 +175,7 @@ GUARDS: dict[str, Callable[[], None]] = {
         refused_stays_refused,
         read_back_before_speaking,
         silence_waits,
+        sound_formulas,
     )
 }
 
