@@ -274,10 +274,17 @@ def _recorded(message: Message) -> datetime:
 
 
 def _forget_unknown_fields(event: Event) -> None:
-    """What nobody here reads stays in the log, and out of memory."""
+    """What nobody here reads stays in the log, and out of memory.
+
+    That is unknown fields, and pydantic's note of which fields were given: a fifth of an event.
+    """
     for model in (event, event.data, *_within(event.data)):
-        if model.__pydantic_extra__:
-            model.__pydantic_extra__.clear()
+        object.__setattr__(model, "__pydantic_extra__", _NO_FIELDS)
+        object.__setattr__(model, "__pydantic_fields_set__", _NONE_GIVEN)
+
+
+_NO_FIELDS: dict[str, Any] = {}
+_NONE_GIVEN: set[str] = set()
 
 
 def _only_an_import_sets(event: Event) -> None:
