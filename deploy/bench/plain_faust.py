@@ -1,6 +1,5 @@
 """The same fold in plain Faust: an agent that takes an event at a time, and a table of records."""
 
-import gc
 import pickle
 import sys
 from pathlib import Path
@@ -59,7 +58,6 @@ def main(events: int, folder: Path) -> None:
             peer.fold(_message(event.message), records)
             watch.count(1)
 
-    gc.set_threshold(100_000, 50, 50)
     worker = faust.Worker(app, quiet=True, override_logging=False, loglevel="WARNING")
     worker.spinner = None
     worker.execute_from_commandline()

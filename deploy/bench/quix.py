@@ -1,6 +1,5 @@
 """The same fold in Quix Streams: one dataframe over the topics, and a state store of records."""
 
-import gc
 import pickle
 import sys
 from functools import reduce
@@ -61,7 +60,6 @@ def main(events: int, folder: Path) -> None:
     frames = [app.dataframe(topic) for topic in topics]
     whole = reduce(lambda frame, other: frame.concat(other), frames)
     whole.update(fold, stateful=True, metadata=True)
-    gc.set_threshold(100_000, 50, 50)
     app.run()
 
 
