@@ -16,9 +16,9 @@ _INTRODUCTION = """\
 
 Made from `deploy/prometheus` by `cmowatch render`; change it there.
 
-An alert on a breach carries what was agreed, what is, on how much evidence, since when and what to
-do first; [kpis.md](kpis.md) says how each KPI is worked out. It stays for {held} after the breach is
-cleared, so that a worker that restarts neither resolves nor repeats it.
+An alert on a breach carries what was agreed, what is, on how much evidence, since when and what
+to do first; [kpis.md](kpis.md) says how each KPI is worked out. It stays for {held} after the
+breach is cleared, so that a worker that restarts neither resolves nor repeats it.
 
 The alerts below are about the monitor itself.
 """

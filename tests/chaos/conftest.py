@@ -110,6 +110,16 @@ def watch(start_worker: Callable[..., Worker]) -> Callable[..., Worker]:
     return start
 
 
+@pytest.fixture
+def also_without(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
+    """Takes something out of the workers that start from here on."""
+
+    def take_out(what: str) -> None:
+        monkeypatch.setenv("CHAOS_WITHOUT", f"{os.environ.get('CHAOS_WITHOUT', '')} {what}")
+
+    return take_out
+
+
 def all_told(*tellings: Telling) -> None:
     for telling in tellings:
         telling.join(_PATIENCE)

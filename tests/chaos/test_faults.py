@@ -118,3 +118,19 @@ def test_three_workers_that_join_and_leave_in_turn_lose_nothing(
         eventually(share(4, *workers), "together they hold all again", 90)
     all_told(telling)
     check(settings, *workers)
+
+
+def test_batches_lost_on_the_way_are_gone_back_for_by_every_worker(
+    settings: Settings,
+    watch: Watch,
+    tell: Tell,
+    history: list[bytes],
+    also_without: Callable[[str], None],
+) -> None:
+    also_without("whole_transport")
+    all_told(tell(history[: EVENTS // 2]))
+    one, two = watch(), watch()
+    telling = tell(history[EVENTS // 2 : EVENTS], PACE)
+    eventually(share(4, one, two), "together they hold all", 120)
+    all_told(telling)
+    check(settings, one, two)

@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import os
 from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
 from typing import Any
@@ -121,10 +120,12 @@ async def refuse(settings: Settings, partition: int, count: int) -> None:
 
 
 def test_an_event_no_formula_takes_is_one_dead_letter_and_stops_nobody(
-    settings: Settings, watch: Watch, monkeypatch: pytest.MonkeyPatch
+    settings: Settings,
+    watch: Watch,
+    also_without: Callable[[str], None],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    without = os.environ.get("CHAOS_WITHOUT", "")
-    monkeypatch.setenv("CHAOS_WITHOUT", f"{without} sound_formulas")
+    also_without("sound_formulas")
     monkeypatch.setitem(MEANINGS, Lot, cursed(MEANINGS[Lot]))
     asyncio.run(say(settings, "acme", 300))
     workers = [watch(), watch()]

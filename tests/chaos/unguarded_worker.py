@@ -1,5 +1,6 @@
 """The worker without the guards that `CHAOS_WITHOUT` names: which test notices each."""
 
+import itertools
 import os
 from collections.abc import Callable
 from typing import Any
@@ -145,6 +146,17 @@ def silence_waits() -> None:
     breaches.SILENCE_WAITS = 0
 
 
+def whole_transport() -> None:
+    """Every seventh batch is lost between the fetch and the fold."""
+    whole, seen = Consumer.fold, itertools.count(1)
+
+    async def fold(self: Consumer, message: Any) -> None:
+        if next(seen) % 7:
+            await whole(self, message)
+
+    Consumer.fold = fold  # type: ignore[method-assign]
+
+
 def sound_formulas() -> None:
     """The formula of a lot raises at those that are cursed."""
     MEANINGS[Lot] = cursed(MEANINGS[Lot])
@@ -176,6 +188,7 @@ GUARDS: dict[str, Callable[[], None]] = {
         read_back_before_speaking,
         silence_waits,
         sound_formulas,
+        whole_transport,
     )
 }
 
