@@ -18,6 +18,7 @@ from rich.table import Table
 import deploy
 from deploy.bench.contest import Contestant, Run, as_json, contest, costs, medians
 from deploy.bench.errors import BenchError
+from deploy.bench.footprint import footprint
 from deploy.bench.latency import MARKERS, RATES, Seen, latencies, nearest_rank
 from deploy.demo.errors import DemoError
 from deploy.demo.load import load
@@ -25,11 +26,13 @@ from deploy.kafka import KAFKA, KafkaError, LocalKafka, cache_folder
 from deploy.process import LOOPBACK
 from deploy.simulate.simulator import simulate
 from events.data import INBOUND
+from streams.agreements import read_agreements
 from streams.errors import StreamError
 from streams.settings import Settings
 from streams.topics import create_or_verify
 
 PARTITIONS = 4
+_LOTS = 10_000
 _NAMES = ("cmowatch", "faust", "quix")
 _AGREEMENTS = Path(deploy.__file__).with_name("agreements")
 
@@ -55,6 +58,7 @@ _AGREEMENTS = Path(deploy.__file__).with_name("agreements")
     help="A Python that has Quix Streams; `make bench` makes one.",
 )
 @click.option("--latency", is_flag=True, help="Measure how soon an event is seen, and no rates.")
+@click.option("--memory", is_flag=True, help="Measure how much a lot takes, and no rates.")
 @click.option("--json", "json_", type=click.Path(dir_okay=False, path_type=Path))
 def bench(
     events: int,
@@ -63,6 +67,7 @@ def bench(
     only: tuple[str, ...],
     quix_python: Path,
     latency: bool,
+    memory: bool,
     json_: Path | None,
 ) -> None:
     """Measure events a second of one worker beside plain Faust and Quix Streams.
@@ -74,6 +79,9 @@ def bench(
     if latency:
         with _told():
             _latency(console)
+        return
+    if memory:
+        _memory(events, console)
         return
     fewer = min(events, peer_events)
     contestants = [
@@ -98,6 +106,16 @@ def _told() -> Iterator[None]:
         yield
     except (BenchError, DemoError, KafkaError, StreamError) as error:
         raise click.ClickException(str(error)) from error
+
+
+def _memory(events: int, console: Console) -> None:
+    agreed = read_agreements(_AGREEMENTS, use_default=True)
+    found = footprint(simulate(1, events).events, agreed, _LOTS)
+    console.print(
+        f"{found.lots:,} lots with {found.facts:,} facts: {found.bytes / found.lots:,.0f} bytes a "
+        f"lot, {found.bytes / found.facts:,.0f} a fact",
+        highlight=False,
+    )
 
 
 def _latency(console: Console) -> None:

@@ -9,11 +9,13 @@ import pytest
 from alerts.state import Cmo
 from deploy.bench.contest import Contestant, Run, as_json, contest, medians, told
 from deploy.bench.errors import ContestantEnded
+from deploy.bench.footprint import footprint
 from deploy.bench.latency import nearest_rank
 from deploy.bench.peer import Kept, Peer, pickle_lightly
 from deploy.bench.stopwatch import Stopwatch
 from deploy.demo.load import load
 from deploy.simulate.simulator import simulate
+from streams.agreements import read_agreements
 from streams.settings import Settings
 from tests.builders import (
     ACME,
@@ -161,3 +163,11 @@ def test_a_contestant_that_ends_is_told_with_its_last_words(tmp_path: Path) -> N
     broken = Contestant("x", "a broken one", "deploy.bench.absent", 1)
     with pytest.raises(ContestantEnded, match="No module named"):
         list(contest([broken], 1, Settings(agreements=AGREEMENTS), tmp_path, lambda *_: None))
+
+
+def test_memory_is_measured_of_as_many_lots_as_wanted() -> None:
+    agreements = read_agreements(AGREEMENTS, use_default=True)
+    found = footprint(simulate(1, 3_000).events, agreements, 20)
+    assert found.lots == 20
+    assert found.facts >= 20
+    assert found.bytes > 0
