@@ -41,11 +41,6 @@ class Reading:
     why: str = ""
     events: tuple[str, ...] = field(default=(), compare=False)
 
-    @property
-    def live(self) -> bool:
-        """Whether nothing but a want of evidence keeps it from being known."""
-        return not self.why
-
 
 @dataclass(frozen=True, slots=True)
 class _Measured:

@@ -61,8 +61,8 @@ class Fact(NamedTuple):
 class Evidence(NamedTuple):
     """What a record says for one KPI: `numerator` of `denominator`, or a value (denominator 1).
 
-    `day` is the start of the civil day, or of the hour, the evidence belongs to, in hours from
-    the epoch; `visible` the microsecond from which it counts. `event` is the id of the event it
+    `hour` is the start of the civil day, or the hour, the evidence belongs to, in hours from the
+    epoch; `visible` the microsecond from which it counts. `event` is the id of the event it
     rests on. `unlike` marks units that cannot be added, which makes the reading unknown. `claimed`
     is when a CMO's claim to have kept a promise was recorded, if only after the due day, else 0.
     """

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from alerts.catalogue import BY_NAME
 from alerts.readings import Reading
-from alerts.state import Scope
+from alerts.state import Cmo, Scope
 from streams.shard import Shard
 
 OPEN_LOTS_SHOWN = 1_000
@@ -153,6 +153,7 @@ def _domain(out: Page, shard: Shard) -> Iterator[None]:
     for name in sorted(shard.cmos):
         yield
         _open_lots(out, shard, name)
+        _told_apart(out, name, shard.cmos[name])
 
 
 class _Figures:
@@ -253,6 +254,18 @@ def _feeds(out: Page, shard: Shard) -> None:
             if feed.heard:
                 heard(labels, feed.heard / 1e6)
             gaps(labels, sum(sequence.gaps for sequence in feed.sequences.values()))
+
+
+def _told_apart(out: Page, name: str, cmo: Cmo) -> None:
+    """What a CMO has out of the ordinary: moves nobody foresaw, and names its ids do not tell."""
+    if cmo.unexpected_moves:
+        moves = out.family(
+            "cmo_lot_unexpected_moves", "gauge", "Moves of lots that their states do not allow."
+        )
+        moves(label("cmo", name), sum(cmo.unexpected_moves.values()))
+    named = out.family("cmo_name_info", "gauge", "The name, as given, of a site or product.")
+    for id_, given in sorted(cmo.names.items()):
+        named(",".join([label("cmo", name), label("id", id_), label("name", given)]), 1)
 
 
 def _open_lots(out: Page, shard: Shard, name: str) -> None:

@@ -267,6 +267,7 @@ class Consumer(driver.Consumer):
                 follower.committed(topic, committed.get(tp, 0))
                 positions[tp] = follower.next(topic)
         await self._thread.seek_here(positions)
+        self._waiting.clear()  # what was under way before is no measure of where we go on from
         return positions
 
     async def fold(self, message: Any) -> None:

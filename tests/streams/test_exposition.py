@@ -160,3 +160,12 @@ async def test_a_page_is_compressed_for_whom_asks_for_it() -> None:
     small = await _served(some)(View(), SimpleNamespace(headers={"Accept-Encoding": "gzip, br"}))
     assert small.headers["Content-Encoding"] == "gzip"
     assert gzip.decompress(small.body) == b"metrics"
+
+
+def test_a_move_nobody_foresaw_and_a_name_as_given_are_shown() -> None:
+    shipped = decided("L", "released", 9)
+    found = samples(judged([started("L"), shipped]))
+    assert values(found, "cmo_lot_unexpected_moves", cmo="acme") == [1]
+    assert values(samples(judged([started("L")])), "cmo_lot_unexpected_moves") == []
+    named = samples(judged([counted("Pills, 10 mg", 3)]))
+    assert values(named, "cmo_name_info", id="pills-10-mg", name="Pills, 10 mg") == [1]

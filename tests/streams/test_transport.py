@@ -224,6 +224,18 @@ async def test_a_consumer_that_stays_behind_what_is_folded_reads_another_log(
         await consumer.listen(now=106.0)
 
 
+async def test_what_was_under_way_before_an_assignment_is_no_cut_log_after_it(
+    consumer: Any,
+) -> None:
+    await consumer.fold(message(Batch(0, 250, ())))
+    consumer._thread.fetched = {HERE: 300}
+    await consumer.listen(now=100.0)
+    await consumer.seek_to_committed()
+    consumer._thread.fetched = {HERE: 0}
+    await consumer.listen(now=106.0)
+    assert consumer._thread.sought == [{HERE: 250}]
+
+
 async def test_a_batch_that_came_in_time_is_not_gone_back_for(consumer: Any) -> None:
     consumer._thread.fetched = {HERE: 7}
     await consumer.listen(now=100.0)
