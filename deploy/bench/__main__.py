@@ -52,7 +52,7 @@ _AGREEMENTS = Path(deploy.__file__).with_name("agreements")
 )
 @click.option(
     "--quix-python",
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    type=click.Path(dir_okay=False, path_type=Path),
     default=Path(".venv-bench/bin/python"),
     show_default=True,
     help="A Python that has Quix Streams; `make bench` makes one.",
@@ -90,6 +90,8 @@ def bench(
         Contestant("quix", "Quix Streams", "deploy.bench.quix", fewer, quix_python.absolute()),
     ]
     chosen = [each for each in contestants if not only or each.name in only]
+    if absent := [each.python for each in chosen if not each.python.exists()]:
+        raise click.UsageError(f"there is no {absent[0]}: run this by `make bench`, which makes it")
     world = simulate(1, events).events
     with _told(), _loaded(world, console) as (settings, folder):
         runs = list(_shown(chosen, repeats, settings, folder, console))
