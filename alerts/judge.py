@@ -66,7 +66,9 @@ def wilson(successes: int, n: int) -> Interval:
     p, z2 = successes / n, _Z * _Z
     middle = (p + z2 / (2 * n)) / (1 + z2 / n)
     half = _Z * sqrt(p * (1 - p) / n + z2 / (4 * n * n)) / (1 + z2 / n)
-    return Interval(max(0.0, middle - half), min(1.0, middle + half))
+    low = max(0.0, middle - half) if successes else 0.0
+    high = min(1.0, middle + half) if successes < n else 1.0
+    return Interval(low, high)
 
 
 def beyond(value: float, bound: float | None, *, higher_is_better: bool) -> bool:

@@ -135,6 +135,8 @@ class Decoder:
 
     def refused(self, message: Message, reason: Reason, detail: str) -> Rejection:
         """The rejection of a message for a reason that stands outside of it."""
+        if reason is Reason.UNKNOWN_CMO:  # nobody's fault but ours, even once it is known
+            return Rejection(reason, detail, message)
         try:
             recorded = _recorded(message)
             cmo = self._cmo_of(message, recorded)

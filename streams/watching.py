@@ -1,6 +1,7 @@
 """The commands that watch: worker, topics and replay."""
 
 import asyncio
+import socket
 import sys
 from collections.abc import AsyncIterator, Iterator
 from datetime import datetime
@@ -30,6 +31,19 @@ from streams.shard import Shard, decoder_of
 from streams.topics import create_or_verify
 
 _FOLDER = click.Path(file_okay=False, path_type=Path)
+_BROKERS = click.option(
+    "--brokers",
+    envvar="CMOWATCH_BROKERS",
+    show_envvar=True,
+    help="Kafka brokers, host:port, with commas between; localhost:9092 when not given.",
+)
+_AGREEMENTS = click.option(
+    "--agreements",
+    type=_FOLDER,
+    envvar="CMOWATCH_AGREEMENTS",
+    show_envvar=True,
+    help="Folder of the agreement files; deploy/agreements when not given.",
+)
 
 
 def settings_or_exit(**given: object) -> Settings:
@@ -53,9 +67,15 @@ def agreements_or_exit(folder: Path, *, use_default: bool) -> Agreements:
 
 
 @click.command()
-@click.option("--brokers", help="Kafka brokers, host:port, with commas between.")
-@click.option("--agreements", type=_FOLDER, help="Folder of the agreement files.")
-@click.option("--web-port", type=click.IntRange(1, 65_535), help="Port of metrics and health.")
+@_BROKERS
+@_AGREEMENTS
+@click.option(
+    "--web-port",
+    type=click.IntRange(1, 65_535),
+    envvar="CMOWATCH_WEB_PORT",
+    show_envvar=True,
+    help="Port of metrics and health; 6066 when not given.",
+)
 def worker(brokers: str | None, agreements: Path | None, web_port: int | None) -> None:
     """Watch: fold the topics into KPIs, publish breaches, expose metrics.
 
@@ -72,14 +92,29 @@ def worker(brokers: str | None, agreements: Path | None, web_port: int | None) -
     settings = settings_or_exit(brokers=brokers, agreements=agreements, web_port=web_port)
     agreed = agreements_or_exit(settings.agreements, use_default=settings.default_agreement)
     followers = Followers(lambda partition: Shard(partition, settings.partitions, agreed))
+    _refuse_a_taken_port(settings)
+    where = f"http://{settings.web_host}:{settings.web_port}"
+    click.echo(f"cmowatch reads {settings.brokers}; see {where}/health/ready", err=True)
     try:
         sys.exit(run_worker(settings, followers, pages(followers)))
     except StreamError as error:
         raise click.ClickException(str(error)) from error
 
 
+def _refuse_a_taken_port(settings: Settings) -> None:
+    with socket.socket() as mine:
+        mine.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            mine.bind((settings.web_host, settings.web_port))
+        except OSError as error:
+            raise click.ClickException(
+                f"{settings.web_host}:{settings.web_port} cannot be served: {error.strerror}; "
+                "choose another --web-port"
+            ) from error
+
+
 @click.command()
-@click.option("--brokers", help="Kafka brokers, host:port, with commas between.")
+@_BROKERS
 def topics(brokers: str | None) -> None:
     """Create the topics that are missing, and say what differs in those that are there.
 
@@ -92,6 +127,8 @@ def topics(brokers: str | None) -> None:
         raise click.ClickException(str(error)) from error
     for difference in found:
         click.echo(str(difference))
+    if not found:
+        click.echo("every topic is as it must be")
     sys.exit(1 if any(difference.found is not None for difference in found) else 0)
 
 
@@ -108,8 +145,8 @@ def topics(brokers: str | None) -> None:
     help="Read as of this moment of event time; a DATE is the end of that day, in UTC.",
 )
 @click.option("--json/--table", "as_json_", default=None, help="How to print; a table by default.")
-@click.option("--agreements", type=_FOLDER, help="Folder of the agreement files.")
-@click.option("--brokers", help="Kafka brokers, for --topics.")
+@_AGREEMENTS
+@_BROKERS
 def replay(
     file: str | None,
     from_topics: bool,
@@ -127,7 +164,9 @@ def replay(
     cmowatch replay events.ndjson --as-of 2026-06-30 --table
     cmowatch replay --topics --as-of 2026-06-30T12:00:00Z --json
 
-    Exit code: 0 all was read, 1 something was refused (told on stderr), 2 wrong usage.
+    What is refused is told on stderr.
+
+    Exit code: 0 all was read, 1 something in the FILE was refused, 2 wrong usage.
     """  # noqa: D301
     if (file is None) is not from_topics:
         raise click.UsageError("give either a FILE or --topics")
@@ -145,7 +184,8 @@ def replay(
     except (EventError, StreamError, OSError) as error:
         raise click.ClickException(str(error)) from error
     _print(clean.readings(), as_json_ or False)
-    sys.exit(_tell(clean.refused))
+    refused = _tell(clean.refused)
+    sys.exit(refused if file is not None else 0)
 
 
 async def _fold(clean: Pass, found: AsyncIterator[Accepted | Rejection]) -> None:
@@ -164,8 +204,8 @@ def _tell(refused: list[Rejection]) -> int:
     for rejection in refused:
         message = rejection.message
         where = f"{message.topic or 'line'} {message.partition}/{message.offset}"
-        about = f"{rejection.field} = {rejection.value!r}"
-        told = f"{where}: {rejection.reason}: {about}: {rejection.detail}"
+        about = f"{rejection.field} = {rejection.value!r}: " if rejection.field else ""
+        told = f"{where}: {rejection.reason}: {about}{rejection.detail}"
         click.echo(printable(told), err=True)
     if refused:
         click.echo(f"refused {len(refused):,}", err=True)
@@ -188,4 +228,5 @@ def _row(reading: Reading) -> tuple[str, ...]:
     of = "" if reading.denominator is None else f"{reading.numerator:,g}/{reading.denominator:,g}"
     value = "" if reading.value is None else f"{reading.value:,.4g}"
     state = "" if reading.state is None else str(reading.state)
+    state = f"{state}: {reading.why}" if state and reading.why else state
     return reading.kpi.name, reading.cmo, scope, value, of, f"{reading.n:,}", low_high, state
