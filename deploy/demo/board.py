@@ -197,6 +197,8 @@ def value_of(kpi: Kpi, value: float | None) -> str:
         return "–"
     if kpi.unit == "ratio":
         return f"{value:.0%}" if value in (0, 1) else f"{value * 100:.1f}%"
+    if kpi.unit == "days" and value == 0:
+        return "0d"
     return duration(value * 86_400 if kpi.unit == "days" else value)
 
 
@@ -217,7 +219,7 @@ def _legend() -> Text:
     legend = Text()
     for symbol, style, meaning in _LOOKS.values():
         legend.append(f"{symbol.strip() or 'plain'} {meaning}  ", style=style)
-    legend.append("↑↓ since 30 days before", style="dim")
+    legend.append("after the value: n; ↑↓ since 30 days before, red for the worse", style="dim")
     return legend
 
 

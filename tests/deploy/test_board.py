@@ -82,7 +82,7 @@ def test_of_several_scopes_the_one_that_needs_attention_most_is_shown() -> None:
         Figure(Scope("days_of_supply", "nordwerk", product=name), "", state, days, 2)
         for name, state, days in (("a", State.OK, 40), ("b", State.CRITICAL, 0), ("c", None, 9))
     ]
-    assert "✖0s 2" in line_of("nordwerk", shown(snapshot(*products), width=220))
+    assert "✖0d 2" in line_of("nordwerk", shown(snapshot(*products), width=220))
 
 
 def test_where_only_some_scopes_are_unknown_it_says_how_many() -> None:
