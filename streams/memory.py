@@ -2,12 +2,12 @@
 
 import gc
 
-_OFTEN = 2_000
-"""Events whose objects it goes through at once: some milliseconds."""
+_OFTEN = 1_000
+"""Events whose objects it goes through at once, in some twenty milliseconds."""
 
 
 class Collector:
-    """Goes once through what each two thousand events left behind, and never again.
+    """Goes once through what each thousand events left behind, and never again.
 
     A fold keeps nearly all it makes, and none of it in cycles: to look for garbage there takes
     seconds, in which nothing else runs.

@@ -6,7 +6,7 @@ from streams.memory import Collector
 def test_what_was_folded_is_gone_through_once() -> None:
     collector, before = Collector(), gc.get_freeze_count()
     try:
-        collector.folded(1_999)
+        collector.folded(999)
         assert gc.get_freeze_count() == before
         collector.folded(1)
         assert gc.get_freeze_count() > before
