@@ -12,11 +12,10 @@ import time
 from base64 import urlsafe_b64encode
 from collections.abc import Callable
 from pathlib import Path
-from types import TracebackType
 from typing import Self
 from uuid import uuid4
 
-from deploy.process import LOOPBACK, dying_with_us
+from deploy.process import LOOPBACK, dying_with_us, end
 
 KAFKA = "4.1.0"
 PORT = 9092
@@ -173,12 +172,8 @@ class LocalKafka:
 
     def stop(self, *, deadline: float = 15.0) -> None:
         """Asks the broker to end, and ends it after `deadline` seconds."""
-        if self._process is not None and self._process.poll() is None:
-            self._process.terminate()
-            try:
-                self._process.wait(deadline)
-            except subprocess.TimeoutExpired:
-                self._process.kill()
+        if self._process is not None:
+            end(self._process, deadline)
         self._ended()
 
     def kill(self) -> None:
@@ -205,12 +200,7 @@ class LocalKafka:
             self.close()
             raise
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         """Closes the broker."""
         self.close()
 

@@ -3,6 +3,7 @@
 import shutil
 import signal
 import socket
+import subprocess
 import sys
 import threading
 
@@ -18,6 +19,16 @@ def dying_with_us() -> list[str]:
     if setpriv is None or threading.current_thread() is not threading.main_thread():
         return []
     return [setpriv, "--pdeathsig", signal.SIGKILL.name.removeprefix("SIG")]
+
+
+def end(process: "subprocess.Popen[bytes]", patience: float) -> None:
+    """Asks a process to end, and ends it when that takes longer than `patience` seconds."""
+    process.terminate()
+    try:
+        process.wait(patience)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
 
 
 def free_port(wanted: int | None = None) -> int:

@@ -5,7 +5,6 @@ import subprocess
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from types import TracebackType
 from typing import Self
 from urllib.error import URLError
 from urllib.request import urlopen
@@ -13,7 +12,7 @@ from urllib.request import urlopen
 from deploy.alertmanager import routing
 from deploy.alertmanager.routing import Pace
 from deploy.as_yaml import as_yaml
-from deploy.process import LOOPBACK, dying_with_us, free_port
+from deploy.process import LOOPBACK, dying_with_us, end, free_port
 from deploy.prometheus import rules
 
 _INSTALL = "apt-get install prometheus prometheus-alertmanager"
@@ -93,12 +92,7 @@ class LocalServer:
         """Asks it to end, and ends it when it takes too long."""
         if self._process is None:
             return
-        self._process.terminate()
-        try:
-            self._process.wait(_ENDING)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
+        end(self._process, _ENDING)
         self._process = None
 
     def configure(self) -> None:
@@ -117,12 +111,7 @@ class LocalServer:
             self.stop()
             raise
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         """Stops it."""
         self.stop()
 

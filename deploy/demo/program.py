@@ -2,18 +2,16 @@
 
 import json
 import os
-import signal
 import subprocess
 import sys
 from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
-from types import TracebackType
 from typing import Self
 
 from deploy.demo.errors import WorkerEnded
 from deploy.demo.snapshot import Scope
-from deploy.process import LOOPBACK, free_port
+from deploy.process import LOOPBACK, dying_with_us, end, free_port
 from streams.settings import Settings
 
 _COMMAND = (sys.executable, "-c", "from deploy.cli import main; main()")
@@ -60,7 +58,7 @@ class Worker:
         self._port = free_port(self._settings.web_port)
         with self._log.open("wb") as log:
             self._process = subprocess.Popen(
-                [*_COMMAND, "worker"],
+                [*dying_with_us(), *_COMMAND, "worker"],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
@@ -69,21 +67,11 @@ class Worker:
             )
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         """Asks it to end, and ends it when it takes too long."""
         if self._process is None:
             return
-        self._process.send_signal(signal.SIGTERM)
-        try:
-            self._process.wait(_PATIENCE)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
+        end(self._process, _PATIENCE)
 
 
 class Earlier:
@@ -123,12 +111,7 @@ class Earlier:
             )
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         """Ends it, when it still runs."""
         if self._process is not None and self._process.poll() is None:
             self._process.kill()

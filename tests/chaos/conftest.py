@@ -152,11 +152,11 @@ def stands(settings: Settings) -> int:
     return asyncio.run(ends())
 
 
-def check(settings: Settings, *workers: Worker) -> None:
+def check(settings: Settings, *workers: Worker, silence_waits: bool = False) -> None:
     """All is as one clean pass makes it, and no worker holds more than it needs for that."""
     count = stands(settings)
     eventually(all_is_said(count, *workers), "all is said", _PATIENCE)
-    check_against_a_clean_pass(settings, *workers)
+    check_against_a_clean_pass(settings, *workers, silence_waits=silence_waits)
     for worker in workers:
         held = footprint(worker)
         assert held.descriptors < _DESCRIPTORS, held

@@ -82,7 +82,7 @@ def test_workers_started_before_their_broker_read_it_once_it_is_there(
         broker.start()
     all_told(telling)
     eventually(share(4, one, two), "both hold their half", 120)
-    check(settings, one, two)
+    check(settings, one, two, silence_waits=True)
 
 
 def test_workers_that_join_while_another_replays_share_what_it_had(

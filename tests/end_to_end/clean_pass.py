@@ -117,8 +117,13 @@ async def own_topics(settings: Settings) -> Own:
         await consumer.stop()
 
 
-def check_against_a_clean_pass(settings: Settings, *workers: Worker) -> None:
-    """Every reading, breach and dead letter is what one pass over the log makes of it."""
+def check_against_a_clean_pass(
+    settings: Settings, *workers: Worker, silence_waits: bool = False
+) -> None:
+    """Every reading, breach and dead letter is what one pass over the log makes of it.
+
+    `silence_waits` says that the workers have only just heard the log again.
+    """
     said = judged_by(*workers)
     found = asyncio.run(log_read(settings))
     own = asyncio.run(own_topics(settings))
@@ -138,7 +143,8 @@ def check_against_a_clean_pass(settings: Settings, *workers: Worker) -> None:
         now = microseconds(datetime.fromisoformat(as_of))
         for name in names:
             cmo = clean.cmos[name]
-            due = list(transitions(cmo, readings(cmo, now), ledger, now))
+            heard_again = now if silence_waits else 0
+            due = list(transitions(cmo, readings(cmo, now), ledger, now, heard_again))
             assert not due, f"still to say at {moment(now)}: {due}"
     refused = [outcome for outcome in found if isinstance(outcome, Rejection)]
     check_dead_letters(own.dead_letters, refused)
