@@ -3,9 +3,9 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import date, timedelta
-from typing import Any, Final
+from typing import Any, Final, get_args
 
-from alerts.agreements import Agreement
+from alerts.agreements import Agreement, OpenState
 from alerts.calendar import HOUR, civil_day, days_from_epoch, midnight
 from alerts.records import Evidence, Fact, Meaning, Record, claimed
 from events.data import (
@@ -25,15 +25,7 @@ from events.data import (
     Speaker,
 )
 
-OPEN_STATES: Final = (
-    "in_process",
-    "completed",
-    "quarantine",
-    "on_hold",
-    "rework",
-    "reprocessing",
-    "conditionally_released",
-)
+OPEN_STATES: Final[tuple[str, ...]] = get_args(OpenState)
 """The states in which a lot waits for somebody."""
 
 FINAL: Final = ("released", "rejected")

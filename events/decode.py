@@ -13,7 +13,7 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails, from_json, to_json
 
 from events.data import Data, Speaker
-from events.event import ANY_EVENT, EVENTS, Event
+from events.event import ANY_EVENT, EVENTS, Event, sequence_number
 from events.partition import partition_of
 from events.sources import Source, Voice, voice
 from events.values import EPOCH, Contract
@@ -240,8 +240,7 @@ class Decoder:
             return None, None
         if self._voice(cmo, source, recorded.date()) is None:
             return None, None
-        if isinstance(sequence, str) and sequence.isdecimal() and len(sequence) < 17:
-            sequence = int(sequence)
+        sequence = sequence_number(sequence)
         readable = type(sequence) is int and 0 <= sequence <= 2**53
         return source, sequence if readable else None
 

@@ -8,7 +8,7 @@ from events.data import DATA, Data, Speaker
 from events.values import Contract, Instant, Number, Slug, Text
 
 
-def _sequence(given: Any) -> Any:
+def sequence_number(given: Any) -> Any:
     """CloudEvents carries attributes of a header as text; the number is meant."""
     return int(given) if isinstance(given, str) and given.isdecimal() and len(given) < 17 else given
 
@@ -24,7 +24,7 @@ class Event(Contract):
     datacontenttype: Literal["application/json"] = "application/json"
     subject: Text | None = None
     dataschema: Text | None = None
-    sequence: Annotated[int, Field(ge=0, le=2**53), BeforeValidator(_sequence)] | None = None
+    sequence: Annotated[int, Field(ge=0, le=2**53), BeforeValidator(sequence_number)] | None = None
     partitionkey: Slug | None = None
     recordedtime: Instant | None = None
     timely: bool | None = None

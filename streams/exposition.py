@@ -15,7 +15,7 @@ OPEN_LOTS_SHOWN = 1_000
 
 _DAY = 86_400
 _AT_ONCE = 200  # readings put on a page before others have their turn on the loop
-_LABELS = ("site", "product", "lot_state", "topic")
+_LABELS = Scope._fields
 
 
 class Exposed(NamedTuple):

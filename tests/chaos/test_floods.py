@@ -98,7 +98,7 @@ def test_a_flood_of_each_poison_holds_up_nobody_and_is_one_dead_letter_a_message
     eventually(all_is_said(stands(settings), *workers), "all is said", 150)
     count = len(bad) * FLOOD
     check_letters(settings, count)
-    assert sorted(took)[len(took) * 3 // 4] < AT_MOST, took  # the worst are the machine's
+    assert sorted(took)[-3] < AT_MOST, took  # the two worst are the machine's
     after = [footprint(worker).memory for worker in workers]
     assert sum(after) - sum(before) < BASE + ROOM * count, (before, after)
 
