@@ -5,17 +5,16 @@ from collections.abc import Iterable
 from datetime import date
 from functools import cached_property
 from typing import Annotated, Literal, Self
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import Field, model_validator
 
-from alerts.calendar import WorkingCalendar
+from alerts.calendar import WEEKDAYS, Weekday, WorkingCalendar, Zone
 from alerts.errors import InvalidAgreement
+from alerts.ladder import Ladder, Role, RoleName, Rung
 from events.data import InboundTopic, Speaker, Tolerance
 from events.sources import Source
 from events.values import Amount, CivilDate, Contract, Slug, Text
 
-Weekday = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
 OpenState = Literal[
     "in_process",
     "completed",
@@ -34,14 +33,6 @@ DEFAULT_SOURCES = (
     Source(source="/carrier/*", speaker=Speaker.CARRIER),
     Source(source="/import", speaker=Speaker.SPONSOR, imports=True),
 )
-
-
-def _zone(name: str) -> str:
-    try:
-        ZoneInfo(name)
-    except (ZoneInfoNotFoundError, ValueError, OSError) as error:
-        raise ValueError(f"{name!r} is no IANA time zone, such as Europe/Berlin") from error
-    return name
 
 
 class Limit(Contract, extra="forbid"):
@@ -65,16 +56,8 @@ class Agreement(Contract, extra="forbid"):
     name: Text | None = None
     version: Text
     effective: CivilDate
-    zone: Annotated[str, AfterValidator(_zone)] = "UTC"
-    working_days: Annotated[tuple[Weekday, ...], Field(min_length=1)] = (
-        "mon",
-        "tue",
-        "wed",
-        "thu",
-        "fri",
-        "sat",
-        "sun",
-    )
+    zone: Zone = "UTC"
+    working_days: Annotated[tuple[Weekday, ...], Field(min_length=1)] = WEEKDAYS
     holidays: tuple[CivilDate, ...] = ()
     sources: Annotated[tuple[Source, ...], Field(min_length=1)] = DEFAULT_SOURCES
     cadence: dict[InboundTopic, Seconds] = Field(default={})
@@ -82,6 +65,8 @@ class Agreement(Contract, extra="forbid"):
     time_in_state: dict[OpenState, Seconds] = Field(default={})
     limits: dict[str, Limit] = Field(default={})
     contingency: Annotated[Text, Field(min_length=1)]
+    roles: dict[RoleName, Role] = Field(default={})
+    ladder: tuple[Rung, ...] = ()
 
     @model_validator(mode="after")
     def _is_for_somebody(self) -> Self:
@@ -89,10 +74,24 @@ class Agreement(Contract, extra="forbid"):
             raise ValueError("name either the cmo, or default: true")
         return self
 
+    @model_validator(mode="after")
+    def _climbs_to_roles(self) -> Self:
+        climbed = [rung.role for rung in self.ladder]
+        if unknown := sorted(set(climbed) - self.roles.keys()):
+            raise ValueError(f"ladder: {', '.join(unknown)} is no role; give it under roles")
+        if twice := sorted({role for role in climbed if climbed.count(role) > 1}):
+            raise ValueError(f"ladder: {', '.join(twice)} stands on two levels; once is enough")
+        return self
+
     @cached_property
     def calendar(self) -> WorkingCalendar:
         """The working days agreed on."""
         return WorkingCalendar(self.zone, self.working_days, self.holidays)
+
+    @cached_property
+    def escalation(self) -> Ladder:
+        """The levels a breach climbs while nobody has taken it on."""
+        return Ladder(self.ladder, self.roles)
 
     def limit(self, kpi: str) -> Limit:
         """The limit this agreement sets on a KPI, an empty one when it sets none."""

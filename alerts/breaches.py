@@ -8,6 +8,7 @@ from typing import NamedTuple
 from alerts.calendar import DAY, HOUR, civil_day, moment
 from alerts.catalogue import BY_NAME, Kpi, hundredths
 from alerts.judge import Bounds, State, beyond, judge, wilson
+from alerts.ladder import is_acknowledged
 from alerts.readings import SILENCE, Reading, unheard
 from alerts.records import Evidence
 from alerts.state import NEWEST, Cmo, Scope
@@ -75,18 +76,20 @@ class Ledger:
         where = where_of(said)
         if said.turn == "opened":
             self._opened[where] = self._opened.get(where, 0) + 1
+        standing = self.standing.get(where)
         if said.turn == "cleared":
             self.standing.pop(where, None)
-        else:
+        elif standing is None or not _comes_before(said, standing.said):
             self.standing[where] = Standing(said, microseconds(event.time))
-
-    def has(self, transition: str) -> bool:
-        """Whether a transition was read back."""
-        return transition in self._seen
 
     def next_id(self, where: Where) -> str:
         """The id of the next breach of this scope and KPI."""
         return f"{where.text}:{self._opened.get(where, 0) + 1}"
+
+
+def _comes_before(said: Breach, other: Breach) -> bool:
+    """Whether this is an earlier transition of the same breach, that was late to arrive."""
+    return said.breach == other.breach and said.ordinal < other.ordinal
 
 
 def where_of(said: Breach) -> Where:
@@ -111,13 +114,15 @@ def transitions(
         if (standing := ledger.standing.get(where)) is not None:
             yield from _next(cmo, where, standing, reading, now)
         elif reading.state in _SEVERITY:
-            yield _opened(cmo, where, ledger, reading, now)
+            yield from _and_on(cmo, _opened(cmo, where, ledger, reading, now), now)
     missing = unheard(cmo, now)
     for where, standing in ledger.standing.items():
         if where.cmo == cmo.id and where not in judged:
             kpi = BY_NAME.get(where.kpi)
             unheard_of = kpi is not None and any(topic in missing for topic in kpi.needs)
-            if not unheard_of and not _awaits_acceptance(cmo, where, standing, None, now):
+            if unheard_of or _awaits_acceptance(cmo, where, standing, None, now):
+                yield from _held(cmo, standing.said, now)
+            else:
                 yield _cleared(cmo, where, standing, None, now)
 
 
@@ -134,11 +139,31 @@ def _next(
     if state in _SEVERITY:
         if state is not standing.severity:
             turn: Turn = "worsened" if state > standing.severity else "eased"
-            yield _turned(cmo, standing, reading, turn, state, now)
-        elif acknowledged := _newly_acknowledged(cmo, standing):
-            yield _with(standing.said, "acknowledged", now, **acknowledged)
+            yield from _and_on(cmo, _turned(cmo, standing, reading, turn, state, now), now)
+        else:
+            yield from _held(cmo, standing.said, now)
     else:
         yield _cleared(cmo, where, standing, reading, now)
+
+
+def _and_on(cmo: Cmo, event: BreachEvent, now: int) -> Iterator[BreachEvent]:
+    """A transition, and those it has as its consequence at once."""
+    yield event
+    yield from _held(cmo, event.data, now)
+
+
+def _held(cmo: Cmo, said: Breach, now: int) -> Iterator[BreachEvent]:
+    """What there is to say of a breach that stands on: who took it on, or who is told next."""
+    if news := _newly_acknowledged(cmo, said):
+        yield (event := _with(said, "acknowledged", now, **news))
+        said = event.data
+    agreement, kpi = cmo.agreement(now), BY_NAME.get(said.kpi)
+    if agreement is None or kpi is None or not kpi.is_told or is_acknowledged(said, now):
+        return
+    for step in agreement.escalation.ahead(said):
+        if step.at <= now:
+            yield (event := _with(said, "escalated", now, level=step.level, role=step.role))
+            said = event.data
 
 
 def _state_from(standing: Standing, reading: Reading) -> State:
@@ -199,8 +224,8 @@ def _without(corrected: int, reading: Reading) -> Reading:
     return replace(reading, value=good / n, interval=interval, n=evidence, state=state)
 
 
-def _newly_acknowledged(cmo: Cmo, standing: Standing) -> dict[str, object] | None:
-    acceptance = cmo.acceptances.get(standing.said.breach)
+def _newly_acknowledged(cmo: Cmo, standing: Breach) -> dict[str, object] | None:
+    acceptance = cmo.acceptances.get(standing.breach)
     if acceptance is None or not isinstance(acceptance.fact.data, BreachAcknowledged):
         return None
     said = acceptance.fact.data
@@ -209,7 +234,7 @@ def _newly_acknowledged(cmo: Cmo, standing: Standing) -> dict[str, object] | Non
         "acknowledged_until": said.until,
         "acknowledgement": acceptance.fact.id,
     }
-    return None if standing.said.acknowledgement == acceptance.fact.id else news
+    return None if standing.acknowledgement == acceptance.fact.id else news
 
 
 def _opened(cmo: Cmo, where: Where, ledger: Ledger, reading: Reading, now: int) -> BreachEvent:

@@ -58,6 +58,11 @@ class Kpi:
             raise TypeError(f"{self.name}: interval goes with unit ratio")
 
     @property
+    def is_told(self) -> bool:
+        """Whether somebody is told of a breach: of a family, only of the KPI that leads it."""
+        return self.leads and self.judged in ("page", "ticket")
+
+    @property
     def series(self) -> str:
         """The name of its value series: a base unit at the end, none that promtool refuses."""
         if self.unit == "days":

@@ -231,7 +231,10 @@ def retracted(target: Told, at: datetime, by: str = "cmo", **how: Any) -> Told:
 
 def acknowledged(breach: str, at: datetime, by: str = "sponsor", **how: Any) -> Told:
     data = said.BreachAcknowledged(
-        breach=breach, by="Ada", accepts_correction=how.pop("accepts", False)
+        breach=breach,
+        by="Ada",
+        until=how.pop("until", None),
+        accepts_correction=how.pop("accepts", False),
     )
     return told(data, at, by, **how)
 

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from alerts.agreements import Agreements, Limit
 from alerts.catalogue import Kpi
+from alerts.ladder import Contact, Role, Rung
 from alerts.readings import Reading
 from events.data import BREACHES, DEAD_LETTERS, INBOUND, Tolerance
 from events.decode import Message
@@ -52,12 +53,15 @@ _JUDGED = (
     "release_on_time",
     "feed_validity",
 )
+_ROLE = Role(side="sponsor", contacts=(Contact(email="planner@sponsor.example"),))
 TERMS: dict[str, Any] = {
     "limits": {kpi: Limit(minimum=2 if kpi == "delivery_on_time" else 1) for kpi in _JUDGED},
     "cadence": {"cmo.actions": 1_000 * 86_400},
     "time_in_state": {"in_process": 86_400, "completed": 86_400},
     "tolerance": Tolerance(days=1, under=0.02, over=0.1),
     "zone": "America/New_York",
+    "roles": {"planner": _ROLE, "head": _ROLE.model_copy(update={"hours": ("08:00", "17:00")})},
+    "ladder": (Rung(role="planner", warning=0), Rung(role="head", warning=9 * 86_400)),
 }
 AGREEMENTS = Agreements([agreement(cmo, **TERMS) for cmo in CMOS])
 

@@ -1,4 +1,5 @@
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, time
+from typing import Any
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -8,12 +9,20 @@ from events.values import microseconds
 
 MARCH = microseconds(datetime(2024, 3, 1, tzinfo=UTC))
 moments = st.integers(MARCH, MARCH + 60 * DAY)
-calendars = st.builds(
-    WorkingCalendar,
-    st.sampled_from(["UTC", "Europe/Berlin", "America/New_York", "Asia/Kolkata"]),
-    st.sets(st.sampled_from(["mon", "tue", "wed", "sat"])),
-    st.just([date(2024, 3, 5), date(2024, 4, 1)]),
-)
+
+
+def calendars_with(hours: st.SearchStrategy[tuple[time, time] | None]) -> Any:
+    return st.builds(
+        WorkingCalendar,
+        st.sampled_from(["UTC", "Europe/Berlin", "America/New_York", "Asia/Kolkata"]),
+        st.sets(st.sampled_from(["mon", "tue", "wed", "sat", "sun"])),
+        st.just([date(2024, 3, 5), date(2024, 4, 1)]),
+        hours,
+    )
+
+
+whole_days = calendars_with(st.none())
+calendars = calendars_with(st.sampled_from([None, (time(8), time(17, 30)), (time(0, 15), time(3))]))
 
 
 @given(calendars, st.tuples(moments, moments, moments))
@@ -27,7 +36,20 @@ def test_working_time_of_two_spans_is_that_of_both_together(
     assert calendar.working_time(end, start) == 0
 
 
-@given(calendars, moments)
+@given(calendars, moments, st.integers(0, 20 * DAY))
+def test_so_much_was_worked_by_the_instant_that_is_after_it_and_less_before(
+    calendar: WorkingCalendar, start: int, working: int
+) -> None:
+    at = calendar.after(start, working)
+    if at is None:
+        assert calendar.working_time(start, start + 70 * DAY) == 0
+        return
+    assert calendar.working_time(start, at) == working
+    assert at >= start
+    assert calendar.working_time(at, at + 1) == 1, "somebody is at work"
+
+
+@given(whole_days, moments)
 def test_an_hour_within_one_day_counts_if_that_day_is_worked(
     calendar: WorkingCalendar, start: int
 ) -> None:

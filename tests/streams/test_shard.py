@@ -8,7 +8,6 @@ import pytest
 
 from alerts import state
 from alerts.agreements import Agreements
-from alerts.breaches import Ledger
 from alerts.lines import Line
 from events import data as said
 from events.data import BREACHES, DEAD_LETTERS, INBOUND
@@ -17,7 +16,6 @@ from streams.dead_letters import WHOLE_PER_MINUTE, Output
 from streams.shard import AGAIN_AFTER, Shard
 from tests.builders import (
     Told,
-    accepted,
     agreed,
     agreement,
     completed,
@@ -25,7 +23,6 @@ from tests.builders import (
     days,
     delivered,
     deviation,
-    folded,
     forecast,
     gap,
     hours,
@@ -344,11 +341,15 @@ def test_an_event_at_the_end_of_the_calendar_waits_and_harms_nobody() -> None:
 
 
 def test_the_lowest_offset_of_a_transition_wins() -> None:
-    cmo, ledger = folded([]), Ledger()
-    assert cmo.take(accepted(promised("1"), 0))
-    assert not cmo.take(accepted(promised("1"), 1))
-    assert ledger.standing == {}
-    assert not ledger.has("x")
+    late = [each for n in range(30) for each in (promised(f"{n}"), delivered(f"{n}", 20))]
+    made = ticked(after(late), on(40))
+    (opened,) = [o.value for o in made.outputs() if o.id.startswith("delivery_otif:acme:1")]
+    other = opened.replace(b'"severity":"critical"', b'"severity":"warning"')
+    assert other != opened
+    back = [Message(BREACHES, 0, n, 0, b"acme", value) for n, value in enumerate((opened, other))]
+    made.fold(BREACHES, 2, back)
+    (standing,) = made.ledger.standing.values()
+    assert standing.said.severity == "critical"
 
 
 def test_a_shard_judges_what_ripens_between_ticks() -> None:

@@ -1,0 +1,135 @@
+"""The escalation ladder: who is told of a breach that nobody has taken on, and when."""
+
+from datetime import time
+from functools import cached_property
+from typing import Annotated, Literal, NamedTuple, Self
+
+from pydantic import Field, model_validator
+
+from alerts.calendar import WEEKDAYS, Weekday, WorkingCalendar, Zone
+from events.breaches import Breach
+from events.values import MILLION, CivilDate, Contract, microseconds
+
+RoleName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,62}$")]
+FileName = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9.-]{0,127}$")]
+HourOfDay = Annotated[str, Field(pattern=r"^([01]\d|2[0-3]):[0-5]\d$")]
+Age = Annotated[int | float, Field(ge=0, le=10**9)]
+
+
+class Contact(Contract, extra="forbid"):
+    """One way to reach somebody; what has to stay secret is named by its file, never written here.
+
+    `email` is an address and `slack` a channel; `pagerduty`, `teams` and `webhook` name the file
+    that holds the key or address.
+    """
+
+    email: Annotated[str, Field(pattern=r"^[^@\s,]+@[^@\s,]+$", max_length=254)] | None = None
+    slack: Annotated[str, Field(pattern=r"^[#@][\w.-]{1,80}$")] | None = None
+    pagerduty: FileName | None = None
+    teams: FileName | None = None
+    webhook: FileName | None = None
+
+    @model_validator(mode="after")
+    def _is_one_way(self) -> Self:
+        if len(self.model_fields_set) != 1:
+            raise ValueError("give one of email, slack, pagerduty, teams, webhook in each entry")
+        return self
+
+
+class Role(Contract, extra="forbid"):
+    """People who answer for something on one side: how they are reached, and when they work."""
+
+    side: Literal["sponsor", "cmo"]
+    contacts: Annotated[tuple[Contact, ...], Field(min_length=1)]
+    zone: Zone = "UTC"
+    working_days: Annotated[tuple[Weekday, ...], Field(min_length=1)] = WEEKDAYS
+    holidays: tuple[CivilDate, ...] = ()
+    hours: tuple[HourOfDay, HourOfDay] | None = None
+
+    @model_validator(mode="after")
+    def _opens_before_it_closes(self) -> Self:
+        if self.hours and not self.hours[0] < self.hours[1]:
+            raise ValueError("hours: give when work begins, then when it ends the same day")
+        return self
+
+    @cached_property
+    def calendar(self) -> WorkingCalendar:
+        """When these people work."""
+        hours = self.hours and (
+            time.fromisoformat(self.hours[0]),
+            time.fromisoformat(self.hours[1]),
+        )
+        return WorkingCalendar(self.zone, self.working_days, self.holidays, hours)
+
+
+class Rung(Contract, extra="forbid"):
+    """A level of the ladder: whom a breach is told to once it is so old, in their working seconds.
+
+    Without `warning` only a critical breach climbs here; without `critical` it climbs as a warning.
+    """
+
+    role: RoleName
+    warning: Age | None = None
+    critical: Age | None = None
+
+    @model_validator(mode="after")
+    def _is_reached(self) -> Self:
+        if self.warning is None and self.critical is None:
+            raise ValueError("give the age of a warning, of a critical breach, or both")
+        return self
+
+    def age(self, severity: str) -> float | None:
+        """How old a breach of this severity has to be; None where it never climbs here."""
+        critical = severity == "critical" and self.critical is not None
+        return self.critical if critical else self.warning
+
+
+class Step(NamedTuple):
+    """A level of the ladder, its role, and when it is reached, in microseconds from the epoch."""
+
+    level: int
+    role: str
+    at: int
+
+
+class Ladder:
+    """The rungs of one agreement, with the people on them."""
+
+    def __init__(self, rungs: tuple[Rung, ...], roles: dict[str, Role]) -> None:
+        self._rungs, self._roles = rungs, roles
+
+    def told(self, breach: Breach) -> list[str]:
+        """The roles that were told of a breach, from the first level up."""
+        return [rung.role for rung in self._rungs[: breach.level]]
+
+    def ahead(self, breach: Breach) -> list[Step]:
+        """The levels still above a breach, and when each is reached as bad as it is now.
+
+        Whoever is at work is told: a level is reached no later than one above it, even by people
+        who are not.
+        """
+        steps: list[Step] = []
+        soonest: int | None = None
+        for level in range(len(self._rungs), breach.level, -1):
+            rung = self._rungs[level - 1]
+            at = self._reached(rung, breach)
+            soonest = at if soonest is None or (at is not None and at < soonest) else soonest
+            if soonest is not None:
+                steps.append(Step(level, rung.role, soonest))
+        return steps[::-1]
+
+    def _reached(self, rung: Rung, breach: Breach) -> int | None:
+        age = rung.age(breach.severity)
+        if age is None:
+            return None
+        return self._roles[rung.role].calendar.after(
+            microseconds(breach.since), round(age * MILLION)
+        )
+
+
+def is_acknowledged(breach: Breach, now: int) -> bool:
+    """Whether somebody has taken a breach on and not given it back; the ladder stops meanwhile."""
+    if breach.acknowledgement is None:
+        return False
+    until = breach.acknowledged_until
+    return until is None or microseconds(until) > now
