@@ -14,6 +14,7 @@ from events.data import (
     OrderCancelled,
     OrderChanged,
     OrderDelivered,
+    OrderExpected,
     OrderPromised,
     Speaker,
     Tolerance,
@@ -53,6 +54,15 @@ class Outcome(NamedTuple):
     def on_time(self) -> bool:
         """Complete by the due day and the days agreed on top."""
         return self.completed is not None and self.completed <= self.promise.last_day
+
+
+class Awaited(NamedTuple):
+    """A line that is not complete: the days it is due and, by the CMO, expected, at its zone."""
+
+    product: str
+    due: date
+    expected: date | None
+    zone: str
 
 
 class Line(Record):
@@ -167,4 +177,11 @@ def meaning(line: Line, terms: Agreement) -> Meaning:
         says("delivery_on_time", end.on_time),
         says("delivery_in_full", end.in_full),
     )
-    return Meaning(evidence, promise.product)
+    awaited = None if end.completed else _awaited(line, promise, terms.zone)
+    return Meaning(evidence, promise.product, awaited)
+
+
+def _awaited(line: Line, promise: Promise, zone: str) -> Awaited:
+    """An open line, with the last day the CMO said it would come."""
+    days = [fact.data.expected for fact in line.facts if isinstance(fact.data, OrderExpected)]
+    return Awaited(promise.product, promise.due, days[-1] if days else None, zone)

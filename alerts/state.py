@@ -13,7 +13,7 @@ from alerts.agreements import Agreement, Agreements
 from alerts.calendar import HOUR, civil_day
 from alerts.catalogue import BY_NAME, Kpi
 from alerts.feeds import Feed
-from alerts.lines import Line
+from alerts.lines import Awaited, Line
 from alerts.lots import History, Lot
 from alerts.records import NO_MEANING, RANK, Evidence, Fact, Meaning, Record
 from alerts.shelves import Shelves, place
@@ -100,6 +100,7 @@ class Cmo(Shelves):
         self._known: dict[bytes, Known] = {}
         self._waiting: list[tuple[int, str, int, Accepted]] = []
         self.open_lots: dict[str, History] = {}
+        self.open_lines: dict[tuple[str, ...], Awaited] = {}
         self.windows: dict[tuple[str, Scope], Window | Values] = {}
         self._counted_in: dict[tuple[str, str | None], tuple[Window | Values, ...]] = {}
         self.feeds: dict[str, Feed] = {}
@@ -337,6 +338,10 @@ class Cmo(Shelves):
         self.revision += 1
         if isinstance(record, Lot):
             self._follow(record.key[0], meaning.told)
+        elif isinstance(meaning.told, Awaited):
+            self.open_lines[record.key] = meaning.told
+        elif isinstance(record, Line):
+            self.open_lines.pop(record.key, None)
         old, new = record.meaning, meaning
         record.meaning = meaning
         if old.evidence == new.evidence and old.product == new.product:

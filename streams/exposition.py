@@ -5,56 +5,30 @@ from datetime import datetime
 from functools import lru_cache
 from typing import NamedTuple
 
-from alerts.catalogue import BY_NAME
 from alerts.readings import Reading
 from alerts.state import Cmo, Scope
+from streams.one_by_one import breaches, open_lines, open_lots, stock
+from streams.series import LABELS, Page, label, written
 from streams.shard import Shard
-
-OPEN_LOTS_SHOWN = 1_000
-"""The open lots of one CMO that have a series of their own; the others are counted."""
 
 _DAY = 86_400
 _AT_ONCE = 200  # readings put on a page before others have their turn on the loop
-_LABELS = Scope._fields
 
 
 class Exposed(NamedTuple):
-    """A shard as it stands now: whether it may speak, how far it has read, when it last heard."""
+    """A shard as it stands now: whether it may speak, how far it has read, when it last heard.
+
+    `lag` is what each topic holds beyond what is folded; `held_since` is when the worker got the
+    partition, and `answered` when a broker last answered about it.
+    """
 
     shard: Shard
     ready: bool
     caught_up: float
     heard_until: datetime | None
-
-
-Add = Callable[[str, float], None]
-"""Adds a series to its family, by its labels and value."""
-
-
-class Page:
-    """Series in Prometheus' text format, each family with its help and type before it."""
-
-    def __init__(self) -> None:
-        self._families: dict[str, list[str]] = {}
-
-    def family(self, name: str, kind: str, help_: str) -> Add:
-        """A family of series; what it gives adds one by its labels and value."""
-        if name not in self._families:
-            # A counter's family is named without the `_total` its series end in.
-            self._families[name] = [f"# HELP {name} {help_}", f"# TYPE {name} {kind}"]
-        add = self._families[name].append
-        return lambda labels, value: add(f"{name}{{{labels}}} {value}")
-
-    def text(self) -> str:
-        """The page; a family without series is left out."""
-        shown = (lines for lines in self._families.values() if len(lines) > 2)
-        return "".join("\n".join(lines) + "\n" for lines in shown)
-
-
-def label(name: str, value: str) -> str:
-    """A label as it is written, whatever its value holds."""
-    safe = value.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
-    return f'{name}="{safe}"'
+    lag: Mapping[str, int] = {}
+    held_since: datetime | None = None
+    answered: datetime | None = None
 
 
 def page(exposed: Iterable[Exposed]) -> str:
@@ -90,14 +64,38 @@ def _monitor(out: Page, shards: list[Exposed]) -> None:
     due = out.family(
         "cmowatch_outputs_due", "gauge", "What a shard has to say and has not read back."
     )
-    for shard, is_ready, ratio, until in shards:
-        where = label("partition", str(shard.partition))
-        ready(where, int(is_ready))
-        caught_up(where, ratio)
-        due(where, shard.due)
-        if until is not None:
-            heard(where, until.timestamp())
+    for each in shards:
+        where = label("partition", str(each.shard.partition))
+        ready(where, int(each.ready))
+        caught_up(where, each.caught_up)
+        due(where, each.shard.due)
+        if each.heard_until is not None:
+            heard(where, each.heard_until.timestamp())
+    _log(out, shards)
     _counters(out, [each.shard for each in shards])
+
+
+def _log(out: Page, shards: list[Exposed]) -> None:
+    """How far behind the log is followed, since when, and whether the brokers answer at all."""
+    lag = out.family("cmowatch_lag_events", "gauge", "What a topic holds beyond what is folded.")
+    held = out.family(
+        "cmowatch_shard_held_since_timestamp_seconds",
+        "gauge",
+        "The moment from which this worker has held a partition, and read it.",
+    )
+    for each in shards:
+        where = label("partition", str(each.shard.partition))
+        for topic, count in each.lag.items():
+            lag(f"{where},{label('topic', topic)}", count)
+        if each.held_since is not None:
+            held(where, each.held_since.timestamp())
+    if answers := [each.answered for each in shards if each.answered is not None]:
+        answered = out.family(
+            "cmowatch_broker_answered_timestamp_seconds",
+            "gauge",
+            "The moment a broker last answered this worker.",
+        )
+        answered("", max(answers).timestamp())
 
 
 def _counters(out: Page, shards: Iterable[Shard]) -> None:
@@ -142,21 +140,25 @@ def _count_by_topic(
 
 
 def _domain(out: Page, shard: Shard) -> Iterator[None]:
-    figures = _Figures(out)
+    figures = ReadingFamilies(out)
     for at, reading in enumerate(shard.readings()):
         if at % _AT_ONCE == 0:
             yield
         figures.show(reading)
-    _breaches(out, shard)
+    breaches(out, shard)
     yield
     _feeds(out, shard)
     for name in sorted(shard.cmos):
         yield
-        _open_lots(out, shard, name)
-        _told_apart(out, name, shard.cmos[name])
+        cmo = shard.cmos[name]
+        _agreed(out, cmo, shard.judged_at)
+        open_lots(out, cmo, shard.judged_at)
+        open_lines(out, cmo)
+        stock(out, cmo)
+        _told_apart(out, name, cmo)
 
 
-class _Figures:
+class ReadingFamilies:
     """The families of the readings' figures on one page."""
 
     def __init__(self, out: Page) -> None:
@@ -210,33 +212,13 @@ class _Figures:
 def _labels(kpi: str, cmo: str, scope: Scope, quantile: str | None) -> tuple[str, str]:
     """The labels of a reading's own series, and of those that every KPI has."""
     labels = [label("cmo", cmo)]
-    for name, value in zip(_LABELS, scope, strict=True):
+    for name, value in zip(LABELS, scope, strict=True):
         if value is not None:
             labels.append(label(name, value))
     if quantile is not None:
         labels.append(label("percentile", quantile))
     own = ",".join(labels)
     return own, f"{label('kpi', kpi)},{own}"
-
-
-def _breaches(out: Page, shard: Shard) -> None:
-    opened = out.family("cmo_breach_open", "gauge", "A breach that stands, with its severity.")
-    since = out.family(
-        "cmo_breach_since_timestamp_seconds", "gauge", "The moment a standing breach opened."
-    )
-    for where, standing in shard.ledger.standing.items():
-        said = standing.said
-        scope = zip(_LABELS, where.scope, strict=True)
-        labels = [
-            label("breach_id", said.breach),
-            label("kpi", said.kpi),
-            label("cmo", said.cmo),
-            *(label(name, value) for name, value in scope if value is not None),
-        ]
-        urgency = BY_NAME[said.kpi].judged if said.kpi in BY_NAME else "review"
-        severity = [label("severity", said.severity), label("judged", urgency)]
-        opened(",".join([*labels, *severity]), 1)
-        since(",".join(labels), said.since.timestamp())
 
 
 def _feeds(out: Page, shard: Shard) -> None:
@@ -256,6 +238,22 @@ def _feeds(out: Page, shard: Shard) -> None:
             gaps(labels, sum(sequence.gaps for sequence in feed.sequences.values()))
 
 
+def _agreed(out: Page, cmo: Cmo, now: int) -> None:
+    """The agreement in force, with what to do first when something in it is not kept."""
+    agreement = cmo.agreement(now)
+    if agreement is None:
+        return
+    info = out.family("cmo_agreement_info", "gauge", "The agreement in force with a CMO.")
+    labels = {
+        "cmo": cmo.id,
+        "name": agreement.name or cmo.id,
+        "version": agreement.version,
+        "effective": agreement.effective.isoformat(),
+        "contingency": agreement.contingency.strip(),
+    }
+    info(written(labels), 1)
+
+
 def _told_apart(out: Page, name: str, cmo: Cmo) -> None:
     """What a CMO has out of the ordinary: moves nobody foresaw, and names its ids do not tell."""
     if cmo.unexpected_moves:
@@ -266,23 +264,3 @@ def _told_apart(out: Page, name: str, cmo: Cmo) -> None:
     named = out.family("cmo_name_info", "gauge", "The name, as given, of a site or product.")
     for id_, given in sorted(cmo.names.items()):
         named(",".join([label("cmo", name), label("id", id_), label("name", given)]), 1)
-
-
-def _open_lots(out: Page, shard: Shard, name: str) -> None:
-    cmo = shard.cmos[name]
-    since = out.family(
-        "cmo_open_lot_status_since_timestamp_seconds",
-        "gauge",
-        "The moment an open lot came into the state it is in.",
-    )
-    omitted = out.family(
-        "cmo_open_lots_omitted", "gauge", "Open lots beyond those with a series of their own."
-    )
-    oldest = sorted(cmo.open_lots.items(), key=lambda lot: lot[1].state_since)
-    for lot, told in oldest[:OPEN_LOTS_SHOWN]:
-        labels = [label("cmo", name), label("lot", lot), label("lot_state", told.state)]
-        if told.product:
-            labels.append(label("product", told.product))
-        since(",".join(labels), told.state_since / 1e6)
-    if len(oldest) > OPEN_LOTS_SHOWN:
-        omitted(label("cmo", name), len(oldest) - OPEN_LOTS_SHOWN)

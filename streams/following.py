@@ -75,10 +75,12 @@ class Follower:
     def __init__(self, shard: Shard, heard_again: datetime | None = None) -> None:
         self.shard = shard
         self.heard_again = heard_again
+        self.held_since = datetime.now(UTC)
         self.missing: tuple[str, ...] = TOPICS
         self.lost: dict[str, int] = {}
         self._targets: dict[str, int] = {}
         self._marks: dict[str, Mark] = {}
+        self._answers: dict[str, Mark] = {}
         self._heard: dict[str, datetime] = {}
         self._heard_until: datetime | None = None
         self._judged_at: datetime | None = None
@@ -109,6 +111,7 @@ class Follower:
 
     def heard(self, topic: str, mark: Mark) -> None:
         """Notes an answer of the broker: heard up to then, once all below its mark is folded."""
+        self._answers[topic] = mark
         pending = self._marks.setdefault(topic, mark)
         if self.next(topic) < pending.high_water:
             return
@@ -134,6 +137,19 @@ class Follower:
         """Per topic, how many offsets are still to fold until it is caught up; none when it is."""
         ahead = {topic: end - self.next(topic) for topic, end in self._targets.items()}
         return {topic: count for topic, count in ahead.items() if count > 0}
+
+    @property
+    def lag(self) -> dict[str, int]:
+        """Per topic, how many offsets beyond what is folded the broker last told of."""
+        ends = dict(self._targets)
+        for topic, answer in self._answers.items():
+            ends[topic] = max(answer.high_water, ends.get(topic, 0))
+        return {topic: max(0, end - self.next(topic)) for topic, end in ends.items()}
+
+    @property
+    def answered(self) -> datetime | None:
+        """When a broker last answered about any topic; None for never."""
+        return max((answer.at for answer in self._answers.values()), default=None)
 
     @property
     def read_ratio(self) -> float:

@@ -8,9 +8,10 @@ from prometheus_client import REGISTRY, generate_latest
 
 from alerts.readings import Reading
 from streams.app import Pages
-from streams.exposition import Exposed, Page, render
+from streams.exposition import Exposed, render
 from streams.following import Followers
 from streams.replay import as_array, as_line
+from streams.series import Page
 from streams.shard import Shard
 
 _METRICS = "text/plain; version=0.0.4; charset=utf-8"
@@ -42,7 +43,15 @@ def exposed(followers: Followers) -> Iterator[Exposed]:
     for follower in followers:
         shard = cast(Shard, follower.shard)
         ready = follower.caught_up and shard.judged_at > 0
-        yield Exposed(shard, ready, follower.read_ratio, follower.heard_until)
+        yield Exposed(
+            shard,
+            ready,
+            follower.read_ratio,
+            follower.heard_until,
+            follower.lag,
+            follower.held_since,
+            follower.answered,
+        )
 
 
 def _readings(followers: Followers) -> Iterator[Reading]:

@@ -31,13 +31,13 @@ from streams.shard import Shard, decoder_of
 from streams.topics import create_or_verify
 
 _FOLDER = click.Path(file_okay=False, path_type=Path)
-_BROKERS = click.option(
+BROKERS = click.option(
     "--brokers",
     envvar="CMOWATCH_BROKERS",
     show_envvar=True,
     help="Kafka brokers, host:port, with commas between; localhost:9092 when not given.",
 )
-_AGREEMENTS = click.option(
+AGREEMENTS = click.option(
     "--agreements",
     type=_FOLDER,
     envvar="CMOWATCH_AGREEMENTS",
@@ -67,8 +67,8 @@ def agreements_or_exit(folder: Path, *, use_default: bool) -> Agreements:
 
 
 @click.command()
-@_BROKERS
-@_AGREEMENTS
+@BROKERS
+@AGREEMENTS
 @click.option(
     "--web-port",
     type=click.IntRange(1, 65_535),
@@ -114,7 +114,7 @@ def _refuse_a_taken_port(settings: Settings) -> None:
 
 
 @click.command()
-@_BROKERS
+@BROKERS
 def topics(brokers: str | None) -> None:
     """Create the topics that are missing, and say what differs in those that are there.
 
@@ -145,8 +145,8 @@ def topics(brokers: str | None) -> None:
     help="Read as of this moment of event time; a DATE is the end of that day, in UTC.",
 )
 @click.option("--json/--table", "as_json_", default=None, help="How to print; a table by default.")
-@_AGREEMENTS
-@_BROKERS
+@AGREEMENTS
+@BROKERS
 def replay(
     file: str | None,
     from_topics: bool,
@@ -171,7 +171,7 @@ def replay(
     if (file is None) is not from_topics:
         raise click.UsageError("give either a FILE or --topics")
     settings = settings_or_exit(brokers=brokers, agreements=agreements)
-    moment = _moment(as_of)
+    moment = moment_or_exit(as_of)
     agreed = agreements_or_exit(
         settings.agreements, use_default=file is not None or settings.default_agreement
     )
@@ -184,7 +184,7 @@ def replay(
     except (EventError, StreamError, OSError) as error:
         raise click.ClickException(str(error)) from error
     _print(clean.readings(), as_json_ or False)
-    refused = _tell(clean.refused)
+    refused = tell_refused(clean.refused)
     sys.exit(refused if file is not None else 0)
 
 
@@ -193,14 +193,14 @@ async def _fold(clean: Pass, found: AsyncIterator[Accepted | Rejection]) -> None
         clean.fold([outcome])
 
 
-def _moment(text: str) -> datetime:
+def moment_or_exit(text: str) -> datetime:
     try:
         return end_of(text)
     except ValueError as error:
         raise click.BadParameter(f"{error}; give 2026-06-30 or 2026-06-30T12:00:00Z") from error
 
 
-def _tell(refused: list[Rejection]) -> int:
+def tell_refused(refused: list[Rejection]) -> int:
     for rejection in refused:
         message = rejection.message
         where = f"{message.topic or 'line'} {message.partition}/{message.offset}"

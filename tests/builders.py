@@ -131,6 +131,11 @@ def changed(line: str, by: str, **how: Any) -> Told:
     return told(data, how.pop("at", on(-20)), by, **how)
 
 
+def expected(line: str, by_day: int, **how: Any) -> Told:
+    data = said.OrderExpected(order="O", line=line, expected=due(by_day))
+    return told(data, how.pop("at", on(-5)), **how)
+
+
 def cancelled(line: str, by: str, **how: Any) -> Told:
     return told(said.OrderCancelled(order="O", line=line), on(-10), by, **how)
 

@@ -21,7 +21,8 @@ from deploy.prometheus.rules import alert_name, documents, rule_groups
 from deploy.prometheus.wording import scope
 from events.data import BREACHES, LOTS
 from events.decode import Message
-from streams.exposition import Exposed, label, page
+from streams.exposition import Exposed, page
+from streams.series import label
 from streams.shard import Shard
 from tests.builders import ACME, agreed, delivered, log, on, promised
 

@@ -61,6 +61,17 @@ def test_a_shard_is_caught_up_once_it_reaches_the_end_as_it_was_at_assignment() 
     assert followed.why_not_ready == ""
 
 
+def test_the_lag_is_what_the_broker_last_told_of_beyond_what_is_folded() -> None:
+    followed = follower(ends={LOTS: 3})
+    assert (followed.lag[LOTS], followed.answered) == (3, None)
+    followed.take(LOTS, 2, messages(0, 1))
+    followed.heard(LOTS, Mark(seconds(1), 9))
+    assert (followed.lag[LOTS], followed.lag[BREACHES]) == (7, 0)
+    followed.heard(BREACHES, Mark(seconds(2), 0))
+    followed.take(LOTS, 9, messages(2, 3))
+    assert (followed.lag[LOTS], followed.answered) == (0, seconds(2))
+
+
 def test_a_shard_whose_topics_did_not_come_together_is_not_ready_and_says_which() -> None:
     followed = Follower(Remembering())
     some = dict.fromkeys(TOPICS[1:], 0)
