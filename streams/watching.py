@@ -171,7 +171,7 @@ def replay(
     if (file is None) is not from_topics:
         raise click.UsageError("give either a FILE or --topics")
     settings = settings_or_exit(brokers=brokers, agreements=agreements)
-    moment = moment_or_exit(as_of)
+    moment = _moment(as_of)
     agreed = agreements_or_exit(
         settings.agreements, use_default=file is not None or settings.default_agreement
     )
@@ -193,7 +193,7 @@ async def _fold(clean: Pass, found: AsyncIterator[Accepted | Rejection]) -> None
         clean.fold([outcome])
 
 
-def moment_or_exit(text: str) -> datetime:
+def _moment(text: str) -> datetime:
     try:
         return end_of(text)
     except ValueError as error:
@@ -201,6 +201,7 @@ def moment_or_exit(text: str) -> datetime:
 
 
 def tell_refused(refused: list[Rejection]) -> int:
+    """Tell on stderr what was refused and why; 1 when anything was, else 0."""
     for rejection in refused:
         message = rejection.message
         where = f"{message.topic or 'line'} {message.partition}/{message.offset}"
