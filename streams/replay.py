@@ -1,6 +1,7 @@
-"""Replay: every reading as of a moment of event time, from a file or from the topics."""
+"""Replay: readings as of a moment of event time, or day by day as they became known."""
 
 import json
+from collections import deque
 from collections.abc import Iterable, Iterator
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
@@ -9,7 +10,7 @@ from alerts.agreements import Agreements
 from alerts.readings import Reading, readings
 from alerts.state import REFUSALS, Cmo
 from events.decode import Accepted, Rejection
-from events.values import microseconds
+from events.values import EPOCH, microseconds
 
 
 def end_of(text: str) -> datetime:
@@ -27,30 +28,18 @@ def end_of(text: str) -> datetime:
     return datetime.combine(day, time.min, UTC) + timedelta(days=1, microseconds=-1)
 
 
-class Pass:
-    """One clean pass over outcomes, as of a moment; what happened later is not known."""
+class _Fold:
+    """All CMOs over what was taken so far, and what was refused on the way."""
 
-    def __init__(self, agreements: Agreements, as_of: datetime) -> None:
+    def __init__(self, agreements: Agreements) -> None:
         self.cmos: dict[str, Cmo] = {}
         self.refused: list[Rejection] = []
         self.taken = 0
         self._agreements = agreements
-        self._as_of = as_of
 
-    def fold(self, outcomes: Iterable[Accepted | Rejection]) -> None:
-        """Take in what a decoder made of messages, in their order."""
-        for outcome in outcomes:
-            if isinstance(outcome, Rejection):
-                self._refuse(outcome)
-            elif outcome.event.time <= self._as_of:
-                recorded = outcome.recorded <= self._as_of
-                self._take(outcome if recorded else outcome._replace(timely=False, heard=False))
-            else:
-                self._cmo(outcome.cmo).pass_over(outcome)
-
-    def readings(self) -> Iterator[Reading]:
+    def _readings(self, as_of: datetime) -> Iterator[Reading]:
         """Every reading of every CMO, by id."""
-        now = microseconds(self._as_of)
+        now = microseconds(as_of)
         for name in sorted(self.cmos.keys() | set(self._agreements.cmos)):
             cmo = self._cmo(name)
             for event, fault in cmo.ripen(now):
@@ -66,16 +55,80 @@ class Pass:
             self.taken += 1
 
     def _refuse(self, rejection: Rejection) -> None:
-        """Refuse what was recorded by then; what is of no known CMO is only told."""
         self.refused.append(rejection)
-        recorded = rejection.message.timestamp / 1_000 <= self._as_of.timestamp()
-        if rejection.cmo is not None and recorded:
+        if rejection.cmo is not None:
             self._cmo(rejection.cmo).refuse(rejection)
 
     def _cmo(self, name: str) -> Cmo:
         if name not in self.cmos:
             self.cmos[name] = Cmo(name, self._agreements)
         return self.cmos[name]
+
+
+class Pass(_Fold):
+    """One clean pass over outcomes, as of a moment; what happened later is not known."""
+
+    def __init__(self, agreements: Agreements, as_of: datetime) -> None:
+        super().__init__(agreements)
+        self._as_of = as_of
+
+    def fold(self, outcomes: Iterable[Accepted | Rejection]) -> None:
+        """Take in what a decoder made of messages, in their order."""
+        for outcome in outcomes:
+            if isinstance(outcome, Rejection):
+                self._refuse(outcome)
+            elif outcome.event.time <= self._as_of:
+                recorded = outcome.recorded <= self._as_of
+                self._take(outcome if recorded else outcome._replace(timely=False, heard=False))
+            else:
+                self._cmo(outcome.cmo).pass_over(outcome)
+
+    def readings(self) -> Iterator[Reading]:
+        """Every reading of every CMO, by id."""
+        return self._readings(self._as_of)
+
+    def _refuse(self, rejection: Rejection) -> None:
+        """Refuse what was recorded by then; what is of no known CMO is only told."""
+        if rejection.message.timestamp / 1_000 <= self._as_of.timestamp():
+            super()._refuse(rejection)
+        else:
+            self.refused.append(rejection)
+
+
+class Diary(_Fold):
+    """One pass over outcomes in the order they were recorded: each day as a worker showed it.
+
+    Here nothing is known before it was recorded, however long ago it happened; a `Pass` knows all
+    that had happened, whenever it was told.
+    """
+
+    def days(
+        self, outcomes: Iterable[Accepted | Rejection], first: date, last: date
+    ) -> Iterator[tuple[date, list[Reading]]]:
+        """Every reading at the end of each day from `first` to `last`, in UTC.
+
+        Outcomes come in any order, those of one topic in that of the topic.
+        """
+        waiting = deque(sorted(outcomes, key=recorded))
+        for number in range((last - first).days + 1):
+            day = first + timedelta(days=number)
+            end = end_of(day.isoformat())
+            while waiting and recorded(waiting[0]) <= end:
+                self._know(waiting.popleft())
+            yield day, list(self._readings(end))
+
+    def _know(self, outcome: Accepted | Rejection) -> None:
+        if isinstance(outcome, Rejection):
+            self._refuse(outcome)
+        else:
+            self._take(outcome)
+
+
+def recorded(outcome: Accepted | Rejection) -> datetime:
+    """When an event was recorded; of what was refused, when the log got the message."""
+    if isinstance(outcome, Accepted):
+        return outcome.recorded
+    return EPOCH + timedelta(milliseconds=outcome.message.timestamp)
 
 
 def as_dict(reading: Reading) -> dict[str, Any]:
