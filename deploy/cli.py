@@ -6,6 +6,7 @@ from pathlib import Path
 import click
 
 from deploy import render as rendering
+from deploy.backfill import backfill
 from deploy.demo.command import demo
 from deploy.grafana.command import provision
 from deploy.simulate.errors import TooFewEvents
@@ -77,6 +78,7 @@ def render(check: bool, folder: Path) -> None:
         raise click.ClickException("run cmowatch render, and commit what it wrote")
 
 
+main.add_command(backfill)
 main.add_command(simulate)
 main.add_command(demo)
 main.add_command(render)

@@ -8,7 +8,7 @@ from typing import NamedTuple
 from alerts.readings import Reading
 from alerts.state import Cmo, Scope
 from streams.one_by_one import breaches, open_lines, open_lots, stock
-from streams.series import LABELS, Page, label, written
+from streams.series import LABELS, Families, Page, label, written
 from streams.shard import Shard
 
 _DAY = 86_400
@@ -161,7 +161,7 @@ def _domain(out: Page, shard: Shard) -> Iterator[None]:
 class ReadingFamilies:
     """The families of the readings' figures on one page."""
 
-    def __init__(self, out: Page) -> None:
+    def __init__(self, out: Families) -> None:
         self._out = out
         self._state = out.family(
             "cmo_kpi_state",

@@ -1,6 +1,7 @@
 """Series in Prometheus' text format."""
 
 from collections.abc import Callable, Mapping
+from typing import Protocol
 
 from alerts.state import Scope
 
@@ -8,6 +9,13 @@ LABELS = Scope._fields
 
 Add = Callable[[str, float], None]
 """Adds a series to its family, by its labels and value."""
+
+
+class Families(Protocol):
+    """Whatever takes series, family by family."""
+
+    def family(self, name: str, kind: str, help_: str) -> Add:
+        """A family of series; what it gives adds one by its labels and value."""
 
 
 class Page:

@@ -1,0 +1,199 @@
+"""History: readings of the past, day by day, for the Prometheus that will hold those to come."""
+
+import asyncio
+import sys
+from array import array
+from collections.abc import Iterator
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import IO, Final
+
+import click
+from rich.console import Console
+from rich.progress import Progress
+
+from alerts.agreements import Agreements
+from alerts.calendar import days_from_epoch
+from alerts.readings import Reading
+from events.decode import Accepted, Rejection
+from events.errors import EventError
+from events.files import replay
+from streams.errors import StreamError
+from streams.exposition import ReadingFamilies
+from streams.history import outcomes
+from streams.replay import Diary, recorded
+from streams.series import Add, label
+from streams.settings import Settings
+from streams.shard import decoder_of
+from streams.watching import (
+    AGREEMENTS,
+    BROKERS,
+    agreements_or_exit,
+    settings_or_exit,
+    tell_refused,
+)
+
+KEPT: Final = timedelta(days=400)
+"""How far back the boards look, and so what a Prometheus has to keep."""
+
+JOB: Final = "cmowatch-backfill"
+
+_Outcomes = list[Accepted | Rejection]
+
+
+class History:
+    """Samples of many days in memory, 16 bytes each, until they are written as OpenMetrics."""
+
+    def __init__(self) -> None:
+        self._heads: dict[str, str] = {}
+        self._families: dict[str, dict[str, array[float]]] = {}
+        self._at = 0.0
+        self._show = ReadingFamilies(self).show
+
+    def family(self, name: str, kind: str, help_: str) -> Add:
+        """A family of series; what it gives adds a sample of the day being told."""
+        self._heads[name] = f"# HELP {name} {help_}\n# TYPE {name} {kind}\n"
+        series = self._families.setdefault(name, {})
+        return lambda labels, value: series.setdefault(labels, array("d")).extend((self._at, value))
+
+    def tell(self, day: date, found: list[Reading]) -> None:
+        """Adds the readings of a day, later than those before, at the last of its milliseconds."""
+        self._at = (days_from_epoch(day) + 1) * 86_400 - 0.001
+        for reading in found:
+            self._show(reading)
+
+    @property
+    def series(self) -> int:
+        """How many series there are."""
+        return sum(map(len, self._families.values()))
+
+    @property
+    def samples(self) -> int:
+        """How many samples there are, of all series."""
+        return sum(len(held) // 2 for series in self._families.values() for held in series.values())
+
+    def lines(self) -> Iterator[str]:
+        """OpenMetrics text: each series in one piece, as strict readers want it."""
+        job = label("job", JOB)
+        for name, series in self._families.items():
+            if series:
+                yield self._heads[name]
+            for labels, held in series.items():
+                for at, value in zip(held[::2], held[1::2], strict=True):
+                    yield f"{name}{{{labels},{job}}} {value} {at:.3f}\n"
+        yield "# EOF\n"
+
+
+_DAY = click.DateTime(["%Y-%m-%d"])
+
+
+@click.command()
+@click.argument(
+    "file", required=False, type=click.Path(exists=True, dir_okay=False, allow_dash=True)
+)
+@click.option("--topics", "from_topics", is_flag=True, help="Read the topics instead of a file.")
+@click.option(
+    "--from",
+    "first",
+    type=_DAY,
+    metavar="DATE",
+    help="The first day; 400 days with the last one, or as far back as anything was recorded, "
+    "when not given.",
+)
+@click.option(
+    "--to",
+    "last",
+    type=_DAY,
+    metavar="DATE",
+    help="The last day; that of the last record, yesterday at the latest, when not given.",
+)
+@click.option(
+    "--out",
+    type=click.File("w", encoding="utf-8", lazy=True),
+    required=True,
+    help="Where the OpenMetrics text goes; - is stdout.",
+)
+@AGREEMENTS
+@BROKERS
+def backfill(
+    file: str | None,
+    from_topics: bool,
+    first: datetime | None,
+    last: datetime | None,
+    out: IO[str],
+    agreements: Path | None,
+    brokers: str | None,
+) -> None:
+    """Write the KPIs of the past for Prometheus, from FILE (NDJSON; - is stdin) or the topics.
+
+    Every reading at the end of each day, in UTC, under the names and labels a worker gives it and
+    job="cmowatch-backfill". Breaches and single lots or orders have no history here.
+
+    \b
+    cmowatch backfill events.ndjson --out history.txt
+    promtool tsdb create-blocks-from openmetrics history.txt data/
+
+    A day is written as a worker would have shown it then: it knows what was recorded by then, and
+    judges by the agreement in force that day. `cmowatch replay --as-of` differs: it knows all that
+    had happened by a moment, whenever it was told. For a file the default agreement covers every
+    CMO without one of its own.
+
+    Prometheus has to keep 400 days (--storage.tsdb.retention.time=400d), or it deletes the history.
+    What is refused is told on stderr.
+
+    Exit code: 0 all was read, 1 something in the FILE was refused, 2 wrong usage.
+    """  # noqa: D301
+    if (file is None) is not from_topics:
+        raise click.UsageError("give either a FILE or --topics")
+    settings = settings_or_exit(brokers=brokers, agreements=agreements)
+    agreed = agreements_or_exit(
+        settings.agreements, use_default=file is not None or settings.default_agreement
+    )
+    console = Console(stderr=True)
+    with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
+        progress.add_task("reading", total=None)
+        found = _read(file, settings, agreed)
+        begin, end = _span(found, first, last)
+        diary, history = Diary(agreed), History()
+        days = progress.track(
+            diary.days(found, begin, end), (end - begin).days + 1, description="days"
+        )
+        for day, readings in days:
+            history.tell(day, readings)
+    with out as written:
+        written.writelines(history.lines())
+    told = f"{history.samples:,} samples of {history.series:,} series, {begin} to {end}"
+    refused = tell_refused(diary.refused)
+    click.echo(told, err=True)
+    sys.exit(refused if file is not None else 0)
+
+
+def _read(file: str | None, settings: Settings, agreed: Agreements) -> _Outcomes:
+    try:
+        if file is not None:
+            return list(replay(file, decoder_of(agreed, 1)))
+        return asyncio.run(_from_topics(settings, agreed))
+    except (EventError, StreamError, OSError) as error:
+        raise click.ClickException(str(error)) from error
+
+
+async def _from_topics(settings: Settings, agreed: Agreements) -> _Outcomes:
+    decoder = decoder_of(agreed, settings.partitions)
+    return [outcome async for outcome in outcomes(settings, decoder)]
+
+
+def _span(found: _Outcomes, first: datetime | None, last: datetime | None) -> tuple[date, date]:
+    """The days asked for, or those something is known of; only such as are over."""
+    over = datetime.now(UTC).date() - timedelta(days=1)
+    known = [recorded(outcome).date() for outcome in found if isinstance(outcome, Accepted)]
+    if not known:
+        raise click.ClickException("no event was taken, so there is no history to write")
+    end = last.date() if last else min(max(known), over)
+    begin = first.date() if first else max(min(known), end - KEPT + timedelta(days=1))
+    if end > over:
+        raise click.BadParameter(
+            f"{end} is not over yet; {over} is the last day", param_hint="--to"
+        )
+    if begin > end:
+        raise click.BadParameter(f"{begin} is after {end}", param_hint="--from")
+    return begin, end
