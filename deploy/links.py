@@ -6,6 +6,9 @@ DOCS = "https://cmowatch.example/docs"
 GRAFANA = "https://grafana.example"
 """Where people open Grafana."""
 
+ALERTMANAGER = "https://alertmanager.example"
+"""Where people open Alertmanager, to say that they have taken something on."""
+
 OVERVIEW = "cmowatch-overview"
 """The uid of the board an alert opens."""
 

@@ -1,12 +1,12 @@
 """What stands open, one by one, as Prometheus reads it: breaches, lots, order lines and stock."""
 
-from collections.abc import Sized
+from collections.abc import Iterable, Sized
 from datetime import date, timedelta
 from typing import Final
 
 from alerts.calendar import midnight
 from alerts.catalogue import BY_NAME
-from alerts.ladder import Ladder
+from alerts.ladder import Ladder, Step, is_acknowledged
 from alerts.state import Cmo
 from alerts.stock import Position, book, doubt, total
 from events.breaches import Breach
@@ -27,7 +27,14 @@ def breaches(out: Page, shard: Shard) -> None:
         cmo = shard.cmos.get(where.cmo)
         agreement = cmo.agreement(shard.judged_at) if cmo else None
         ladder = agreement.escalation if agreement else _NO_LADDER
-        shown.show(standing.said, scoped(where.kpi, where.cmo, where.scope), ladder)
+        scope, said = scoped(where.kpi, where.cmo, where.scope), standing.said
+        shown.show(said, scope, ladder.told(said), _next(ladder, said, shard.judged_at))
+
+
+def _next(ladder: Ladder, said: Breach, now: int) -> Step | None:
+    """The next step up, None at the top and while somebody has taken the breach on."""
+    ahead = ladder.ahead(said)
+    return ahead[0] if ahead and not is_acknowledged(said, now) else None
 
 
 class _Breaches:
@@ -61,16 +68,16 @@ class _Breaches:
             "The moment until which somebody has taken a breach on.",
         )
 
-    def show(self, said: Breach, scope: list[str], ladder: Ladder) -> None:
+    def show(self, said: Breach, scope: list[str], told: Iterable[str], step: Step | None) -> None:
         """Adds the series of a breach; what is not applicable has none."""
         urgency = BY_NAME[said.kpi].judged if said.kpi in BY_NAME else "review"
         named = [label("breach_id", said.breach), *scope]
         judged = [*named, label("severity", said.severity), label("judged", urgency)]
         self._open(",".join(judged), 1)
         self._since(",".join(named), said.since.timestamp())
-        for level, role in enumerate(ladder.told(said), start=1):
+        for level, role in enumerate(told, start=1):
             self._level(",".join([*judged, label("role", role)]), level)
-        for step in ladder.ahead(said)[:1]:
+        if step is not None:
             labels = [*named, label("role", step.role), label("level", str(step.level))]
             self._next(",".join(labels), step.at / MILLION)
         if said.clears_on is not None:

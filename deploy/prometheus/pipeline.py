@@ -1,6 +1,6 @@
 """Rules about ourselves: whether anybody watches, all of it, up to now, and is heard."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Final
 
 from deploy.prometheus.rule import PAGE, TICKET, Rule, alert, anchor, recorded
@@ -8,18 +8,20 @@ from streams.settings import Settings
 
 DEAD_MANS_SWITCH: Final = "CmowatchDeadMansSwitch"
 WORKER_DOWN: Final = "CmowatchWorkerDown"
-WATCHED: Final = (
-    "CmowatchShardNotReady",
-    "CmowatchShardStale",
-    "CmowatchOutputsStuck",
-)
+BROKER_UNREACHABLE: Final = "CmowatchBrokerUnreachable"
+UNHEARD: Final = ("CmowatchShardStale", "CmowatchOutputsStuck", "CmowatchFreshnessBudgetBurn")
+"""What follows from no broker answering."""
+
+WATCHED: Final = ("CmowatchShardNotReady", *UNHEARD)
 """What follows from no worker being there."""
 
 STALE: Final = int(Settings.model_fields["stale_after"].default)
 """Seconds without hearing the log, after which a worker judges nothing."""
 
-_READY = "max by (partition) (cmowatch_shard_ready) == 1"
-_REFUSED: Final = "partition_topic:cmowatch_events_rejected:max"
+READY = "max by (partition) (cmowatch_shard_ready) == 1"
+REFUSED: Final = "partition_topic:cmowatch_events_rejected:max"
+_LONG_REPLAY: Final = 600
+_FAR_BEHIND: Final = 1_000
 _UNFOLDABLE: Final = "partition_topic:cmowatch_events_unfoldable:max"
 _SEEN = "max by (partition) (last_over_time(cmowatch_shard_ready[1h]))"
 
@@ -27,10 +29,12 @@ _SEEN = "max by (partition) (last_over_time(cmowatch_shard_ready[1h]))"
 def pipeline(held: str) -> Iterator[Rule]:
     """Every rule about ourselves; what is counted from the log outlasts its series by `held`."""
     yield from _nobody_watches()
+    yield from _nobody_is_heard()
     yield from _not_all_is_watched()
+    yield from _not_as_fast_as_it_should()
     yield from _not_all_is_said()
     yield from _dead_letters(held)
-    yield _own(
+    yield own(
         DEAD_MANS_SWITCH,
         "vector(1)",
         "none",
@@ -41,7 +45,7 @@ def pipeline(held: str) -> Iterator[Rule]:
 
 
 def _nobody_watches() -> Iterator[Rule]:
-    yield _own(
+    yield own(
         WORKER_DOWN,
         'absent(up{job="cmowatch"} == 1)',
         PAGE,
@@ -54,11 +58,24 @@ def _nobody_watches() -> Iterator[Rule]:
     )
 
 
+def _nobody_is_heard() -> Iterator[Rule]:
+    yield own(
+        BROKER_UNREACHABLE,
+        f"max(time() - cmowatch_broker_answered_timestamp_seconds) > {STALE}",
+        PAGE,
+        lasting="2m",
+        summary="No broker has answered a worker for {{ $value | humanizeDuration }}",
+        what="A worker runs and asks, and no Kafka broker answers it. What stood stands; nothing "
+        "new is seen, and no CMO is called silent for it.",
+        action="Look at the brokers and at the network between; the worker goes on by itself.",
+    )
+
+
 def _not_all_is_watched() -> Iterator[Rule]:
     which = "Partition {{ $labels.partition }}"
-    yield _own(
+    yield own(
         "CmowatchShardNotReady",
-        f"{_SEEN} unless on (partition) ({_READY})",
+        f"{_SEEN} unless on (partition) ({READY})",
         PAGE,
         lasting="15m",
         summary=f"{which}: its CMOs are not watched",
@@ -66,10 +83,10 @@ def _not_all_is_watched() -> Iterator[Rule]:
         "readings and no new breaches. A worker that starts reads the log from its beginning.",
         action="Look at /health/ready of the workers: it says what is still to read, and why.",
     )
-    yield _own(
+    yield own(
         "CmowatchShardStale",
         "time() - max by (partition) (cmowatch_shard_heard_until_timestamp_seconds) > "
-        f"{STALE} and on (partition) ({_READY})",
+        f"{STALE} and on (partition) ({READY})",
         PAGE,
         lasting="5m",
         summary=f"{which}: the log was last heard {{{{ $value | humanizeDuration }}}} ago",
@@ -79,11 +96,38 @@ def _not_all_is_watched() -> Iterator[Rule]:
     )
 
 
+def _not_as_fast_as_it_should() -> Iterator[Rule]:
+    which = "Partition {{ $labels.partition }}"
+    held = "max by (partition) (cmowatch_shard_held_since_timestamp_seconds)"
+    yield own(
+        "CmowatchReplayTooLong",
+        f"time() - {held} > {_LONG_REPLAY} and on (partition) max by (partition) "
+        "(cmowatch_shard_ready) == 0",
+        TICKET,
+        summary=f"{which}: the log is being read again for {{{{ $value | humanizeDuration }}}}",
+        what="A worker reads a partition from its beginning before it shows anything of it, and "
+        "this one takes long. No event is lost; its CMOs are not watched meanwhile.",
+        action="Look at cmowatch_shard_caught_up_ratio: if it grows, wait; if not, read the "
+        "worker's log. For shorter replays run more workers, or give them faster processors.",
+    )
+    behind = "max by (partition, topic) (min_over_time(cmowatch_lag_events[10m]))"
+    yield own(
+        "CmowatchLagging",
+        f"sum by (partition) ({behind}) > {_FAR_BEHIND} and on (partition) ({READY})",
+        TICKET,
+        lasting="5m",
+        summary=f"{which}: {{{{ $value | humanize }}}} events behind the log for ten minutes",
+        what="More comes in than the worker folds: what it shows is late by that much.",
+        action="See who publishes so much on the monitor's board. More workers than partitions "
+        "change nothing, and a new worker reads the log again before it helps.",
+    )
+
+
 def _not_all_is_said() -> Iterator[Rule]:
-    yield _own(
+    yield own(
         "CmowatchOutputsStuck",
         "min by (partition) (min_over_time(cmowatch_outputs_due[10m])) > 0 "
-        f"and on (partition) ({_READY})",
+        f"and on (partition) ({READY})",
         PAGE,
         lasting="5m",
         summary="Partition {{ $labels.partition }}: {{ $value }} breaches and dead letters "
@@ -95,11 +139,12 @@ def _not_all_is_said() -> Iterator[Rule]:
 
 
 def _dead_letters(held: str) -> Iterator[Rule]:
-    yield recorded(_REFUSED, _counted("cmowatch_events_rejected_total"))
-    yield recorded(_UNFOLDABLE, _counted('cmowatch_events_rejected_total{reason="unfoldable"}'))
-    yield _own(
+    yield recorded(REFUSED, counted("cmowatch_events_rejected_total"))
+    unfoldable = 'cmowatch_events_rejected_total{reason="unfoldable"}'
+    yield recorded(_UNFOLDABLE, counted(unfoldable))
+    yield own(
         "CmowatchDeadLettersRising",
-        _risen(_REFUSED),
+        _risen(REFUSED),
         TICKET,
         keep_firing_for=held,
         summary="{{ $labels.topic }}: {{ $value | humanize }} messages refused in 15 minutes",
@@ -107,7 +152,7 @@ def _dead_letters(held: str) -> Iterator[Rule]:
         "the field, the value and the reason.",
         action="Read the newest of them, and send the reason to whoever published them.",
     )
-    yield _own(
+    yield own(
         "CmowatchUnfoldable",
         _risen(_UNFOLDABLE),
         PAGE,
@@ -119,7 +164,7 @@ def _dead_letters(held: str) -> Iterator[Rule]:
     )
 
 
-def _counted(series: str) -> str:
+def counted(series: str) -> str:
     """A count per partition and topic, 0 where there is none, from shards that have read it all.
 
     A worker that starts counts the log from its beginning: what it counts until it is ready
@@ -127,14 +172,14 @@ def _counted(series: str) -> str:
     """
     by = "(instance, partition, topic)"
     count = f"(sum by {by} ({series}) or sum by {by} (0 * cmowatch_events_accepted_total))"
-    return f"max by (partition, topic) ({count})\nand on (partition) ({_READY})\n"
+    return f"max by (partition, topic) ({count})\nand on (partition) ({READY})\n"
 
 
 def _risen(count: str) -> str:
     return f"sum by (topic) ({count} - min_over_time({count}[15m])) > 0"
 
 
-def _own(
+def own(
     name: str,
     expression: str,
     severity: str,
@@ -144,13 +189,16 @@ def _own(
     action: str,
     lasting: str = "",
     keep_firing_for: str = "",
+    labels: Mapping[str, str] | None = None,
 ) -> Rule:
+    """An alert about ourselves, with what it means and what to do first."""
     return alert(
         name,
         expression,
         severity,
         lasting=lasting,
         keep_firing_for=keep_firing_for,
+        labels=labels,
         summary=summary,
         description=f"What: {what}\nTo do first: {action}\n",
         runbook=f"runbook.md#{anchor(name)}",

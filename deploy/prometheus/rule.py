@@ -21,6 +21,7 @@ def alert(
     board: str = "",
     lasting: str = "",
     keep_firing_for: str = "",
+    labels: Mapping[str, str] | None = None,
     **annotations: str,
 ) -> Rule:
     """An alert; it fires once its expression was true for `lasting`."""
@@ -29,7 +30,7 @@ def alert(
         "alert": name,
         "expr": expression,
         **{name: span for name, span in waits.items() if span},
-        "labels": {"severity": severity},
+        "labels": {"severity": severity, **(labels or {})},
         "annotations": {
             "summary": summary,
             "description": description,

@@ -1,18 +1,33 @@
 """Prometheus' rules, from the catalogue: what was judged becomes an alert as loud as declared."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Final
 
 from alerts.catalogue import KPIS, Kpi
 from deploy.as_yaml import as_yaml
+from deploy.prometheus.claims import CLAIMS, claims
+from deploy.prometheus.objectives import EVERY, objectives
 from deploy.prometheus.pipeline import pipeline
 from deploy.prometheus.rule import PAGE, TICKET, UNNOTIFIED, Rule, alert, anchor
 from deploy.prometheus.runbook import RUNBOOK, runbook
-from deploy.prometheus.wording import breach_id, description, scope, summary
+from deploy.prometheus.unknown import unknown
+from deploy.prometheus.wording import (
+    SILENCE,
+    acknowledge_url,
+    alert_name,
+    breach_id,
+    description,
+    escalated,
+    scope,
+    summary,
+)
 
 RULES: Final = Path("deploy/prometheus/rules/cmowatch.yml")
 CONFIG: Final = Path("deploy/prometheus/prometheus.yml")
+
+ESCALATED: Final = "CmowatchBreachEscalated"
+"""The alert that repeats a breach, and climbs with it."""
 
 HELD = "10m"
 """How long a breach's alert outlasts its series: longer than a worker takes to be ready again."""
@@ -22,31 +37,30 @@ _MADE = "Made from alerts/catalogue.py and deploy/prometheus by `cmowatch render
 
 def rule_groups(kpis: Iterable[Kpi] = KPIS, *, held: str = HELD) -> dict[str, object]:
     """Every rule, in groups; an alert of a breach outlasts its series by `held`."""
-    breaches = [rule for kpi in kpis for rule in _of_breaches(kpi, held)]
+    every = tuple(kpis)
     return {
         "groups": [
-            {"name": "cmowatch-breaches", "rules": breaches},
-            {"name": "cmowatch-pipeline", "rules": list(pipeline(held))},
+            {"name": "cmowatch-breaches", "rules": [*_each(every, _of_breaches, held)]},
+            {"name": "cmowatch-escalation", "rules": [*_each(every, _of_escalation, held)]},
+            {"name": "cmowatch-unknown", "rules": [*unknown(every, held)]},
+            {"name": "cmowatch-pipeline", "rules": [*pipeline(held)]},
+            {"name": "cmowatch-objectives", "interval": f"{EVERY}s", "rules": [*objectives()]},
         ]
     }
 
 
-def alert_name(kpi: Kpi) -> str:
-    """The name of the alert on a KPI's breaches."""
-    return f"Cmowatch{kpi.name.title().replace('_', '')}Breach"
-
-
-def is_told(kpi: Kpi) -> bool:
-    """Whether somebody is told of a breach of this KPI: of a family, only of the one that leads."""
-    return kpi.leads and kpi.judged in ("page", "ticket")
+def _each(
+    kpis: Iterable[Kpi], rules: Callable[[Kpi, str], Iterator[Rule]], held: str
+) -> Iterator[Rule]:
+    return (rule for kpi in kpis for rule in rules(kpi, held))
 
 
 def _of_breaches(kpi: Kpi, held: str) -> Iterator[Rule]:
     """A KPI that may page does so for a rule of its own; it inhibits the ticket beside it."""
     if kpi.judged == "never":
         return
-    yield _breach(kpi, _standing(kpi), TICKET if is_told(kpi) else UNNOTIFIED, held)
-    if is_told(kpi) and kpi.judged == "page":
+    yield _breach(kpi, _standing(kpi), TICKET if kpi.is_told else UNNOTIFIED, held)
+    if kpi.is_told and kpi.judged == "page":
         yield _breach(kpi, _paging(kpi), PAGE, held)
 
 
@@ -58,9 +72,55 @@ def _breach(kpi: Kpi, expression: str, severity: str, held: str) -> Rule:
         keep_firing_for=held,
         summary=summary(kpi),
         description=description(kpi),
-        runbook=f"kpis.md#{anchor(kpi.name)}",
-        board="&".join(f"var-{name}={{{{ $labels.{name} }}}}" for name in scope(kpi)),
+        runbook=f"{RUNBOOK.name}#{anchor(alert_name(kpi))}",
+        board=_chosen(kpi),
         breach_id=breach_id(kpi),
+        acknowledge_url=acknowledge_url(kpi),
+    )
+
+
+def _chosen(kpi: Kpi) -> str:
+    return "&".join(f"var-{name}={{{{ $labels.{name} }}}}" for name in scope(kpi))
+
+
+def _of_escalation(kpi: Kpi, held: str) -> Iterator[Rule]:
+    """A breach that nobody has taken on, to each role that it has climbed to, again and again.
+
+    It is as loud as the alert of the breach itself. Its labels have the breach's id, so that a
+    silence of it is the acknowledgement, and touches this alert alone.
+    """
+    if not kpi.is_told:
+        return
+    where = ", ".join(scope(kpi))
+    paged = f"max by ({where}) ({_paged(kpi)})"
+    told = _nobody_has_taken_on(kpi)
+    if kpi.judged == "page":
+        yield _escalated(kpi, f"{told}\nand on ({where}) {paged}\n", PAGE, held)
+        told = f"{told}\nunless on ({where}) {paged}\n"
+    yield _escalated(kpi, told, TICKET, held)
+
+
+def _nobody_has_taken_on(kpi: Kpi) -> str:
+    by = ", ".join(["kpi", *scope(kpi), "breach_id", "role"])
+    taken = f'cmo_breach_acknowledged_until_timestamp_seconds{{kpi="{kpi.name}"}}'
+    return (
+        f'max by ({by}) (cmo_breach_escalation_level{{kpi="{kpi.name}"}})\n'
+        f"unless on (breach_id) (max by (breach_id) ({taken}) > time())"
+    )
+
+
+def _escalated(kpi: Kpi, expression: str, severity: str, held: str) -> Rule:
+    return alert(
+        ESCALATED,
+        expression,
+        severity,
+        keep_firing_for=held,
+        labels={"kpi": kpi.name, "level": "{{ $value }}"},
+        summary=escalated(kpi),
+        description=description(kpi),
+        runbook=f"{RUNBOOK.name}#{anchor(ESCALATED)}",
+        board=_chosen(kpi),
+        acknowledge_url=SILENCE.format(id="{{ $labels.breach_id }}"),
     )
 
 
@@ -81,12 +141,16 @@ def _paging(kpi: Kpi) -> str:
     judged = "".join(f',{name}=""' for name in sorted(shown))
     where = ", ".join(scope(kpi))
     left = f'max by ({where}) (cmo_kpi_reading{{kpi="{kpi.name}"{judged}}})'
-    paged = f'ALERTS{{alertname="{alert_name(kpi)}",alertstate="firing",severity="{PAGE}"}}'
-    paging = f"max by ({where}) ({paged})"
+    paging = f"max by ({where}) ({_paged(kpi)})"
     return (
         f"{_standing(kpi, severity='critical')}\n"
         f"and on ({where}) ({left} <= 0 or {paging} unless on ({where}) {left})\n"
     )
+
+
+def _paged(kpi: Kpi) -> str:
+    """The alerts of a KPI's breaches that page now."""
+    return f'ALERTS{{alertname="{alert_name(kpi)}",alertstate="firing",severity="{PAGE}"}}'
 
 
 def configuration(
@@ -115,5 +179,6 @@ def documents() -> dict[Path, str]:
         CONFIG: as_yaml(
             configuration(), _MADE, "Name your workers as targets, and your Alertmanagers."
         ),
-        RUNBOOK: runbook(HELD),
+        CLAIMS: as_yaml(claims(RULES), _MADE),
+        RUNBOOK: runbook(rule_groups(), HELD),
     }

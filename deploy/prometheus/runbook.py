@@ -1,11 +1,11 @@
-"""The runbook page: each alert about ourselves, and what to do about it."""
+"""The runbook page: each alert, and what to do about it."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
-from deploy.prometheus.pipeline import pipeline
-from deploy.prometheus.rule import PAGE, TICKET, Rule
+from alerts.catalogue import KPIS, Kpi
+from deploy.prometheus.rule import PAGE, TICKET
 
 RUNBOOK: Final = Path("docs/runbook.md")
 
@@ -14,35 +14,76 @@ _LOUDNESS = {PAGE: "pages", TICKET: "is a ticket"}
 _INTRODUCTION = """\
 # What to do when an alert comes
 
-Made from `deploy/prometheus` by `cmowatch render`; change it there.
+Made from `alerts/catalogue.py` and `deploy/prometheus` by `cmowatch render`; change it there.
 
-An alert on a breach carries what was agreed, what is, on how much evidence, since when and what
-to do first; [kpis.md](kpis.md) says how each KPI is worked out. It stays for {held} after the
-breach is cleared, so that a worker that restarts neither resolves nor repeats it.
+An alert on a breach carries what was agreed, what is, on how much evidence, since when, what to do
+first, what the agreement says to do, who is told next and when it clears by itself. It stays for
+{held} after the breach is cleared, so that a worker that restarts neither resolves nor repeats it.
 
-The alerts below are about the monitor itself.
+**To take a breach on**, open the link *Acknowledge* of the message and save the silence, with your
+name, an end and why. The ladder stops, nobody is told again, and everybody sees on the boards who
+has it. When the silence ends or is expired and the breach still stands, it climbs on. That a breach
+is resolved is told in any case: its first alert is not what is silenced.
+
+A ticket outside of its people's hours waits for them. What resolves meanwhile is not told at all:
+Alertmanager forgets it; the boards show what was cleared.
 """
 
 
-def runbook(held: str) -> str:
+def runbook(groups: Mapping[str, Any], held: str) -> str:
     """The page, in Markdown; an alert of a breach outlasts it by `held`."""
-    sections = (line for rule in pipeline(held) if "alert" in rule for line in _section(rule))
+    rules = [rule for group in groups["groups"] for rule in group["rules"] if "alert" in rule]
+    told = {kpi.name: kpi for kpi in KPIS}
+    sections = (line for alert in _by_name(rules) for line in _section(alert, told))
     return "\n".join([_INTRODUCTION.format(held=held), *sections])
 
 
-def _section(rule: Rule) -> Iterator[str]:
-    labels, annotations = rule["labels"], rule["annotations"]
-    assert not isinstance(labels, str)
-    assert not isinstance(annotations, str)
-    loudness = _LOUDNESS.get(labels["severity"], "tells nobody")
-    lasting = f" after {rule['for']}" if "for" in rule else ""
+def _by_name(rules: Iterable[Any]) -> Iterable[list[Any]]:
+    """The rules of each alert, the loudest first."""
+    alerts: dict[str, list[Any]] = {}
+    for rule in rules:
+        alerts.setdefault(rule["alert"], []).append(rule)
+    return alerts.values()
+
+
+def _section(rules: list[Any], told: Mapping[str, Kpi]) -> Iterator[str]:
+    rule = rules[0]
     yield f"## {rule['alert']}"
     yield ""
-    yield f"It {loudness}{lasting}."
-    for line in annotations["description"].splitlines():
+    yield f"It {_loudness(rules)}."
+    kpi = next((kpi for kpi in told.values() if _is_on(rule, kpi)), None)
+    yield from _of_kpi(kpi) if kpi else _of_texts(rule)
+    yield ""
+
+
+def _loudness(rules: list[Any]) -> str:
+    severities = dict.fromkeys(rule["labels"]["severity"] for rule in rules)
+    said = " or ".join(_LOUDNESS.get(severity, "tells nobody") for severity in severities)
+    return f"{said} after {rules[0]['for']}" if "for" in rules[0] else said
+
+
+def _is_on(rule: Any, kpi: Kpi) -> bool:
+    return "breach_id" in rule["annotations"] and f'kpi="{kpi.name}"' in rule["expr"]
+
+
+def _of_kpi(kpi: Kpi) -> Iterator[str]:
+    yield ""
+    yield f"**What:** {kpi.title}. {kpi.help} [How it is worked out](kpis.md#{kpi.name})."
+    yield ""
+    yield f"**To do first:** {kpi.action}"
+
+
+def _of_texts(rule: Any) -> Iterator[str]:
+    if "breach_id" in rule["expr"]:
+        yield ""
+        yield "**What:** A breach that nobody has taken on, to each role that it has climbed to; it"
+        yield "repeats every few hours. The people, ages and hours are in the agreement."
+        yield ""
+        yield "**To do first:** Take it on, by the link in the message, and do what it says."
+        return
+    for line in rule["annotations"]["description"].splitlines():
         name, _, text = line.partition(": ")
         yield ""
         yield f"**{name}:** {text}"
     yield ""
     yield f"    {rule['expr']}".replace("\n", "\n    ").rstrip()
-    yield ""

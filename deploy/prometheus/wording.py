@@ -3,13 +3,23 @@
 from collections.abc import Iterator
 
 from alerts.catalogue import Kpi
+from deploy.links import ALERTMANAGER
 
 _SHOWN = {
     "ratio": "humanizePercentage",
     "seconds": "humanizeDuration",
     "days": 'printf "%.1f days"',
 }
+_ENDS = (
+    "{{ if gt (. | first | value) 1e11 }}it is given back{{ else }}"
+    '{{ (. | first | value | toTime).Format "2006-01-02 15:04 MST" }}{{ end }}'
+)
 _MOMENT = '{{ (. | first | value | toTime).Format "2006-01-02 15:04 MST" }}'
+
+
+def alert_name(kpi: Kpi) -> str:
+    """The name of the alert on a KPI's breaches."""
+    return f"Cmowatch{kpi.name.title().replace('_', '')}Breach"
 
 
 def scope(kpi: Kpi) -> tuple[str, ...]:
@@ -27,6 +37,11 @@ def summary(kpi: Kpi) -> str:
     return f"{subject(kpi)}: {_inside(kpi.title)} is {_reading(kpi)}, agreed was {_agreed(kpi)}"
 
 
+def escalated(kpi: Kpi) -> str:
+    """One line: to whom it climbed, who, what, how much of what was agreed."""
+    return f"Level {{{{ $value }}}}, {{{{ $labels.role }}}}: {summary(kpi)}"
+
+
 def description(kpi: Kpi) -> str:
     """The message somebody reads first, a fact a line."""
     return "\n".join(f"{name}: {what}" for name, what in _lines(kpi)) + "\n"
@@ -34,7 +49,17 @@ def description(kpi: Kpi) -> str:
 
 def breach_id(kpi: Kpi) -> str:
     """The id of the breach, which is no label: silencing by it must not touch this alert."""
-    return _asked(kpi, "cmo_breach_open", '{{ . | first | label "breach_id" }}', otherwise="gone")
+    return _asked(kpi, "cmo_breach_open", _ID, otherwise="gone")
+
+
+def acknowledge_url(kpi: Kpi) -> str:
+    """Where a click and a name say that somebody has taken the breach on."""
+    return _asked(kpi, "cmo_breach_open", SILENCE.format(id=_ID), otherwise=ALERTMANAGER)
+
+
+_ID = '{{ . | first | label "breach_id" }}'
+SILENCE = f"{ALERTMANAGER}/#/silences/new?filter=%7Bbreach_id%3D%22{{id}}%22%7D"
+"""An Alertmanager's form for a silence of the breach of this id."""
 
 
 def _lines(kpi: Kpi) -> Iterator[tuple[str, str]]:
@@ -46,6 +71,38 @@ def _lines(kpi: Kpi) -> Iterator[tuple[str, str]]:
     yield "Evidence", f"n = {_count(kpi, 'cmo_kpi_evidence')}{_sums(kpi)}"
     yield "Since", _asked(kpi, "cmo_breach_since_timestamp_seconds", _MOMENT)
     yield "To do first", kpi.action
+    yield "Contingency", _contingency()
+    yield "Taken on", _taken_on(kpi)
+    yield "Next", _next(kpi)
+    yield "Clears by itself", _clears(kpi)
+
+
+def _contingency() -> str:
+    """What the agreement says to do, on one line."""
+    text = '{{ . | first | label "contingency" | reReplaceAll "\\\\s+" " " }}'
+    return (
+        "{{ with printf `cmo_agreement_info{cmo=%q}` $labels.cmo | query }}"
+        f"{text}{{{{ else }}}}none is agreed{{{{ end }}}}"
+    )
+
+
+def _taken_on(kpi: Kpi) -> str:
+    until = 'by {{ . | first | label "by" }}, until ' + _ENDS
+    return _asked(
+        kpi, "cmo_breach_acknowledged_until_timestamp_seconds", until, otherwise="by nobody"
+    )
+
+
+def _next(kpi: Kpi) -> str:
+    told = f'{{{{ . | first | label "role" }}}} is told at {_MOMENT}'
+    series = "cmo_breach_next_escalation_timestamp_seconds"
+    return _asked(kpi, series, told, otherwise="nobody else, as it stands")
+
+
+def _clears(kpi: Kpi) -> str:
+    day = 'on {{ (. | first | value | toTime).Format "2006-01-02" }}, if nothing new comes'
+    series = "cmo_breach_clears_on_timestamp_seconds"
+    return _asked(kpi, series, day, otherwise="not before something new comes")
 
 
 def _agreed(kpi: Kpi) -> str:

@@ -147,6 +147,7 @@ def test_who_was_told_of_a_breach_who_is_next_and_who_took_it_on_are_shown() -> 
         assert list(shard.tick(on(20.2)))
         read_back(shard)
         assert values(samples(shard), until, by="Ada", **where) == [shown]
+        assert values(samples(shard), upcoming) == []
 
 
 def test_a_breach_is_shown_with_the_day_it_clears_by_itself() -> None:

@@ -1,0 +1,118 @@
+"""What the rules must do for every KPI, as tests that promtool runs."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any, Final
+
+from alerts.catalogue import KPIS, Kpi
+from deploy.prometheus.rule import TICKET, UNNOTIFIED
+from deploy.prometheus.wording import alert_name, scope
+
+CLAIMS: Final = Path("deploy/prometheus/tests/breaches_test.yml")
+
+_HOUR: Final = 60
+"""Of the minutes in which these tests count."""
+
+
+def claims(rules: Path, kpis: Iterable[Kpi] = KPIS) -> Mapping[str, object]:
+    """A promtool test of each KPI that is judged, named for what it claims."""
+    tests = [test for kpi in kpis if kpi.judged != "never" for test in _of(kpi)]
+    return {
+        "rule_files": [f"../rules/{rules.name}"],
+        "evaluation_interval": "1m",
+        "tests": tests,
+    }
+
+
+def _of(kpi: Kpi) -> Iterator[Mapping[str, object]]:
+    loud = TICKET if kpi.is_told else UNNOTIFIED
+    said = "is a ticket" if kpi.is_told else "tells nobody"
+    stands = {"a": "1x20 stale _x60", "b": "_x25 1x15 stale _x60"}
+    yield _test(
+        f"A breach of {kpi.name} {said}, once, over a restart of its worker and until it clears",
+        {
+            _series("cmo_breach_open", kpi, instance=instance, severity="warning"): values
+            for instance, values in stands.items()
+        },
+        _fires(kpi, loud, 49, minutes=50),
+        _silent(kpi, 52),
+    )
+    yield _test(
+        f"A reading of {kpi.name} that is unknown raises no breach",
+        {_series("cmo_kpi_state", kpi): "-2x60"},
+        _silent(kpi, 50),
+    )
+    if kpi.is_told:
+        yield from _of_escalation(kpi)
+
+
+def _of_escalation(kpi: Kpi) -> Iterator[Mapping[str, object]]:
+    level = {
+        _series("cmo_breach_escalation_level", kpi, role="planner", severity="warning"): "1x60",
+        _series("cmo_breach_escalation_level", kpi, role="head", severity="warning"): "_x20 2x40",
+    }
+    until = _series("cmo_breach_acknowledged_until_timestamp_seconds", kpi, by="Ada")
+    yield _test(
+        f"A breach of {kpi.name} is told to each role that it has climbed to",
+        level,
+        _escalated(kpi, 10, {"planner": 1}),
+        _escalated(kpi, 30, {"planner": 1, "head": 2}),
+    )
+    yield _test(
+        f"A breach of {kpi.name} that somebody has taken on is repeated to nobody meanwhile",
+        {**level, until: f"{30 * _HOUR}x60"},
+        _escalated(kpi, 25, {}),
+        _escalated(kpi, 31, {"planner": 1, "head": 2}),
+    )
+
+
+def _test(name: str, series: Mapping[str, str], *expected: Any) -> Mapping[str, object]:
+    given = [{"series": series_, "values": values} for series_, values in series.items()]
+    return {
+        "name": name,
+        "interval": "1m",
+        "input_series": given,
+        "promql_expr_test": list(expected),
+    }
+
+
+def _series(name: str, kpi: Kpi, **more: str) -> str:
+    labels = {"kpi": kpi.name, **dict.fromkeys(scope(kpi), "x")}
+    if name.startswith("cmo_breach"):
+        labels |= {"breach_id": "id", "judged": kpi.judged}
+    return f"{name}{{{_written({**labels, **more})}}}"
+
+
+def _written(labels: Mapping[str, str]) -> str:
+    return ",".join(f'{name}="{value}"' for name, value in labels.items())
+
+
+def _fires(kpi: Kpi, severity: str, minute: int, *, minutes: int) -> Mapping[str, object]:
+    """It has fired all the while, as one alert."""
+    labels = {"alertname": alert_name(kpi), "alertstate": "firing", "severity": severity}
+    every = {**labels, "kpi": kpi.name, **dict.fromkeys(scope(kpi), "x")}
+    asked = f"count_over_time(ALERTS{{{_written(labels)}}}[{minutes}m:1m])"
+    return _expected(asked, minute, [{"labels": f"{{{_written(every)}}}", "value": minutes}])
+
+
+def _silent(kpi: Kpi, minute: int) -> Mapping[str, object]:
+    return _expected(f'ALERTS{{alertname="{alert_name(kpi)}"}}', minute, [])
+
+
+def _escalated(kpi: Kpi, minute: int, levels: Mapping[str, int]) -> Mapping[str, object]:
+    asked = (
+        f'count by (role, level, severity) (ALERTS{{alertname="CmowatchBreachEscalated",'
+        f'kpi="{kpi.name}",breach_id="id"}})'
+    )
+    found = [
+        {
+            "labels": f"{{{_written({'role': role, 'level': str(level), 'severity': TICKET})}}}",
+            "value": 1,
+        }
+        for role, level in levels.items()
+    ]
+    return _expected(asked, minute, found)
+
+
+def _expected(asked: str, minute: int, samples: list[Any]) -> Mapping[str, object]:
+    return {"expr": asked, "eval_time": f"{minute}m", "exp_samples": samples}

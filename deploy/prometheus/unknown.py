@@ -1,0 +1,63 @@
+"""Rules about what cannot be known of a CMO: a gap in its events, a reading turned unknown."""
+
+from collections.abc import Iterable, Iterator
+from typing import Final
+
+from alerts.catalogue import Kpi
+from deploy.prometheus.rule import TICKET, Rule, alert, anchor
+
+TURNED_UNKNOWN: Final = "CmowatchTurnedUnknown"
+GAP: Final = "CmowatchSequenceGap"
+
+_SCOPE: Final = "kpi, cmo, site, product, lot_state, topic"
+
+
+def unknown(kpis: Iterable[Kpi], held: str) -> Iterator[Rule]:
+    """A rule for gaps, and one for every KPI that somebody would be told of."""
+    yield _rule(
+        GAP,
+        "max by (cmo, topic) (cmo_feed_sequence_gaps) > 0",
+        "15m",
+        held,
+        summary="{{ $labels.cmo }}: {{ $value }} spans of events missing on {{ $labels.topic }}",
+        what="Numbers are missing in the sequence of what this CMO, or others about it, publish. "
+        "What needs the topic is unknown until they come, or are declared as a gap.",
+        action="Ask the CMO's data contact to publish what is missing, or to declare the gap.",
+    )
+    told = "|".join(kpi.name for kpi in kpis if kpi.is_told and kpi.record != "feed")
+    yield _rule(
+        TURNED_UNKNOWN,
+        _turned_unknown(f'kpi=~"{told}"'),
+        "5m",
+        held,
+        summary="{{ $labels.cmo }}: {{ $labels.kpi }} has turned unknown",
+        what="What was known cannot be relied on now: its feed is silent or has a gap, its units "
+        "are unlike, or there is no evidence any more. A breach that stood stands on.",
+        action="Look at the CMO's feeds on the board; ask its data contact for what is missing.",
+    )
+
+
+def _turned_unknown(which: str) -> str:
+    """Unknown now, and known an hour ago or unknown in spite of evidence."""
+    evidence = f"max by ({_SCOPE}) (cmo_kpi_evidence{{{which}}}) > 0"
+    known = f"max by ({_SCOPE}) (cmo_kpi_state{{{which}}} offset 1h) > -2"
+    return (
+        f"max by ({_SCOPE}) (cmo_kpi_state{{{which}}}) == -2\n"
+        f"and on ({_SCOPE}) ({evidence} or {known})\n"
+    )
+
+
+def _rule(
+    name: str, expression: str, lasting: str, held: str, *, summary: str, what: str, action: str
+) -> Rule:
+    return alert(
+        name,
+        expression,
+        TICKET,
+        lasting=lasting,
+        keep_firing_for=held,
+        summary=summary,
+        description=f"What: {what}\nTo do first: {action}\n",
+        runbook=f"runbook.md#{anchor(name)}",
+        board="var-cmo={{ $labels.cmo }}",
+    )
