@@ -15,6 +15,9 @@ from deploy.as_yaml import as_yaml
 from deploy.process import LOOPBACK, dying_with_us, end, free_port
 from deploy.prometheus import rules
 
+KEPT_DAYS = 400
+"""How far back the boards look, and so what every Prometheus of ours keeps."""
+
 _INSTALL = "apt-get install prometheus prometheus-alertmanager"
 _TAIL = 20
 _ENDING = 10.0
@@ -195,14 +198,20 @@ class LocalPrometheus(LocalServer):
         written = as_yaml(rules.rule_groups(held=self._held))
         (self._folder / "cmowatch.yml").write_text(written, encoding="utf-8")
 
+    @property
+    def data(self) -> Path:
+        """The folder of its blocks; what lies there before it starts, or comes later, it shows."""
+        return self._folder / "prometheus"
+
     def options(self) -> Sequence[str]:
-        """With its data in the folder.
+        """With its data in the folder, kept for as long as the boards look back.
 
         What fires before it has found its Alertmanager is lost, and told again after the delay.
         """
         return (
             f"--config.file={self._folder / 'prometheus.yml'}",
-            f"--storage.tsdb.path={self._folder / 'prometheus'}",
+            f"--storage.tsdb.path={self.data}",
+            f"--storage.tsdb.retention.time={KEPT_DAYS}d",
             f"--web.listen-address={self.address}",
             "--rules.alert.resend-delay=5s",
         )
