@@ -134,6 +134,11 @@ class Agreements:
         return next((each.effective for each in held if topic in each.cadence), None)
 
     @property
+    def newest(self) -> list[Agreement]:
+        """The last version of the agreement with each CMO that has its own, in force or to come."""
+        return [self._versions[cmo][-1] for cmo in self.cmos]
+
+    @property
     def cmos(self) -> tuple[str, ...]:
         """The CMOs with an agreement of their own, in order."""
         return tuple(sorted(cmo for cmo in self._versions if cmo is not None))

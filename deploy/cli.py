@@ -5,7 +5,9 @@ from pathlib import Path
 
 import click
 
+from alerts.errors import InvalidAgreement
 from deploy import render as rendering
+from deploy.alertmanager.routing import AGREEMENTS
 from deploy.backfill import backfill
 from deploy.demo.command import demo
 from deploy.grafana.command import provision
@@ -63,16 +65,32 @@ def simulate(
     type=click.Path(file_okay=False, path_type=Path),
     default=Path(),
     show_default="here",
-    help="The project's folder.",
+    help="The project's folder, or an empty one of yours.",
 )
-def render(check: bool, folder: Path) -> None:
-    """Write what is made from the catalogue for those who watch.
+@click.option(
+    "--agreements",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    default=AGREEMENTS,
+    show_default="those of the demo",
+    help="Whose roles, contacts and hours Alertmanager's routes are made of.",
+)
+def render(check: bool, folder: Path, agreements: Path) -> None:
+    """Write what is made from the catalogue and the agreements for those who watch.
 
-    That is Prometheus' rules and configuration, Alertmanager's, and Grafana's boards, in deploy/.
+    That is Prometheus' rules, their tests and its configuration, Alertmanager's routes and words,
+    Grafana's boards, what Kubernetes gets of them, and the runbook. Addresses are in
+    deploy/links.py. Run it again when an agreement names other people.
     """
+    try:
+        _render(folder, agreements, check=check)
+    except InvalidAgreement as error:
+        raise click.ClickException(str(error)) from None
+
+
+def _render(folder: Path, agreements: Path, *, check: bool) -> None:
     if not check:
-        rendering.write(folder)
-    elif differences := rendering.differences(folder):
+        rendering.write(folder, agreements)
+    elif differences := rendering.differences(folder, agreements):
         for line in differences:
             click.echo(line, err=True)
         raise click.ClickException("run cmowatch render, and commit what it wrote")

@@ -1,4 +1,4 @@
-"""Where the links in alerts lead: put your own addresses here and render again."""
+"""Where links in alerts lead and mail goes: put your own addresses here and render again."""
 
 DOCS = "https://cmowatch.example/docs"
 """Where the folder docs/ is served."""
@@ -13,3 +13,20 @@ OVERVIEW = "cmowatch-overview"
 """The uid of the board an alert opens."""
 
 BOARD = f"{GRAFANA}/d/{OVERVIEW}"
+
+HEARTBEAT = "https://heartbeat.example/cmowatch"
+"""What raises the alarm when nothing arrives there for minutes: the dead man's switch."""
+
+OPERATIONS = {
+    "on_call": "on-call@sponsor.example",
+    "tickets": "supply-monitoring@sponsor.example",
+    "zone": "Europe/Zurich",
+}
+"""Those who run the monitor: where they are reached besides the pager, and in which zone."""
+
+MAIL = {
+    "smarthost": "smtp.sponsor.example:587",
+    "sender": "cmowatch@sponsor.example",
+    "username": "cmowatch",
+}
+"""How Alertmanager sends mail; the password lies in a file."""

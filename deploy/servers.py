@@ -3,13 +3,16 @@
 import shutil
 import subprocess
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Self
 from urllib.error import URLError
 from urllib.request import urlopen
 
+from alerts.agreements import Agreement
 from deploy.alertmanager import routing
+from deploy.alertmanager.message import TEMPLATE, template
+from deploy.alertmanager.people import NOBODY, SWITCH
 from deploy.alertmanager.routing import Pace
 from deploy.as_yaml import as_yaml
 from deploy.process import LOOPBACK, dying_with_us, end, free_port
@@ -135,23 +138,38 @@ class LocalServer:
 
 
 class LocalAlertmanager(LocalServer):
-    """Alertmanager with the configuration we ship, at its own pace, telling one webhook."""
+    """Alertmanager with the routes we ship, at its own pace, its receivers paths of a webhook."""
 
     NAME = "Alertmanager"
     PROGRAMS = ("alertmanager", "prometheus-alertmanager")
     PORT = 9093
 
     def __init__(
-        self, folder: Path, webhook: str, switch: str, *, pace: Pace, port: int | None = None
+        self,
+        folder: Path,
+        address: Callable[[str], str],
+        agreements: Iterable[Agreement] = (),
+        *,
+        pace: Pace,
+        port: int | None = None,
     ) -> None:
-        """`webhook` hears what is loud, `switch` the dead man's switch."""
+        """`address` gives where a receiver of a name is told."""
         super().__init__(folder, port)
-        self._webhook, self._switch, self._pace = webhook, switch, pace
+        self._address, self._agreements, self._pace = address, tuple(agreements), pace
 
     def configure(self) -> None:
-        """Writes the routes to the two webhooks."""
-        configuration = routing.configuration(self._webhook, self._switch, self._pace)
-        (self._folder / "alertmanager.yml").write_text(as_yaml(configuration), encoding="utf-8")
+        """Writes the routes, with a webhook for whatever way a receiver is told by."""
+        configured = routing.configuration(self._agreements, self._pace)
+        configured["receivers"] = [*map(self._told, configured["receivers"])]
+        (self._folder / "alertmanager.yml").write_text(as_yaml(configured), encoding="utf-8")
+        (self._folder / TEMPLATE.name).write_text(template(), encoding="utf-8")
+
+    def _told(self, receiver: Mapping[str, object]) -> Mapping[str, object]:
+        name = str(receiver["name"])
+        if name == NOBODY:
+            return receiver
+        told = {"url": self._address(name), "send_resolved": name != SWITCH}
+        return {"name": name, "webhook_configs": [told]}
 
     def options(self) -> Sequence[str]:
         """Alone, without a cluster of its own."""

@@ -75,12 +75,12 @@ class Webhook:
         with self._lock:
             return tuple(self._received)
 
-    def standing(self, receiver: str) -> tuple[Alert, ...]:
-        """The alerts whose last word to a receiver was that they fire."""
+    def standing(self, *receivers: str) -> tuple[Alert, ...]:
+        """The alerts whose last word to these receivers was that they fire."""
         last = {
             alert.fingerprint: alert
             for message in self.received
-            if message.receiver == receiver
+            if message.receiver in receivers
             for alert in message.alerts
         }
         return tuple(alert for alert in last.values() if alert.firing)

@@ -1,50 +1,110 @@
-"""Alertmanager's configuration: one message a CMO, to one webhook; only what is declared loud."""
+"""Alertmanager's configuration: one message a CMO, to the roles that its agreement names."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Any, Final, NamedTuple
 
+from alerts.agreements import Agreement
+from alerts.ladder import Role
+from alerts.readings import SILENCE
+from deploy.alertmanager.message import TEMPLATE, template
+from deploy.alertmanager.people import (
+    GLOBAL,
+    NOBODY,
+    ON_CALL,
+    OWN,
+    SWITCH,
+    TICKETS,
+    by_their_contacts,
+    heartbeat,
+    hours,
+    in_their_hours,
+)
 from deploy.as_yaml import as_yaml
-from deploy.prometheus.pipeline import DEAD_MANS_SWITCH, WATCHED, WORKER_DOWN
+from deploy.prometheus.pipeline import (
+    BROKER_UNREACHABLE,
+    DEAD_MANS_SWITCH,
+    UNHEARD,
+    WATCHED,
+    WORKER_DOWN,
+)
 from deploy.prometheus.rule import PAGE, TICKET, UNNOTIFIED
+from deploy.prometheus.rules import ESCALATED
+from deploy.prometheus.unknown import GAP, TURNED_UNKNOWN
+from deploy.prometheus.wording import alert_name
+from streams.agreements import read_agreements
 
 CONFIG: Final = Path("deploy/alertmanager/alertmanager.yml")
-ON_CALL, SWITCH, NOBODY = "on-call", "dead-mans-switch", "nobody"
+AGREEMENTS: Final = Path(__file__).parents[1] / "agreements"
+"""The agreements that come with the project; the committed routes are theirs."""
 
-WEBHOOK: Final = "http://localhost:9095/on-call"
-SWITCH_WEBHOOK: Final = "http://localhost:9095/dead-mans-switch"
-
-_SCOPE = ["cmo", "site", "product", "lot_state", "topic", "partition"]
+_SCOPE = ["cmo", "site", "product", "lot_state", "topic", "partition", "window"]
 
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """How long a message waits for others of its CMO, then for changes, then to be said again."""
+    """How long a message waits for others of its CMO, then for changes, then to be said again.
+
+    A breach is said once, and again when it clears; `again` repeats what nobody has taken on.
+    `at_any_hour` is for where nobody waits for working hours.
+    """
 
     wait: str = "30s"
     interval: str = "5m"
-    repeat: str = "4h"
+    repeat: str = "30d"
+    again: str = "4h"
     switch: str = "1m"
+    at_any_hour: bool = False
 
 
-def configuration(
-    webhook: str = WEBHOOK, switch: str = SWITCH_WEBHOOK, pace: Pace | None = None
-) -> Mapping[str, object]:
-    """Who hears of what: `webhook` of what is loud, `switch` of the dead man's switch."""
+class People(NamedTuple):
+    """Everybody of one role who is reached alike: for which CMOs, and where they are told first."""
+
+    name: str
+    role: str
+    who: Role
+    cmos: tuple[str, ...]
+    first_for: tuple[str, ...]
+
+
+def configuration(agreements: Iterable[Agreement], pace: Pace | None = None) -> dict[str, Any]:
+    """Who hears of what, by the roles of these agreements, one of each CMO."""
+    people = list(_people(agreements))
+    everybody = {**OWN, **{each.name: each.who for each in people}}
     return {
-        "route": _routes(pace or Pace()),
+        "global": GLOBAL,
+        "templates": [TEMPLATE.name],
+        "time_intervals": [each for name, who in everybody.items() for each in hours(name, who)],
+        "route": _routes(people, pace or Pace()),
         "inhibit_rules": _inhibited(),
         "receivers": [
-            {"name": ON_CALL, "webhook_configs": [{"url": webhook, "send_resolved": True}]},
-            {"name": SWITCH, "webhook_configs": [{"url": switch, "send_resolved": False}]},
+            *(by_their_contacts(name, who) for name, who in everybody.items()),
+            heartbeat(SWITCH),
             {"name": NOBODY},
         ],
     }
 
 
-def _routes(pace: Pace) -> Mapping[str, object]:
+def _people(agreements: Iterable[Agreement]) -> Iterator[People]:
+    """The roles on the ladders, one entry for all CMOs that share the very same people."""
+    alike: dict[tuple[str, str], list[Agreement]] = {}
+    held = [agreement for agreement in agreements if agreement.cmo is not None]
+    for agreement in held:
+        for rung in agreement.ladder:
+            who = agreement.roles[rung.role].model_dump_json()
+            alike.setdefault((rung.role, who), []).append(agreement)
+    variants = [role for role, _ in alike]
+    for (role, _), theirs in alike.items():
+        cmos = tuple(str(each.cmo) for each in theirs)
+        first = tuple(str(each.cmo) for each in theirs if each.ladder[0].role == role)
+        name = role if variants.count(role) == 1 else f"{role}-{cmos[0]}"
+        yield People(name, role, theirs[0].roles[role], cmos, first)
+
+
+def _routes(people: Iterable[People], pace: Pace) -> Mapping[str, object]:
     """A CMO's meltdown is one message; what is no CMO's, of the pipeline, is another."""
+    people = list(people)
     return {
         "receiver": ON_CALL,
         "group_by": ["cmo"],
@@ -54,37 +114,98 @@ def _routes(pace: Pace) -> Mapping[str, object]:
         "routes": [
             {
                 "receiver": SWITCH,
-                "matchers": [f'alertname="{DEAD_MANS_SWITCH}"'],
+                "matchers": [_is("alertname", DEAD_MANS_SWITCH)],
                 "group_wait": "0s",
                 "group_interval": pace.switch,
                 "repeat_interval": pace.switch,
             },
-            {"receiver": NOBODY, "matchers": [f'severity="{UNNOTIFIED}"']},
+            {"receiver": NOBODY, "matchers": [_is("severity", UNNOTIFIED)]},
+            {
+                "receiver": ON_CALL,
+                "matchers": [_is("alertname", ESCALATED)],
+                "group_by": ["cmo", "role"],
+                "repeat_interval": pace.again,
+                "routes": [route for each in people for route in _climbed(each, pace)],
+            },
+            {"receiver": ON_CALL, "matchers": [_is("severity", PAGE)]},
+            *(_first(each, pace) for each in people if each.first_for),
+            {
+                "receiver": TICKETS,
+                "matchers": [_is("severity", TICKET)],
+                **_waits(TICKETS, OWN[TICKETS], pace),
+            },
         ],
     }
 
 
+def _climbed(people: People, pace: Pace) -> Iterator[Mapping[str, object]]:
+    """What has climbed to people: a page at any hour, anything else when they work."""
+    theirs = [_is("role", people.role), _one_of("cmo", people.cmos)]
+    if waits := _waits(people.name, people.who, pace):
+        yield {"receiver": people.name, "matchers": [*theirs, _is("severity", PAGE)]}
+        yield {"receiver": people.name, "matchers": theirs, **waits}
+    else:
+        yield {"receiver": people.name, "matchers": theirs}
+
+
+def _first(people: People, pace: Pace) -> Mapping[str, object]:
+    """The tickets of CMOs on whose ladder these people come first."""
+    return {
+        "receiver": people.name,
+        "matchers": [_is("severity", TICKET), _one_of("cmo", people.first_for)],
+        **_waits(people.name, people.who, pace),
+    }
+
+
+def _waits(name: str, who: Role, pace: Pace) -> Mapping[str, object]:
+    return {} if pace.at_any_hour else in_their_hours(name, who)
+
+
+def _is(label: str, value: str) -> str:
+    return f'{label}="{value}"'
+
+
+def _one_of(label: str, values: Iterable[str]) -> str:
+    return f'{label}=~"{"|".join(values)}"'
+
+
 def _inhibited() -> list[Mapping[str, object]]:
-    """What is worse keeps quiet what follows from it; a CMO's silence keeps no breach quiet."""
+    """What is worse keeps quiet what follows from it.
+
+    A silent or gapped feed keeps quiet that readings turned unknown, and nothing else: a CMO must
+    not mute its breaches by saying nothing.
+    """
     return [
         {
-            "source_matchers": [f'severity="{PAGE}"'],
-            "target_matchers": [f'severity="{TICKET}"'],
-            "equal": ["alertname", *_SCOPE],
+            "source_matchers": [_is("severity", PAGE)],
+            "target_matchers": [_is("severity", TICKET)],
+            "equal": ["alertname", "breach_id", "role", *_SCOPE],
         },
         {
-            "source_matchers": [f'alertname="{WORKER_DOWN}"'],
-            "target_matchers": [f'alertname=~"{"|".join(WATCHED)}"'],
+            "source_matchers": [_one_of("alertname", (alert_name(SILENCE), GAP))],
+            "target_matchers": [_is("alertname", TURNED_UNKNOWN)],
+            "equal": ["cmo"],
+        },
+        {
+            "source_matchers": [_is("alertname", WORKER_DOWN)],
+            "target_matchers": [_one_of("alertname", WATCHED)],
+        },
+        {
+            "source_matchers": [_is("alertname", BROKER_UNREACHABLE)],
+            "target_matchers": [_one_of("alertname", UNHEARD)],
         },
     ]
 
 
-def documents() -> dict[Path, str]:
-    """Every file of Alertmanager's that is generated, by its path in the project."""
-    return {
-        CONFIG: as_yaml(
-            configuration(),
-            "Made from deploy/alertmanager/routing.py by `cmowatch render`; change it there.",
-            "Put the addresses of your own webhooks in place of the two on localhost:9095.",
-        )
-    }
+def documents(agreements: Path = AGREEMENTS) -> dict[Path, str]:
+    """Every file of Alertmanager's, by its path in the project, for the agreements of a folder.
+
+    Raises `InvalidAgreement` for one that cannot be used.
+    """
+    agreed = read_agreements(agreements, use_default=False)
+    configured = as_yaml(
+        configuration(agreed.newest),
+        "Made from deploy/alertmanager, deploy/links.py and the agreements by `cmowatch render`;",
+        "change it there. What is secret lies in the files that are named here.",
+    )
+    return {CONFIG: configured, TEMPLATE: template()}

@@ -5,11 +5,12 @@ from contextlib import ExitStack
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from deploy.alertmanager.routing import ON_CALL, Pace
+from deploy.alertmanager.people import ON_CALL, TICKETS
+from deploy.alertmanager.routing import Pace
 from deploy.servers import LocalAlertmanager, LocalPrometheus, ServerError
 from deploy.webhook import Alert, Webhook
 
-_PACE = Pace(wait="1s", interval="1s")
+_PACE = Pace(wait="1s", interval="1s", at_any_hour=True)
 
 
 class Alerting:
@@ -21,7 +22,7 @@ class Alerting:
     @property
     def arrived(self) -> tuple[Alert, ...] | None:
         """The alerts that were told and stand; None where none can be told."""
-        return self._webhook.standing(ON_CALL) if self._webhook else None
+        return self._webhook.standing(ON_CALL, TICKETS) if self._webhook else None
 
 
 def alerting(stack: ExitStack, folder: Path, metrics: str, say: Callable[[str], None]) -> Alerting:
@@ -42,5 +43,4 @@ def alerting(stack: ExitStack, folder: Path, metrics: str, say: Callable[[str], 
 
 
 def _alertmanager(folder: Path, webhook: Webhook) -> LocalAlertmanager:
-    told, switch = webhook.address("on-call"), webhook.address("dead-mans-switch")
-    return LocalAlertmanager(folder, told, switch, pace=_PACE, port=LocalAlertmanager.PORT)
+    return LocalAlertmanager(folder, webhook.address, pace=_PACE, port=LocalAlertmanager.PORT)

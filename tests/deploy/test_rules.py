@@ -1,8 +1,6 @@
 """The rules: as loud as each KPI declares, over series that exist, as Prometheus reads them."""
 
-import os
 import re
-import shutil
 import subprocess
 from dataclasses import replace
 from pathlib import Path
@@ -13,43 +11,32 @@ import yaml
 from prometheus_client.parser import text_string_to_metric_families
 
 from alerts.catalogue import BY_NAME, KPIS, Kpi
-from deploy.alertmanager import routing
-from deploy.alertmanager.routing import NOBODY, ON_CALL, SWITCH
+from alerts.ladder import Contact, Role, Rung
 from deploy.prometheus import rules
 from deploy.prometheus.pipeline import DEAD_MANS_SWITCH, WATCHED
-from deploy.prometheus.rules import alert_name, documents, rule_groups
-from deploy.prometheus.wording import scope
-from events.data import BREACHES, LOTS
+from deploy.prometheus.rules import ESCALATED, documents, rule_groups
+from deploy.prometheus.wording import alert_name, scope
+from events.data import ACTIONS, BREACHES, LOTS
 from events.decode import Message
 from streams.exposition import Exposed, page
 from streams.series import label
 from streams.shard import Shard
-from tests.builders import ACME, agreed, delivered, log, on, promised
+from tests.builders import (
+    ACME,
+    acknowledged,
+    agreed,
+    delivered,
+    heartbeat,
+    log,
+    on,
+    promised,
+)
+from tests.deploy.tools import program, tool
 
 ROOT = Path(__file__).resolve().parents[2]
 RULES = ROOT / rules.RULES
 TESTS = ROOT / "deploy" / "prometheus" / "tests"
-ROUTES = ROOT / routing.CONFIG
 FIGURES = ("evidence", "numerator", "denominator", "low", "high")
-
-
-def program(name: str) -> str:
-    """Where a tool lies; only in CI it has to be there."""
-    if found := shutil.which(name):
-        return found
-    missing = f"{name} is not here: apt-get install prometheus prometheus-alertmanager"
-    if os.environ.get("CI"):
-        pytest.fail(missing)
-    pytest.skip(missing)
-
-
-def tool(name: str, *given: object) -> str:
-    """What a tool says; it must be content."""
-    done = subprocess.run(
-        [program(name), *map(str, given)], capture_output=True, text=True, check=False, timeout=60
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-    return done.stdout
 
 
 def alerts(*kpis: Kpi) -> list[dict[str, Any]]:
@@ -63,8 +50,8 @@ def severities(kpi: Kpi) -> set[str]:
 
 
 def test_what_is_committed_is_what_is_declared() -> None:
-    made = {**documents(), **routing.documents()}
-    differing = [path for path, text in made.items() if (ROOT / path).read_text("utf-8") != text]
+    made = documents().items()
+    differing = [path for path, text in made if (ROOT / path).read_text("utf-8") != text]
     assert differing == []
 
 
@@ -93,6 +80,7 @@ def test_no_rolling_rate_pages() -> None:
 
 def test_one_kpi_of_a_family_is_told() -> None:
     told = [kpi.family for kpi in KPIS if severities(kpi) & {"critical", "warning"}]
+    assert told == [kpi.family for kpi in KPIS if kpi.is_told]
     assert sorted(told) == sorted(set(told)) == sorted({kpi.family for kpi in KPIS})
 
 
@@ -117,23 +105,50 @@ def test_a_breach_is_told_with_what_its_kpi_says_to_do() -> None:
 def test_no_alert_is_labelled_by_what_changes_when_a_worker_restarts() -> None:
     for rule in alerts():
         assert not {"breach_id", "instance", "pod"} & rule["labels"].keys()
-        if "cmo_breach_open" in rule["expr"]:
+        assert ("breach_id" in rule["expr"]) == (rule["alert"] == ESCALATED)
+        if "cmo_breach_open" in rule["expr"] or rule["alert"] == ESCALATED:
             assert rule["expr"].startswith("max by (kpi, cmo")
             assert rule["keep_firing_for"] == rules.HELD
 
 
+def test_every_message_of_a_breach_has_a_link_that_takes_it_on() -> None:
+    for rule in alerts():
+        if rule["alert"].endswith("Breach") or rule["alert"] == ESCALATED:
+            assert "/#/silences/new?filter=" in rule["annotations"]["acknowledge_url"]
+
+
 def exposed() -> set[str]:
     """The series of a worker that has judged late lines, refused a message and has a breach."""
-    shard = Shard(0, 1, agreed())
+    role = Role(side="cmo", contacts=(Contact(email="head@cmo.example"),))
+    ladder = Rung(role="planner", critical=0), Rung(role="head", critical=86_400)
+    shard = Shard(0, 1, agreed(roles={"planner": role, "head": role}, ladder=ladder))
     late = [told for n in range(40) for told in (promised(f"{n}"), delivered(f"{n}", 20))]
+    late += [heartbeat(LOTS, on(39), sequence=1)]
     for topic, messages in log(late).items():
         shard.fold(topic, len(messages), messages)
-    shard.fold(LOTS, 1, [Message(LOTS, 0, 0, 0, None, b"{")])
+    shard.fold(LOTS, 2, [Message(LOTS, 0, 1, 0, None, b"{")])
     assert list(shard.tick(on(40))) == [ACME]
+    read_back(shard)
+    taken = [acknowledged(each.said.breach, on(40)) for each in shard.ledger.standing.values()]
+    shard.fold(ACTIONS, len(taken), log(taken)[ACTIONS])
+    taken_on, standing = page_of(shard), shard
+    assert list(standing.tick(on(40))) == [ACME]
+    read_back(standing)
+    return names(taken_on) | names(page_of(standing))
+
+
+def read_back(shard: Shard) -> None:
     sent = [each for each in shard.outputs() if each.topic == BREACHES]
-    back = [Message(BREACHES, 0, n, 0, each.key, each.value) for n, each in enumerate(sent)]
-    shard.fold(BREACHES, len(back), back)
-    shown = page([Exposed(shard, True, 1.0, on(40))])
+    at = shard.next[BREACHES]
+    back = [Message(BREACHES, 0, n, 0, each.key, each.value) for n, each in enumerate(sent, at)]
+    shard.fold(BREACHES, at + len(back), back)
+
+
+def page_of(shard: Shard) -> str:
+    return page([Exposed(shard, True, 1.0, on(40), {LOTS: 0}, on(0), on(40))])
+
+
+def names(shown: str) -> set[str]:
     families = text_string_to_metric_families(shown)
     return {sample.name for family in families for sample in family.samples}
 
@@ -158,11 +173,15 @@ def breach_of(kpi: Kpi) -> list[dict[str, str]]:
     values = {
         "cmo_breach_open": {"breach_id": "id", "severity": "critical"},
         "cmo_breach_since_timestamp_seconds": {"breach_id": "id"},
+        "cmo_breach_clears_on_timestamp_seconds": {"breach_id": "id"},
+        "cmo_breach_acknowledged_until_timestamp_seconds": {"breach_id": "id", "by": "Ada"},
+        "cmo_breach_next_escalation_timestamp_seconds": {"breach_id": "id", "role": "head"},
         "cmo_kpi_limit": {"severity": "warning"},
         **{f"cmo_kpi_{figure}": {} for figure in (*FIGURES, "state", "reading")},
     }
     told = [(series, {**labels, **more}) for series, more in values.items()]
     told += [("cmo_kpi_limit", {**labels, "severity": "critical"})]
+    told += [("cmo_agreement_info", {"cmo": "x", "contingency": "Call."})]
     return [{"series": f"{series}{{{written(of)}}}", "values": "9"} for series, of in told]
 
 
@@ -189,7 +208,11 @@ def test_every_kpis_text_is_filled_in_whole(tmp_path: Path) -> None:
     )
     texts = re.findall(r"Annotations:{(.*)}$", done.stdout + done.stderr, re.M)
     assert len(texts) == len(judged), done.stdout + done.stderr
-    assert not [text for text in texts if re.search(r"unknown|error|no limit|gone|{{", text)]
+    assert not [
+        text
+        for text in texts
+        if re.search(r"unknown|error|no limit|gone|nobody|none is agreed|{{", text)
+    ]
 
 
 @pytest.mark.parametrize("file", sorted(TESTS.glob("*.yml")), ids=lambda file: file.stem)
@@ -199,7 +222,7 @@ def test_the_rules_behave_as_their_tests_claim(file: Path) -> None:
 
 def test_every_alert_about_ourselves_is_seen_to_fire_or_to_keep_quiet() -> None:
     claims = "".join(file.read_text("utf-8") for file in TESTS.glob("*.yml"))
-    own = [rule["alert"] for rule in alerts() if not rule["alert"].endswith("Breach")]
+    own = {rule["alert"] for rule in alerts() if not rule["alert"].endswith("Breach")}
     assert [name for name in own if name not in claims] == []
 
 
@@ -208,31 +231,6 @@ def test_each_test_of_the_rules_is_named_for_what_it_claims() -> None:
         names = [test.get("name", "") for test in yaml.safe_load(file.read_text("utf-8"))["tests"]]
         assert len(set(names)) == len(names)
         assert all(name.count(" ") > 1 for name in names)
-
-
-def test_alertmanager_takes_its_configuration() -> None:
-    assert "SUCCESS" in tool("amtool", "check-config", ROUTES)
-
-
-@pytest.mark.parametrize(
-    ("labels", "receiver"),
-    [
-        ("alertname=CmowatchDaysOfSupplyBreach severity=critical cmo=acme", ON_CALL),
-        ("alertname=CmowatchDeliveryOtifBreach severity=warning cmo=acme", ON_CALL),
-        ("alertname=CmowatchDeliveryOnTimeBreach severity=info cmo=acme", NOBODY),
-        ("alertname=CmowatchWorkerDown severity=critical", ON_CALL),
-        (f"alertname={DEAD_MANS_SWITCH} severity=none", SWITCH),
-    ],
-)
-def test_an_alert_is_routed_by_how_loud_it_is(labels: str, receiver: str) -> None:
-    given = (f"--config.file={ROUTES}", *labels.split())
-    assert tool("amtool", "config", "routes", "test", *given).split() == [receiver]
-
-
-def test_a_cmos_alerts_are_one_message() -> None:
-    shown = tool("amtool", "config", "routes", "show", f"--config.file={ROUTES}")
-    assert "receiver: on-call" in shown
-    assert yaml.safe_load(ROUTES.read_text("utf-8"))["route"]["group_by"] == ["cmo"]
 
 
 def test_only_alerts_that_exist_keep_another_quiet() -> None:

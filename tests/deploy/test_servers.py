@@ -34,8 +34,7 @@ def installed(server: type[LocalServer]) -> None:
 
 
 def alertmanager(folder: Path, pace: Pace | None = None) -> LocalAlertmanager:
-    nowhere = "http://127.0.0.1:9/"
-    return LocalAlertmanager(folder, nowhere, nowhere, pace=pace or Pace())
+    return LocalAlertmanager(folder, "http://127.0.0.1:9/{}".format, pace=pace or Pace())
 
 
 @pytest.mark.parametrize("server", SERVERS)

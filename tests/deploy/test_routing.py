@@ -1,0 +1,276 @@
+"""Who hears of which alert, when, in which words, and what keeps what quiet."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from jsonschema import Draft202012Validator
+
+from alerts.agreements import Agreement
+from alerts.ladder import Contact, Role, Rung
+from deploy.alertmanager import routing
+from deploy.alertmanager.message import TEMPLATE
+from deploy.alertmanager.people import GLOBAL, NOBODY, ON_CALL, SECRETS, SWITCH, TICKETS
+from deploy.alertmanager.routing import Pace, configuration, documents
+from deploy.as_yaml import as_yaml
+from deploy.prometheus.pipeline import DEAD_MANS_SWITCH
+from deploy.prometheus.rules import ESCALATED
+from tests.builders import agreement
+from tests.deploy.tools import tool
+
+ROOT = Path(__file__).resolve().parents[2]
+ROUTES = ROOT / routing.CONFIG
+AURORA = "aurora-biologics-ltd"
+HEAD = f"production-head-{AURORA}"
+EVERY_WAY = (
+    Contact(email="planner@sponsor.example"),
+    Contact(slack="#supply"),
+    Contact(pagerduty="pagerduty-planner"),
+    Contact(teams="teams-planner"),
+    Contact(webhook="webhook-planner"),
+)
+
+
+def someone(**terms: Any) -> Role:
+    return Role(**{"side": "sponsor", "contacts": (Contact(email="a@b.example"),), **terms})
+
+
+def on_a_ladder(cmo: str, **roles: Role) -> Agreement:
+    ladder = tuple(Rung(role=role, warning=0) for role in roles)
+    return agreement(cmo, roles=roles, ladder=ladder)
+
+
+def receivers(made: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    return {each["name"]: each for each in made["receivers"]}
+
+
+def test_what_is_committed_is_what_the_agreements_of_the_demo_say() -> None:
+    made = documents().items()
+    differing = [path for path, text in made if (ROOT / path).read_text("utf-8") != text]
+    assert differing == []
+
+
+def test_alertmanager_takes_its_configuration() -> None:
+    assert "SUCCESS" in tool("amtool", "check-config", ROUTES)
+
+
+ESCALATION = f"alertname={ESCALATED} breach_id=b kpi=delivery_otif cmo={AURORA}"
+BREACH = "alertname=CmowatchDeliveryOtifBreach"
+
+
+@pytest.mark.parametrize(
+    ("labels", "receiver"),
+    [
+        (f"alertname=CmowatchDaysOfSupplyBreach severity=critical cmo={AURORA}", ON_CALL),
+        (f"{BREACH} severity=warning cmo={AURORA}", "supply-planner"),
+        (f"{BREACH} severity=warning cmo=without-a-ladder", TICKETS),
+        (f"alertname=CmowatchDeliveryOnTimeBreach severity=info cmo={AURORA}", NOBODY),
+        (f"alertname=CmowatchTurnedUnknown severity=warning cmo={AURORA}", "supply-planner"),
+        (f"{ESCALATION} severity=warning role=supply-planner level=1", "supply-planner"),
+        (f"{ESCALATION} severity=warning role=production-head level=2", HEAD),
+        (f"{ESCALATION} severity=critical role=production-head level=2", HEAD),
+        (f"{ESCALATION} severity=critical role=external-manufacturing", "external-manufacturing"),
+        (f"alertname={ESCALATED} severity=critical role=nobody-known cmo=other", ON_CALL),
+        ("alertname=CmowatchWorkerDown severity=critical", ON_CALL),
+        ("alertname=CmowatchLagging severity=warning partition=0", TICKETS),
+        (f"alertname={DEAD_MANS_SWITCH} severity=none", SWITCH),
+    ],
+)
+def test_an_alert_is_routed_by_how_loud_it_is_and_to_the_roles_of_the_agreement(
+    labels: str, receiver: str
+) -> None:
+    given = (f"--config.file={ROUTES}", *labels.split())
+    assert tool("amtool", "config", "routes", "test", *given).split() == [receiver]
+
+
+def test_a_cmos_alerts_are_one_message_said_once_and_repeated_only_for_who_must_act() -> None:
+    route = yaml.safe_load(ROUTES.read_text("utf-8"))["route"]
+    assert (route["group_by"], route["group_wait"]) == (["cmo"], "30s")
+    assert route["repeat_interval"] == "30d"
+    again = [each for each in route["routes"] if each.get("repeat_interval") == "4h"]
+    assert [each["matchers"] for each in again] == [[f'alertname="{ESCALATED}"']]
+
+
+def test_a_ticket_waits_for_the_hours_of_its_people_and_a_page_for_nobody() -> None:
+    made = configuration([on_a_ladder("acme", planner=someone(hours=("08:00", "17:00")))])
+    routes = made["route"]["routes"]
+    climbed = next(each["routes"] for each in routes if each.get("group_by") == ["cmo", "role"])
+    waiting = [(each["matchers"][-1], "active_time_intervals" in each) for each in climbed]
+    assert waiting == [('severity="critical"', False), ('cmo=~"acme"', True)]
+    (first,) = [each for each in routes if each["receiver"] == "planner"]
+    assert first["active_time_intervals"] == ["planner-at-work"]
+    (page,) = [each for each in routes if each.get("matchers") == ['severity="critical"']]
+    assert (page["receiver"], "active_time_intervals" in page) == (ON_CALL, False)
+
+
+def test_the_hours_and_holidays_are_those_of_the_agreement_in_their_zone() -> None:
+    who = someone(
+        zone="Asia/Kolkata",
+        working_days=("sun", "mon"),
+        hours=("09:30", "18:00"),
+        holidays=("2026-12-25",),
+    )
+    made = configuration([on_a_ladder("acme", planner=who)])
+    work, off = (each for each in made["time_intervals"] if each["name"].startswith("planner"))
+    assert work["time_intervals"] == [
+        {
+            "weekdays": ["sunday", "monday"],
+            "times": [{"start_time": "09:30", "end_time": "18:00"}],
+            "location": "Asia/Kolkata",
+        }
+    ]
+    assert off["time_intervals"] == [
+        {"years": ["2026"], "months": ["12"], "days_of_month": ["25"], "location": "Asia/Kolkata"}
+    ]
+    (first,) = (each for each in made["route"]["routes"] if each["receiver"] == "planner")
+    assert first["mute_time_intervals"] == ["planner-on-holiday"]
+
+
+def test_people_shared_by_cmos_are_one_receiver_and_others_of_that_role_another() -> None:
+    shared, own = someone(), someone(contacts=(Contact(email="own@cmo.example"),))
+    held = [on_a_ladder(cmo, planner=shared) for cmo in ("acme", "borealis")]
+    made = configuration([*held, on_a_ladder("corvus", planner=own)])
+    names = receivers(made)
+    assert names["planner-acme"]["email_configs"][0]["to"] == "a@b.example"
+    assert names["planner-corvus"]["email_configs"][0]["to"] == "own@cmo.example"
+    (first,) = (each for each in made["route"]["routes"] if each["receiver"] == "planner-acme")
+    assert first["matchers"] == ['severity="warning"', 'cmo=~"acme|borealis"']
+
+
+def test_a_receiver_reaches_its_people_in_every_way_with_secrets_in_files_alone() -> None:
+    made = configuration([on_a_ladder("acme", planner=someone(contacts=EVERY_WAY))])
+    told = receivers(made)["planner"]
+    assert told["pagerduty_configs"][0]["routing_key_file"] == f"{SECRETS}/pagerduty-planner"
+    assert told["msteamsv2_configs"][0]["webhook_url_file"] == f"{SECRETS}/teams-planner"
+    assert told["webhook_configs"] == [
+        {"url_file": f"{SECRETS}/webhook-planner", "send_resolved": True}
+    ]
+    assert told["slack_configs"][0]["channel"] == "#supply"
+    assert {name for name in GLOBAL if "password" in name or "url" in name} == {
+        "smtp_auth_password_file",
+        "slack_api_url_file",
+    }
+
+
+TEXT = {"type": "string", "minLength": 1}
+TOLD = {"send_resolved": {"type": "boolean"}}
+
+
+def of(required: str, *others: str) -> dict[str, Any]:
+    """The settings of one way to be told, as Alertmanager 0.28 documents them."""
+    known = dict.fromkeys((required, *others), TEXT)
+    item = {
+        "type": "object",
+        "properties": {**known, **TOLD},
+        "required": [required, "send_resolved"],
+        "additionalProperties": False,
+    }
+    return {"type": "array", "items": item, "minItems": 1}
+
+
+RECEIVER = {
+    "type": "object",
+    "properties": {
+        "name": TEXT,
+        "msteamsv2_configs": of("webhook_url_file", "title", "text"),
+        "webhook_configs": of("url_file"),
+        "slack_configs": of("channel", "title", "text"),
+        "email_configs": {"type": "array"},
+        "pagerduty_configs": {"type": "array"},
+    },
+    "required": ["name"],
+    "additionalProperties": False,
+}
+
+
+def test_teams_and_webhook_are_set_as_newer_alertmanagers_document_them() -> None:
+    """Debian's knows neither Teams nor a webhook's address in a file."""
+    made = configuration([on_a_ladder("acme", planner=someone(contacts=EVERY_WAY))])
+    schema = Draft202012Validator(RECEIVER)
+    faults = list(schema.iter_errors(receivers(made)["planner"]))
+    assert faults == []
+
+
+def test_silence_keeps_quiet_that_readings_turned_unknown_and_no_breach() -> None:
+    by_source = {
+        rule["source_matchers"][0]: rule["target_matchers"]
+        for rule in configuration([])["inhibit_rules"]
+    }
+    (silence,) = [source for source in by_source if "FeedSilence" in source]
+    assert silence == 'alertname=~"CmowatchFeedSilenceBreach|CmowatchSequenceGap"'
+    assert by_source[silence] == ['alertname="CmowatchTurnedUnknown"']
+    assert by_source['severity="critical"'] == ['severity="warning"']
+    assert not any("Breach" in str(target) for target in by_source.values())
+
+
+def said(template: str, alerts: list[dict[str, Any]], status: str, folder: Path) -> str:
+    """What Alertmanager makes of alerts of one CMO."""
+    data = {
+        "receiver": "planner",
+        "status": status,
+        "alerts": alerts,
+        "groupLabels": {"cmo": "acme"},
+        "commonLabels": {},
+        "commonAnnotations": {},
+        "externalURL": "http://localhost:9093",
+    }
+    file = folder / "data.json"
+    file.write_text(json.dumps(data), encoding="utf-8")
+    given = (f"--template.glob={ROOT / TEMPLATE}", f"--template.data={file}")
+    return tool(
+        "amtool", "template", "render", *given, f'--template.text={{{{ template "{template}" . }}}}'
+    )
+
+
+def an_alert(status: str = "firing", summary: str = "acme: late", **labels: str) -> dict[str, Any]:
+    return {
+        "status": status,
+        "labels": {"alertname": "CmowatchDeliveryOtifBreach", "cmo": "acme", **labels},
+        "annotations": {
+            "summary": summary,
+            "description": "What: late.\nTo do first: Call.\n",
+            "acknowledge_url": "https://alertmanager.example/#/silences/new",
+            "dashboard_url": "https://grafana.example/d/x",
+            "runbook_url": "https://cmowatch.example/docs/runbook.md",
+        },
+        "startsAt": "2026-01-01T00:00:00Z",
+        "endsAt": "2026-01-01T00:00:00Z",
+    }
+
+
+def test_a_message_of_one_alert_says_all_of_it_with_its_links(tmp_path: Path) -> None:
+    subject = said("cmowatch.subject", [an_alert()], "firing", tmp_path)
+    assert subject.strip() == "[1 firing] acme: acme: late"
+    assert said("cmowatch.text", [an_alert()], "firing", tmp_path).splitlines()[:8] == [
+        "acme: late",
+        "",
+        "What: late.",
+        "To do first: Call.",
+        "Acknowledge: https://alertmanager.example/#/silences/new",
+        "Board: https://grafana.example/d/x",
+        "Runbook: https://cmowatch.example/docs/runbook.md",
+        "",
+    ]
+
+
+def test_a_meltdown_begins_with_a_line_for_each_of_its_alerts(tmp_path: Path) -> None:
+    three = [an_alert(summary=f"acme: {what}") for what in ("late", "silent", "out of stock")]
+    resolved = an_alert("resolved", "acme: aged", alertname="CmowatchBreachEscalated")
+    alerts = [*three, resolved, an_alert("resolved", "acme: rejected")]
+    subject = said("cmowatch.subject", alerts, "firing", tmp_path)
+    assert subject.strip() == "[3 firing] acme: 5 alerts"
+    lines = said("cmowatch.text", alerts, "firing", tmp_path).splitlines()
+    assert lines[:3] == ["- acme: late", "- acme: silent", "- acme: out of stock"]
+    assert lines.count("What: late.") == 3
+    assert [line for line in lines if line.endswith(("aged", "rejected"))] == [
+        "Repeated no more, taken on or cleared: acme: aged",
+        "Resolved: acme: rejected",
+    ]
+
+
+def test_what_runs_on_this_machine_waits_for_nobodys_hours() -> None:
+    told = as_yaml(configuration([], Pace(at_any_hour=True)))
+    assert "active_time_intervals" not in told
+    assert "active_time_intervals" in as_yaml(configuration([]))
