@@ -7,6 +7,7 @@ import click
 
 from alerts.errors import InvalidAgreement
 from deploy import render as rendering
+from deploy.alertmanager.acknowledgements import command as acknowledgements
 from deploy.alertmanager.routing import AGREEMENTS
 from deploy.backfill import backfill
 from deploy.demo.command import demo
@@ -96,6 +97,7 @@ def _render(folder: Path, agreements: Path, *, check: bool) -> None:
         raise click.ClickException("run cmowatch render, and commit what it wrote")
 
 
+main.add_command(acknowledgements)
 main.add_command(backfill)
 main.add_command(simulate)
 main.add_command(demo)

@@ -7,7 +7,6 @@ from typing import NamedTuple
 
 from alerts.catalogue import BY_NAME
 from alerts.judge import State
-from deploy.prometheus.rules import is_told
 from deploy.webhook import Alert
 
 LIMITLESS = None
@@ -127,7 +126,7 @@ class Snapshot:
         arrived = {
             Scope(*(alert.labels.get(name, "") for name in Scope._fields)) for alert in self.alerts
         }
-        loud = {name for name, kpi in BY_NAME.items() if is_told(kpi)}
+        loud = {name for name, kpi in BY_NAME.items() if kpi.is_told}
         return all(b.scope in arrived for b in self.breaches if b.scope.kpi in loud)
 
     @property
