@@ -15,6 +15,7 @@ from rich.progress import Progress
 from alerts.agreements import Agreements
 from alerts.calendar import days_from_epoch
 from alerts.readings import Reading
+from deploy.servers import KEPT_DAYS
 from events.decode import Accepted, Rejection
 from events.errors import EventError
 from events.files import replay
@@ -32,9 +33,6 @@ from streams.watching import (
     settings_or_exit,
     tell_refused,
 )
-
-KEPT: Final = timedelta(days=400)
-"""How far back the boards look, and so what a Prometheus has to keep."""
 
 JOB: Final = "cmowatch-backfill"
 
@@ -189,11 +187,15 @@ def _span(found: _Outcomes, first: datetime | None, last: datetime | None) -> tu
     if not known:
         raise click.ClickException("no event was taken, so there is no history to write")
     end = last.date() if last else min(max(known), over)
-    begin = first.date() if first else max(min(known), end - KEPT + timedelta(days=1))
+    begin = first.date() if first else max(min(known), end - timedelta(days=KEPT_DAYS - 1))
     if end > over:
         raise click.BadParameter(
             f"{end} is not over yet; {over} is the last day", param_hint="--to"
         )
     if begin > end:
+        if not first and not last:
+            raise click.ClickException(
+                f"nothing was recorded before {begin}, which is not over yet"
+            )
         raise click.BadParameter(f"{begin} is after {end}", param_hint="--from")
     return begin, end

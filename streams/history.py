@@ -1,13 +1,17 @@
-"""The log from its beginning to where it ends now, read once: for a replay."""
+"""The log from its beginning to where it ends now, read once: for what looks back."""
 
 from collections.abc import AsyncIterator, Iterable
+from contextlib import asynccontextmanager, suppress
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.errors import KafkaError
+from pydantic import ValidationError
 
-from events.data import DEAD_LETTERS, INBOUND
+from events.breaches import BREACH_EVENT, BreachEvent
+from events.data import BREACHES, DEAD_LETTERS, INBOUND
 from events.decode import Accepted, Decoder, Message, Reason, Rejection
 from streams.dead_letters import Coordinates, read_back
-from streams.errors import TopicRefused
+from streams.errors import NoBroker, TopicRefused
 from streams.records import read_any_header_name
 from streams.settings import Settings
 from streams.transport import message_of
@@ -18,17 +22,9 @@ _AT_ONCE = 5_000
 async def outcomes(settings: Settings, decoder: Decoder) -> AsyncIterator[Accepted | Rejection]:
     """What a decoder makes of every inbound message; what was refused once stays refused.
 
-    Raises `TopicRefused` when a topic is not there.
+    Raises `TopicRefused` when a topic is not there, `NoBroker` where none answers.
     """
-    read_any_header_name()  # from the start: a fetch that fails half way has lost the other half
-    consumer = AIOKafkaConsumer(
-        **settings.client(),
-        isolation_level="read_committed",
-        enable_auto_commit=False,
-        auto_offset_reset="earliest",
-    )
-    await consumer.start()
-    try:
+    async with _reader(settings) as consumer:
         refused: dict[tuple[int, Coordinates], Reason] = {}
         async for message in _messages(consumer, [DEAD_LETTERS]):
             if found := read_back(message.headers):
@@ -39,6 +35,39 @@ async def outcomes(settings: Settings, decoder: Decoder) -> AsyncIterator[Accept
                 yield decoder.refused(message, reason, "it was refused before")
             else:
                 yield decoder.decode(message)
+
+
+async def transitions(settings: Settings) -> list[BreachEvent]:
+    """Every transition of every breach, in the order of the topic; what is none is passed over.
+
+    Raises `TopicRefused` when the topic is not there, `NoBroker` where none answers.
+    """
+    async with _reader(settings) as consumer:
+        values = [message.value async for message in _messages(consumer, [BREACHES])]
+    found = []
+    for value in values:
+        with suppress(ValidationError):
+            found.append(BREACH_EVENT.validate_json(value or b""))
+    return found
+
+
+@asynccontextmanager
+async def _reader(settings: Settings) -> AsyncIterator[AIOKafkaConsumer]:
+    read_any_header_name()  # from the start: a fetch that fails half way has lost the other half
+    consumer = AIOKafkaConsumer(
+        **settings.client(),
+        isolation_level="read_committed",
+        enable_auto_commit=False,
+        auto_offset_reset="earliest",
+    )
+    try:
+        await consumer.start()
+        yield consumer
+    except KafkaError as error:
+        raise NoBroker(
+            f"{settings.brokers} does not answer as a Kafka broker: {error!r}. Operator action: "
+            "start the broker, or set CMOWATCH_BROKERS and CMOWATCH_SECURITY."
+        ) from error
     finally:
         await consumer.stop()
 

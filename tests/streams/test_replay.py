@@ -1,13 +1,21 @@
 """A replay: one clean pass as of a moment, printed with null for what is not applicable."""
 
 import json
+from collections.abc import Iterable
+from dataclasses import replace
+from datetime import date
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from alerts.agreements import Agreements
+from alerts.readings import Reading
 from events.decode import Accepted
 from events.values import microseconds
-from streams.replay import Pass, as_dict, as_json
+from streams.replay import Diary, Pass, as_dict, as_json, end_of
 from streams.shard import Shard, decoder_of
-from tests.builders import Told, agreed, delivered, log, on, promised, started
+from tests.alerts.laws import AGREEMENTS, stories
+from tests.builders import Told, agreed, delivered, due, log, on, promised, retracted, started
 
 FIELDS = [
     "kpi",
@@ -99,3 +107,41 @@ def test_an_event_that_is_not_to_be_known_yet_leaves_no_gap() -> None:
     events = [started(f"L{n}", day, sequence=n) for n, day in enumerate((1, 9, 2))]
     [cmo] = passed(events, 5).cmos.values()
     assert not any(s.gapped for feed in cmo.feeds.values() for s in feed.sequences.values())
+
+
+def told_by_day(events: list[Told], first: date, last: date) -> dict[date, list[Reading]]:
+    """Each day's readings, of events as they lie on their topics."""
+    decoder = decoder_of(AGREEMENTS, 1)
+    outcomes = [decoder.decode(m) for messages in log(events).values() for m in messages]
+    return dict(Diary(AGREEMENTS).days(outcomes, first, last))
+
+
+@settings(deadline=None, max_examples=30)
+@given(stories(), st.integers(-5, 35))
+def test_a_day_is_read_as_a_worker_read_it_then(events: list[Told], day: int) -> None:
+    """A worker that has all that was recorded by the end of that day, and nothing else."""
+    end = end_of(due(day).isoformat())
+    shard = Shard(0, 1, AGREEMENTS)
+    for topic, messages in log([each for each in events if each.recorded <= end]).items():
+        shard.fold(topic, len(messages), messages)
+    list(shard.tick(end))
+    found = told_by_day(events, due(-6), due(36))
+    assert sorted(found) == [due(n) for n in range(-6, 37)]
+    assert without_words(found[due(day)]) == without_words(shard.readings())
+
+
+def without_words(found: Iterable[Reading]) -> list[Reading]:
+    """Of two gaps, which one is named as the reason is left to the order events came in."""
+    return [replace(reading, why=bool(reading.why) * "unknown") for reading in found]
+
+
+def test_a_late_record_and_a_retraction_change_no_day_before_they_came() -> None:
+    late = delivered("1", 9, recorded=on(20))
+    events = [promised("1"), late, retracted(late, on(25)), promised("2"), delivered("2")]
+    days = told_by_day(events, due(10), due(26))
+    whole = {
+        day: next(r for r in found if r.kpi.name == "delivery_on_time" and r.cmo == "acme")
+        for day, found in days.items()
+    }
+    on_time = [whole[due(n)].numerator for n in (10, 19, 20, 24, 25)]
+    assert on_time == [1, 1, 2, 2, 1]
