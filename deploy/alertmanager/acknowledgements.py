@@ -6,7 +6,7 @@ import threading
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Final, Literal
-from urllib.error import URLError
+from urllib.error import HTTPError, URLError
 from urllib.parse import urlsplit
 from urllib.request import urlopen
 
@@ -126,6 +126,8 @@ def silences(url: str) -> tuple[Silence, ...]:
         with urlopen(f"{url.rstrip('/')}/api/v2/silences", timeout=10.0) as answer:
             return _SILENCES.validate_json(answer.read(_LARGEST))
     except (URLError, OSError) as error:
+        if isinstance(error, HTTPError):
+            error.close()
         raise AlertmanagerError(
             f"{url} does not answer: {error}. Operator action: check --alertmanager-url"
         ) from error

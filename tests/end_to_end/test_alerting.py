@@ -3,6 +3,7 @@
 import asyncio
 import json
 import os
+import re
 import signal
 import urllib.request
 from collections.abc import Callable, Iterator
@@ -12,17 +13,22 @@ from typing import Any, NamedTuple
 
 import pytest
 from aiokafka import AIOKafkaProducer
+from prometheus_client.parser import text_string_to_metric_families
 
-from deploy.alertmanager.routing import ON_CALL, SWITCH, Pace
+from deploy.alertmanager.acknowledgements import Bridge
+from deploy.alertmanager.people import ON_CALL, SWITCH
+from deploy.alertmanager.routing import Pace
 from deploy.prometheus.pipeline import DEAD_MANS_SWITCH
 from deploy.prometheus.rule import PAGE, TICKET
+from deploy.prometheus.rules import ESCALATED
 from deploy.servers import LocalAlertmanager, LocalPrometheus, LocalServer, NotInstalled
 from deploy.webhook import Alert, Webhook
 from events import data as said
-from events.data import Data
+from events.data import ACTIONS, Data
 from events.event import event
 from events.partition import partition_of
 from events.values import Quantity
+from streams.agreements import read_agreements
 from streams.settings import Settings
 from tests.end_to_end.conftest import Worker, eventually
 
@@ -36,10 +42,20 @@ AGREEMENT = """\
 cmo: acme
 version: "1"
 effective: 2020-01-01
-contingency: Call the planner.
+contingency: |
+  Call the planner.
+  The planner reallocates stock.
 limits:
   days_of_supply: {warning: 20, critical: 10}
+roles:
+  planner: {side: sponsor, contacts: [{email: planner@sponsor.example}]}
+  head: {side: cmo, contacts: [{email: head@acme.example}]}
+ladder:
+  - {role: planner, critical: 1}
+  - {role: head, critical: 40}
 """
+TOP = timedelta(seconds=40)
+"""The age at which a critical breach is told to the last role, if nobody takes it on."""
 STOCK_OUT = "CmowatchDaysOfSupplyBreach"
 HELD = "30s"
 """Longer than a killed worker takes to be replaced and ready, at these tests' session timeout."""
@@ -49,6 +65,7 @@ class Monitor(NamedTuple):
     """Everything from the worker to the webhook."""
 
     worker: Worker
+    alertmanager: LocalAlertmanager
     prometheus: LocalPrometheus
     webhook: Webhook
 
@@ -62,18 +79,17 @@ def monitor(
     agreements.mkdir()
     (agreements / "acme.yaml").write_text(AGREEMENT)
     worker = start_worker(WATCHING, agreements=agreements)
-    pace = Pace(wait="1s", interval="1s", repeat="1h", switch="1s")
+    agreed = read_agreements(agreements, use_default=False).newest
+    folder, pace = tmp_path / "alerting", Pace("1s", "1s", "1h", "2s", "1s", at_any_hour=True)
     with (
         Webhook() as webhook,
-        LocalAlertmanager(
-            tmp_path / "alerting", webhook.address("on-call"), webhook.address("switch"), pace=pace
-        ) as alertmanager,
+        LocalAlertmanager(folder, webhook.address, agreed, pace=pace) as alertmanager,
         LocalPrometheus(
-            tmp_path / "alerting", [f"127.0.0.1:{worker.port}"], alertmanager, held=HELD
+            folder, [f"127.0.0.1:{worker.port}"], alertmanager, held=HELD
         ) as prometheus,
     ):
         eventually(worker.ready, "the worker is ready", 60)
-        yield Monitor(worker, prometheus, webhook)
+        yield Monitor(worker, alertmanager, prometheus, webhook)
 
 
 def _installed(*servers: type[LocalServer]) -> None:
@@ -120,12 +136,14 @@ def counted(quantity: float) -> tuple[str, Data]:
     )
 
 
-def told_of(webhook: Webhook, name: str, severity: str = PAGE) -> list[Alert]:
+def told_of(
+    webhook: Webhook, name: str, severity: str = PAGE, receiver: str = ON_CALL
+) -> list[Alert]:
     """What the people on call were told of an alert of a severity, in order."""
     return [
         alert
         for message in webhook.received
-        if message.receiver == ON_CALL
+        if message.receiver == receiver
         for alert in message.alerts
         if (alert.name, alert.severity) == (name, severity)
     ]
@@ -163,13 +181,47 @@ def scraped_again(monitor: Monitor) -> Callable[[], bool]:
     return is_scraped
 
 
-def test_a_stock_out_is_told_once_with_its_text_whatever_happens_to_the_worker_until_it_clears(
+def silence(alertmanager: LocalAlertmanager, breach: str) -> None:
+    """What somebody does who follows the link of a message, and gives a name and why."""
+    now = datetime.now(UTC)
+    given = {
+        "matchers": [{"name": "breach_id", "value": breach, "isRegex": False, "isEqual": True}],
+        "startsAt": now.isoformat(),
+        "endsAt": (now + timedelta(hours=1)).isoformat(),
+        "createdBy": "Ada",
+        "comment": "reallocating stock",
+    }
+    request = urllib.request.Request(
+        f"{alertmanager.url}/api/v2/silences",
+        json.dumps(given).encode(),
+        {"Content-Type": "application/json"},
+    )
+    with urllib.request.urlopen(request, timeout=5) as answer:
+        assert answer.status == 200
+
+
+def levels(worker: Worker) -> set[tuple[str, float]]:
+    """The roles that were told of the breach, each with its level."""
+    _, text = worker.get("/metrics")
+    return {
+        (sample.labels["role"], sample.value)
+        for family in text_string_to_metric_families(text)
+        for sample in family.samples
+        if sample.name == "cmo_breach_escalation_level"
+    }
+
+
+def heard_until(worker: Worker) -> float:
+    return min(worker.values("cmowatch_shard_heard_until_timestamp_seconds"), default=0)
+
+
+def test_a_stock_out_is_told_climbs_is_taken_on_and_clears_whatever_happens_to_the_worker(
     settings: Settings, monitor: Monitor
 ) -> None:
-    worker, prometheus, webhook = monitor
+    worker, alertmanager, prometheus, webhook = monitor
     tell(settings, needed(50), counted(0))
     eventually(lambda: told_of(webhook, STOCK_OUT), "the stock-out is told", 30)
-    [told] = told_of(webhook, STOCK_OUT)
+    (told,) = told_of(webhook, STOCK_OUT)
     assert told.status == "firing"
     assert told.labels == {
         "alertname": STOCK_OUT,
@@ -178,7 +230,8 @@ def test_a_stock_out_is_told_once_with_its_text_whatever_happens_to_the_worker_u
         "cmo": "acme",
         "product": "pills",
     }
-    assert told.annotations["breach_id"] == "days_of_supply:acme:pills:1"
+    breach = told.annotations["breach_id"]
+    assert breach == "days_of_supply:acme:pills:1"
     assert told.annotations["summary"] == (
         "acme pills: days of supply is 0.0 days, agreed was at least 20.0 days, "
         "critical below 10.0 days and at 0"
@@ -192,16 +245,48 @@ def test_a_stock_out_is_told_once_with_its_text_whatever_happens_to_the_worker_u
     ]
     assert text[5].startswith(f"Since: {datetime.now(UTC):%Y-%m-%d}")
     assert text[6].startswith("To do first: Call the supply planner on duty")
+    assert text[7:9] == [
+        "Contingency: Call the planner. The planner reallocates stock.",
+        "Taken on: by nobody",
+    ]
+    assert re.match(r"Next: (planner|head) is told at ", text[9])
+    assert text[10] == "Clears by itself: not before something new comes"
+    assert told.annotations["acknowledge_url"].endswith(f"breach_id%3D%22{breach}%22%7D")
 
-    since = active(prometheus)
+    eventually(
+        lambda: len(told_of(webhook, ESCALATED, PAGE, "planner")) > 1,
+        "it is repeated to the planner",
+    )
+    climbed = told_of(webhook, ESCALATED, PAGE, "planner")[0]
+    assert climbed.labels.items() >= {"breach_id": breach, "level": "1", "role": "planner"}.items()
+    assert climbed.summary.startswith("Level 1, planner: acme pills: days of supply is 0.0 days")
+
+    silence(alertmanager, breach)
+    (passed_on,) = Bridge(alertmanager.url, "/sponsor", settings).pass_on()
+    assert passed_on.topic == ACTIONS
+    taken = "cmo_breach_acknowledged_until_timestamp_seconds"
+    eventually(
+        lambda: worker.values(taken, breach_id=breach, by="Ada"), "it is seen who took it on"
+    )
+    repeated = len(told_of(webhook, ESCALATED, PAGE, "planner"))
+
+    since = active(prometheus)[STOCK_OUT, PAGE]
     for ending in (signal.SIGTERM, signal.SIGKILL):
         worker.signal(ending)
         worker.ended()
         eventually(lambda: ask(prometheus, "query?query=up==0")["result"], "its absence is seen")
         worker.start()
         eventually(scraped_again(monitor), "it is ready and scraped again")
-        assert active(prometheus) == since
+        assert active(prometheus)[STOCK_OUT, PAGE] == since
     assert len(told_of(webhook, STOCK_OUT)) == 1
+
+    (opened,) = worker.values("cmo_breach_since_timestamp_seconds", breach_id=breach)
+    eventually(
+        lambda: heard_until(worker) > opened + TOP.total_seconds() + 1, "the last age is past", 90
+    )
+    assert levels(worker) == {("planner", 1)}, "it climbs no further once somebody has taken it on"
+    assert told_of(webhook, ESCALATED, PAGE, "head") == []
+    assert len(repeats()) == repeated
 
     tell(settings, counted(500))
     eventually(lambda: len(told_of(webhook, STOCK_OUT)) > 1, "it is told as resolved", 60)
