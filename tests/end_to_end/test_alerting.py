@@ -253,11 +253,11 @@ def test_a_stock_out_is_told_climbs_is_taken_on_and_clears_whatever_happens_to_t
     assert text[10] == "Clears by itself: not before something new comes"
     assert told.annotations["acknowledge_url"].endswith(f"breach_id%3D%22{breach}%22%7D")
 
-    eventually(
-        lambda: len(told_of(webhook, ESCALATED, PAGE, "planner")) > 1,
-        "it is repeated to the planner",
-    )
-    climbed = told_of(webhook, ESCALATED, PAGE, "planner")[0]
+    def repeats() -> list[Alert]:
+        return told_of(webhook, ESCALATED, PAGE, "planner")
+
+    eventually(lambda: len(repeats()) > 1, "it is repeated to the planner")
+    climbed = repeats()[0]
     assert climbed.labels.items() >= {"breach_id": breach, "level": "1", "role": "planner"}.items()
     assert climbed.summary.startswith("Level 1, planner: acme pills: days of supply is 0.0 days")
 
@@ -265,10 +265,8 @@ def test_a_stock_out_is_told_climbs_is_taken_on_and_clears_whatever_happens_to_t
     (passed_on,) = Bridge(alertmanager.url, "/sponsor", settings).pass_on()
     assert passed_on.topic == ACTIONS
     taken = "cmo_breach_acknowledged_until_timestamp_seconds"
-    eventually(
-        lambda: worker.values(taken, breach_id=breach, by="Ada"), "it is seen who took it on"
-    )
-    repeated = len(told_of(webhook, ESCALATED, PAGE, "planner"))
+    eventually(lambda: worker.values(taken, breach_id=breach, by="Ada"), "it shows who has it")
+    repeated = len(repeats())
 
     since = active(prometheus)[STOCK_OUT, PAGE]
     for ending in (signal.SIGTERM, signal.SIGKILL):
