@@ -5,6 +5,7 @@ raises TypeError on an error told in plain text that holds "message", and puts n
 they are. So everything here goes by uid or id, and every exception becomes one of ours.
 """
 
+import re
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from typing import Final, cast
@@ -24,12 +25,16 @@ from deploy.grafana.errors import (
     NotFound,
     NotReached,
     NotTaken,
+    OtherOrganisation,
+    TooOld,
 )
 from deploy.grafana.panels import Json
 
 _PATIENCE: Final = 15.0
 _LONGEST_ANSWER: Final = 300
 _MOST: Final = 5_000
+_MOST_ANNOTATIONS: Final = 100_000
+_OLDEST: Final = 11
 
 _BY_STATUS: Final[Mapping[int, tuple[type[GrafanaError], str]]] = {
     400: (NotTaken, "A board that Grafana reads from files can only be changed in those files."),
@@ -68,12 +73,40 @@ class Grafana:
     def __repr__(self) -> str:
         return f"Grafana({self.url!r})"
 
-    def check_token(self) -> None:
-        """Raises `NotAllowed` for a token that is nobody's.
+    def log_in(self, organisation: str | None = None) -> str:
+        """The name of the organisation that the token belongs to.
 
-        Where anonymous access is on, anything else that is only read is answered all the same.
+        Raises `NotAllowed` for a token that is nobody's, even where anonymous access is on and
+        anything else that is only read is answered all the same; `TooOld` for a Grafana before 11;
+        `OtherOrganisation` when an organisation is named and it is another.
         """
-        self._found("log in", lambda: self._face.user.get_actual_user())
+        self._asked("log in", self._face.user.get_actual_user)
+        self._refuse_if_old()
+        found = self._asked("read the organisation", self._organisation)
+        name = str(found.get("name"))
+        if organisation is not None and organisation != name:
+            raise OtherOrganisation(
+                f"{self.url}: the token belongs to the organisation {name!r}, not to "
+                f"{organisation!r}. Operator action: make a token in the organisation that is meant"
+            )
+        return name
+
+    def _organisation(self) -> object:
+        return self._face.organization.get_current_organization()
+
+    def _refuse_if_old(self) -> None:
+        """Raises `TooOld`; the settings tell the version to whom may log in, even if hidden."""
+        what = "read the version"
+        told = self._asked(what, lambda: self._face.api.GET("/frontend/settings"))
+        about = told.get("buildInfo")
+        version = str(about.get("version")) if isinstance(about, dict) else ""
+        if (number := re.match(r"(\d+)\.", version)) is None:
+            raise self._strange(what, f"no version, {version!r}")
+        if int(number[1]) < _OLDEST:
+            raise TooOld(
+                f"{self.url}: this is Grafana {version}; boards and annotations made here need "
+                f"{_OLDEST} or later. Operator action: upgrade Grafana"
+            )
 
     def folder(self, uid: str) -> Json | None:
         """A folder; None where there is none."""
@@ -132,6 +165,40 @@ class Grafana:
         """Delete a board."""
         self._asked("delete the board", lambda: self._face.dashboard.delete_dashboard(uid))
 
+    def annotations(self, tag: str) -> list[Json]:
+        """Every annotation of the organisation with a tag, at whatever time."""
+        return self._listed(
+            "list the annotations",
+            lambda: self._face.annotations.get_annotation(tags=[tag], limit=_MOST_ANNOTATIONS),
+        )
+
+    def create_annotation(self, given: Json) -> None:
+        """Make an annotation of no board: its `time` and `timeEnd` in ms, `tags` and `text`."""
+        self._asked(
+            "make the annotation", lambda: self._face.annotations.add_annotation(**_named(given))
+        )
+
+    def update_annotation(self, id_: int, given: Json) -> None:
+        """Write an annotation over the one of this id, whole: a part of one would wipe its tags."""
+        self._asked(
+            "change the annotation",
+            lambda: self._face.annotations.update_annotation(id_, **_named(given)),
+        )
+
+    def delete_annotation(self, id_: int) -> None:
+        """Delete an annotation."""
+        self._asked(
+            "delete the annotation",
+            lambda: self._face.annotations.delete_annotations_by_id(id_),
+        )
+
+    def number(self, told: Json, name: str) -> int:
+        """A number Grafana told; raises `NotAsGrafana` where it is none."""
+        value = told.get(name)
+        if not isinstance(value, int):
+            raise self._strange(f"read {name}", told)
+        return value
+
     def _found(self, what: str, ask: Callable[[], object]) -> Json | None:
         """What is there, or None where Grafana itself says that it is not."""
         with suppress(NotFound):
@@ -187,6 +254,14 @@ class Grafana:
         """What happened, on one line, and never the token, whoever repeats it."""
         line = " ".join(answer.replace(self._token, "…").split())[:_LONGEST_ANSWER]
         return f"{self.url}: could not {what}: {line}"
+
+
+def _named(given: Json) -> Json:
+    """An annotation under the names that grafana-api gives its parts."""
+    return {_AS_PARAMETER.get(name, name): value for name, value in given.items()}
+
+
+_AS_PARAMETER: Final = {"time": "time_from", "timeEnd": "time_to"}
 
 
 def address(url: str) -> tuple[str, str, int | None, str]:

@@ -8,7 +8,7 @@ from difflib import unified_diff
 from typing import Final
 
 from deploy.grafana.api import Grafana
-from deploy.grafana.errors import InTheWay, NotAsGrafana
+from deploy.grafana.errors import InTheWay
 from deploy.grafana.overview import MADE, overview
 from deploy.grafana.panels import Json
 
@@ -50,7 +50,6 @@ def changes(
     where something of ours belongs is not ours.
     """
     wanted = boards() if wanted is None else wanted
-    grafana.check_token()
     yield from _source(grafana, prometheus)
     yield from _folder(grafana)
     for board in wanted:
@@ -71,7 +70,7 @@ def _source(grafana: Grafana, prometheus: str) -> Iterator[Change]:
     if not found:
         yield Change(
             f"+ data source {SOURCE_NAME}",
-            _difference({}, wanted),
+            difference({}, wanted),
             lambda: grafana.create_source(wanted),
         )
         return
@@ -91,10 +90,10 @@ def _source(grafana: Grafana, prometheus: str) -> Iterator[Change]:
             f"the data source {SOURCE} is read from files and differs. Operator action: change "
             "it in those files"
         )
-    id_ = _number(is_now, "id")
+    id_ = grafana.number(is_now, "id")
     yield Change(
         f"~ data source {SOURCE_NAME}",
-        _difference(shown, merged),
+        difference(shown, merged),
         lambda: grafana.update_source(id_, {**is_now, **merged}),
     )
 
@@ -105,14 +104,14 @@ def _folder(grafana: Grafana) -> Iterator[Change]:
     if found is None:
         yield Change(
             f"+ folder {FOLDER_TITLE}",
-            _difference({}, wanted),
+            difference({}, wanted),
             lambda: grafana.create_folder(FOLDER, FOLDER_TITLE),
         )
     elif found.get("title") != FOLDER_TITLE:
-        version = _number(found, "version")
+        version = grafana.number(found, "version")
         yield Change(
             f"~ folder {FOLDER_TITLE}",
-            _difference({"title": found.get("title")}, wanted),
+            difference({"title": found.get("title")}, wanted),
             lambda: grafana.rename_folder(FOLDER, FOLDER_TITLE, version),
         )
 
@@ -141,7 +140,7 @@ def _board(grafana: Grafana, wanted: Json) -> Iterator[Change]:
     kept = {name: board[name] for name in _KEPT_BY_GRAFANA if name in board}
     yield Change(
         f"~ board {title}{', back to its folder' if moved else ''}",
-        _difference(is_now, wanted),
+        difference(is_now, wanted),
         lambda: grafana.write_board({**wanted, **kept}, FOLDER, _MESSAGE),
     )
 
@@ -170,7 +169,7 @@ def _left_over(grafana: Grafana, wanted: set[str]) -> Iterator[Change]:
             )
 
 
-def _difference(before: Json, after: Json) -> str:
+def difference(before: Json, after: Json) -> str:
     """What changes, line by line of the JSON, without credentials in addresses."""
     both = (_as_lines(before), _as_lines(after))
     lines = list(unified_diff(*both, "is", "will be", lineterm="", n=_AROUND))
@@ -183,12 +182,3 @@ def _as_lines(content: Json) -> list[str]:
 
 def _dict(value: object) -> Json:
     return value if isinstance(value, dict) else {}
-
-
-def _number(told: Json, name: str) -> int:
-    value = told.get(name)
-    if not isinstance(value, int):
-        raise NotAsGrafana(
-            f"Grafana tells no {name} of {told.get('uid')}: it is of no version known"
-        )
-    return value

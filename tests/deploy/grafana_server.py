@@ -32,6 +32,9 @@ class State:
     instead: dict[tuple[str, str], Answer] = field(default_factory=dict)
     moved_to: str = ""
     anonymous: bool = False
+    version: str = "11.6.0"
+    organisation: str = "Main Org."
+    annotations: dict[int, dict[str, Any]] = field(default_factory=dict)
 
     @property
     def written(self) -> list[tuple[str, str]]:
@@ -47,6 +50,20 @@ class State:
         match method, path.removeprefix("/api/").split("/"):
             case "GET", ["user"]:
                 return 200, {"login": "sa-1-cmowatch"}
+            case "GET", ["frontend", "settings"]:
+                return 200, {"buildInfo": {"version": self.version}}
+            case "GET", ["org"]:
+                return 200, {"id": 1, "name": self.organisation}
+            case "GET", ["annotations"]:
+                tagged = (a for a in self.annotations.values() if query["tags"][0] in a["tags"])
+                return 200, [*tagged][: int(query.get("limit", ["100"])[0])]
+            case "POST", ["annotations"]:
+                return self._annotated(len(self.annotations) + 1, given)
+            case "PUT", ["annotations", id_]:
+                return self._annotated(int(id_), given)
+            case "DELETE", ["annotations", id_]:
+                self.annotations.pop(int(id_), None)
+                return 200, {"message": "Annotation deleted"}
             case "GET", ["datasources"]:
                 return 200, self.sources
             case "POST", ["datasources"]:
@@ -74,6 +91,15 @@ class State:
 
     def _known(self, held: dict[str, dict[str, Any]], uid: str, otherwise: str) -> Answer:
         return (200, held[uid]) if uid in held else (404, {"message": otherwise})
+
+    def _annotated(self, id_: int, given: Any) -> Answer:
+        """An annotation as it is kept: of a tag no more than what is before its second colon."""
+        tags = [":".join(tag.split(":")[:2]) for tag in given["tags"]]
+        end = given["timeEnd"] or given["time"]
+        held = self.annotations.get(id_, {"id": id_, "dashboardUID": ""})
+        kept = {**held, **given, "timeEnd": end, "tags": tags}
+        self.annotations[id_] = kept
+        return 200, {"id": id_, "message": "Annotation added"}
 
     def _new_source(self, given: Any) -> Answer:
         if any(source["name"] == given["name"] for source in self.sources):

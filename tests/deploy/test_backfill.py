@@ -64,7 +64,8 @@ def history(world: Path) -> Path:
 def by_day(history: Path) -> dict[date, Shown]:
     """What strict readers of OpenMetrics make of it, by day."""
     found: dict[date, Shown] = {}
-    for family in text_string_to_metric_families(history.read_text()):
+    strictly: Any = text_string_to_metric_families
+    for family in strictly(history.read_text()):
         for sample in family.samples:
             day = datetime.fromtimestamp(math.floor(float(sample.timestamp)), UTC).date()
             labels = dict(sample.labels)
@@ -118,8 +119,9 @@ FAMILIES = {*(f"cmo_kpi_{part}" for part in PARTS), *(kpi.series for kpi in KPIS
 
 
 def blocks(history: Path, folder: Path) -> None:
-    made = ["promtool", "tsdb", "create-blocks-from", "openmetrics", AT_MOST, history, folder]
-    done = subprocess.run(made, capture_output=True, text=True, timeout=120)
+    command = ["promtool", "tsdb", "create-blocks-from", "openmetrics", AT_MOST]
+    given = [str(history), str(folder)]
+    done = subprocess.run([*command, *given], capture_output=True, text=True, timeout=120)
     assert done.returncode == 0, done.stderr
 
 
@@ -137,11 +139,12 @@ def asked(prometheus: LocalPrometheus, query: str, at: date) -> list[float]:
 def order(number: int, day: date) -> str:
     """A line promised for a day; every other one is delivered."""
     due = datetime(day.year, day.month, day.day, 12, tzinfo=UTC)
-    quantity, line = pieces(5), {"order": "O", "line": str(number)}
-    promise = OrderPromised(**line, product="pills", quantity=quantity, due=day)
+    line, quantity = str(number), pieces(5)
+    promise = OrderPromised(order="O", line=line, product="pills", quantity=quantity, due=day)
     said = [told(promise, due - timedelta(days=30), "sponsor")]
     if number % 2:
-        said.append(told(OrderDelivered(**line, quantity=quantity), due - timedelta(days=1)))
+        delivery = OrderDelivered(order="O", line=line, quantity=quantity)
+        said.append(told(delivery, due - timedelta(days=1)))
     return "".join(f"{each.event.json_line().decode()}\n" for each in said)
 
 

@@ -23,7 +23,9 @@ READS = (
     ("GET", "/api/folders"),
     ("GET", "/api/dashboards"),
 )
+LOGGING_IN = ("GET", "/api/org"), ("GET", "/api/frontend/settings")
 WRITES = (("POST", "/api/datasources"), ("POST", "/api/folders"), ("POST", "/api/dashboards"))
+NO_CHANGE = "no change in the organisation Main Org.\n"
 PAGE = "<!doctype html><html><title>Log in</title>your message here</html>"
 
 
@@ -55,7 +57,10 @@ def run(url: str, folder: Path, *options: str, token: str = TOKEN) -> Result:
 
 def test_an_empty_grafana_gets_data_source_folder_and_board(grafana: State, tmp_path: Path) -> None:
     result = run(grafana.url, tmp_path)
-    assert (result.exit_code, result.output.splitlines()[-1]) == (0, "3 changed")
+    assert (result.exit_code, result.output.splitlines()[-1]) == (
+        0,
+        "3 changed in the organisation Main Org.",
+    )
     assert [source["uid"] for source in grafana.sources] == [SOURCE]
     assert list(grafana.folders) == [FOLDER]
     assert grafana.places == {OVERVIEW: FOLDER}
@@ -65,7 +70,7 @@ def test_a_second_run_changes_nothing_and_says_so(grafana: State, tmp_path: Path
     run(grafana.url, tmp_path)
     grafana.asked.clear()
     result = run(grafana.url, tmp_path)
-    assert (result.exit_code, result.output) == (0, "no change\n")
+    assert (result.exit_code, result.output) == (0, NO_CHANGE)
     assert grafana.written == []
 
 
@@ -75,7 +80,9 @@ def test_a_dry_run_shows_what_would_change_and_writes_nothing(
     result = run(grafana.url, tmp_path, "--dry-run")
     assert result.exit_code == 0
     assert f"+ board {TITLE}" in result.output
-    assert result.output.splitlines()[-1] == "3 to change; nothing was written"
+    assert result.output.splitlines()[-1] == (
+        "3 to change in the organisation Main Org.; nothing was written"
+    )
     assert grafana.written == []
 
 
@@ -91,7 +98,7 @@ def test_what_was_changed_by_hand_is_shown_and_put_back(grafana: State, tmp_path
     assert '- "title": "Mine"' in result.output
     assert "user:word" not in result.output
     assert grafana.sources[0]["url"] == PROMETHEUS
-    assert run(grafana.url, tmp_path).output == "no change\n"
+    assert run(grafana.url, tmp_path).output == NO_CHANGE
 
 
 def test_a_board_that_was_moved_comes_back_to_its_folder(grafana: State, tmp_path: Path) -> None:
@@ -104,7 +111,7 @@ def test_a_board_that_was_moved_comes_back_to_its_folder(grafana: State, tmp_pat
 def test_settings_a_person_added_to_the_data_source_stay(grafana: State, tmp_path: Path) -> None:
     run(grafana.url, tmp_path)
     grafana.sources[0]["jsonData"]["prometheusType"] = "Mimir"
-    assert run(grafana.url, tmp_path).output == "no change\n"
+    assert run(grafana.url, tmp_path).output == NO_CHANGE
 
 
 def test_only_what_was_made_here_is_deleted(grafana: State, tmp_path: Path) -> None:
@@ -157,7 +164,7 @@ def test_a_data_source_of_the_same_name_is_told(grafana: State, tmp_path: Path) 
 def test_what_is_read_from_files_is_left_to_the_files(grafana: State, tmp_path: Path) -> None:
     run(grafana.url, tmp_path)
     grafana.from_files.add(OVERVIEW)
-    assert run(grafana.url, tmp_path).output == "no change\n"
+    assert run(grafana.url, tmp_path).output == NO_CHANGE
     grafana.boards[OVERVIEW]["refresh"] = "5m"
     result = run(grafana.url, tmp_path)
     assert result.exit_code == 1
@@ -179,7 +186,7 @@ def test_a_board_changed_between_reading_and_writing_is_not_written_over(grafana
 # --- what Grafana may answer
 
 
-@pytest.mark.parametrize("asked", [*READS[1:3], WRITES[2]], ids=" ".join)
+@pytest.mark.parametrize("asked", [*LOGGING_IN, *READS[1:3], WRITES[2]], ids=" ".join)
 @pytest.mark.parametrize(
     ("status", "body", "told"),
     [
@@ -243,6 +250,36 @@ def test_a_wrong_token_is_told_where_anybody_may_read(grafana: State, tmp_path: 
     result = run(grafana.url, tmp_path, token="another-token")
     assert result.exit_code == 1
     assert "The token is wrong" in result.output
+
+
+def test_a_token_of_another_organisation_is_refused_and_its_own_is_named(
+    grafana: State, tmp_path: Path
+) -> None:
+    grafana.organisation = "Marketing"
+    result = run(grafana.url, tmp_path, "--organisation", "Pharma")
+    assert result.exit_code == 1
+    assert "belongs to the organisation 'Marketing', not to 'Pharma'" in result.output
+    assert grafana.written == []
+    assert run(grafana.url, tmp_path, "--organisation", "Marketing").exit_code == 0
+
+
+@pytest.mark.parametrize("version", ["9.2.0", "10.4.19", "11.0.0-pre", "12.2.0+security-01"])
+def test_a_grafana_before_11_is_refused(grafana: State, tmp_path: Path, version: str) -> None:
+    grafana.version = version
+    result = run(grafana.url, tmp_path)
+    old = int(version.split(".")[0]) < 11
+    assert (result.exit_code, f"this is Grafana {version};" in result.output) == (int(old), old)
+    assert (grafana.written == []) == old
+
+
+@pytest.mark.parametrize("told", [{}, {"buildInfo": {}}, {"buildInfo": {"version": ""}}])
+def test_a_grafana_that_hides_its_version_is_not_taken_for_one(
+    grafana: State, tmp_path: Path, told: Any
+) -> None:
+    grafana.instead["GET", "/api/frontend/settings"] = 200, told
+    result = run(grafana.url, tmp_path)
+    assert (result.exit_code, grafana.written) == (1, [])
+    assert "could not read the version" in result.output
 
 
 def test_a_token_is_not_sent_on_to_where_a_redirect_leads(grafana: State, tmp_path: Path) -> None:
