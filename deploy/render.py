@@ -4,14 +4,17 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
+from deploy import compose
 from deploy.alertmanager import routing
 from deploy.alertmanager.routing import AGREEMENTS
 from deploy.grafana import overview
+from deploy.kubernetes import objects
 from deploy.prometheus import rules
 
 PRODUCERS: Final[tuple[Callable[[], dict[Path, str]], ...]] = (
     overview.documents,
     rules.documents,
+    compose.documents,
 )
 """What gives each file's text by its path in the project."""
 
@@ -23,7 +26,7 @@ def documents(agreements: Path = AGREEMENTS) -> dict[Path, str]:
     that cannot be used.
     """
     made = {path: text for producer in PRODUCERS for path, text in producer().items()}
-    return {**made, **routing.documents(agreements)}
+    return {**made, **routing.documents(agreements), **objects.documents(made)}
 
 
 def write(project: Path, agreements: Path = AGREEMENTS) -> None:

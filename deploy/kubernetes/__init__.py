@@ -1,0 +1,1 @@
+"""How it runs in Kubernetes: a base for kustomize, topics for Strimzi, what Prometheus reads."""
