@@ -26,7 +26,4 @@ def documents() -> dict[Path, str]:
         **configuration(alertmanagers=["alertmanager:9093"]),
         "scrape_configs": [{"job_name": "cmowatch", "dns_sd_configs": [_WORKERS]}],
     }
-    made = (
-        "Made from deploy/compose.py and deploy/prometheus by `cmowatch render`; change it there."
-    )
-    return {PROMETHEUS: as_yaml(configured, made)}
+    return {PROMETHEUS: as_yaml(configured, _MADE)}
