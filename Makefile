@@ -2,11 +2,13 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help setup test test-fast chaos check format coverage demo bench contract lock clean
+.PHONY: help setup test test-fast chaos check format coverage demo bench up down secrets contract \
+	lock clean
 
 VENV := .venv
 BENCH := .venv-bench
 BIN := $(VENV)/bin
+SECRETS := deploy/secrets
 ARGS ?=
 SOURCES := events alerts streams deploy tests
 # The first Python that is new enough and can make environments; PYTHON=… names another.
@@ -73,6 +75,24 @@ $(BENCH)/locked.stamp: bench-requirements.txt | setup
 		--require-hashes -r bench-requirements.txt
 	@touch $@
 
+up: secrets ## Start everything in containers, by Docker Compose, with passwords of its own
+	@docker compose --file deploy/compose.yml up --build --detach --wait
+	@echo "Grafana is at http://localhost:3000: admin, $(SECRETS)/grafana-admin-password" >&2
+
+down: ## Stop these containers; what they know stays in their volumes
+	@docker compose --file deploy/compose.yml down
+
+# Readable by the users of the containers, and behind a folder that only you can enter. Receivers of
+# Alertmanager that are not told their real secret yet get one that opens nothing.
+secrets: ## Make the secrets of `make up` that are missing, of random content
+	@umask 022; mkdir -p -m 700 $(SECRETS); mkdir -p $(SECRETS)/alertmanager; \
+	for file in grafana-admin-password grafana-secret-key $$(sed -n \
+		's,.*/etc/alertmanager/secrets/\([A-Za-z0-9._-]*\).*,alertmanager/\1,p' \
+		deploy/alertmanager/alertmanager.yml); do \
+		[ -s $(SECRETS)/$$file ] && continue; \
+		head -c 24 /dev/urandom | base64 | tr -d '\n' > $(SECRETS)/$$file; \
+	done
+
 contract: setup ## Generate the contract's schemas and AsyncAPI document again
 	@$(BIN)/cmowatch contract
 
@@ -83,6 +103,13 @@ lock: setup ## Lock the newest allowed versions, with hashes, in the requirement
 	@$(BIN)/uv pip compile deploy/bench/requirements.in --universal --python-version 3.11 --upgrade \
 		--generate-hashes --no-emit-index-url --no-emit-find-links --no-annotate --quiet \
 		--custom-compile-command "make lock" --output-file bench-requirements.txt
+	@$(BIN)/uv pip compile pyproject.toml --universal --python-version 3.11 \
+		--constraints requirements.txt --excludes <(printf 'jgo\njdk4py\n') \
+		--generate-hashes --no-emit-index-url --no-emit-find-links --no-annotate --quiet \
+		--custom-compile-command "make lock" --output-file deploy/requirements.txt
+	@$(BIN)/uv pip compile - --universal --python-version 3.11 --constraints requirements.txt \
+		--generate-hashes --no-emit-index-url --no-emit-find-links --no-annotate --quiet \
+		--custom-compile-command "make lock" --output-file deploy/build-requirements.txt <<< hatchling
 
 clean: ## Remove .venv and everything that can be made again
 	@rm -rf $(VENV) $(BENCH) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage*
