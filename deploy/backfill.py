@@ -129,7 +129,7 @@ def backfill(
 
     \b
     cmowatch backfill events.ndjson --out history.txt
-    promtool tsdb create-blocks-from openmetrics history.txt data/
+    promtool tsdb create-blocks-from openmetrics --max-block-duration=2232h history.txt data/
 
     A day is written as a worker would have shown it then: it knows what was recorded by then, and
     judges by the agreement in force that day. `cmowatch replay --as-of` differs: it knows all that
