@@ -41,7 +41,7 @@ def mounts() -> Iterator[tuple[str, str, str, bool]]:
 
 def option(service: str, name: str) -> str:
     (value,) = [
-        argument.partition("=")[2]
+        str(argument).partition("=")[2]
         for argument in SERVICES[service]["command"]
         if argument.startswith(f"{name}=")
     ]

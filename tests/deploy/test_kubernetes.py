@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import kubernetes_validate
+import kubernetes_validate  # type: ignore[import-untyped]
 import pytest
 import yaml
 
@@ -160,7 +160,7 @@ def test_every_setting_is_one_and_can_be_used(monkeypatch: pytest.MonkeyPatch) -
     assert given.keys() <= {f"CMOWATCH_{name.upper()}" for name in Settings.model_fields}
     for name, value in given.items():
         monkeypatch.setenv(name, value)
-    used = Settings()  # type: ignore[call-arg]
+    used = Settings()
     assert used.security == "SASL_SSL"
     assert used.replication == objects.REPLICAS
 
