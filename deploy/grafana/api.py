@@ -41,8 +41,8 @@ _BY_STATUS: Final[Mapping[int, tuple[type[GrafanaError], str]]] = {
     401: (NotAllowed, "The token is wrong, expired or of another Grafana: make a new one."),
     403: (
         NotAllowed,
-        "The token's service account needs the role Admin of its organisation to make data "
-        "sources; a wrong token ends here too where anonymous access is on.",
+        "The token's service account needs the role Admin of its organisation; a wrong token ends "
+        "here too where anonymous access is on.",
     ),
     404: (NotFound, "Check that the address is that of Grafana, its path included."),
     409: (InTheWay, "Rename or remove what has this name or uid, and run this again."),

@@ -119,8 +119,10 @@ def test_a_dry_run_shows_annotations_and_writes_none(run: Any, grafana: State) -
 
 def test_a_transition_told_again_or_late_changes_nothing(run: Any, grafana: State) -> None:
     run([OPENED, WORSENED, CLEARED])
-    again = turned("opened", 1, on(30), severity="critical", value=0.1)
-    assert run([OPENED, CLEARED, again, WORSENED]).output == NO_CHANGE
+    again = turned("worsened", 2, on(30), severity="critical", value=0.1)
+    ended_again = turned("cleared", 3, on(30), cleared_by="corrected")
+    assert run([OPENED, WORSENED, CLEARED, again, ended_again]).output == NO_CHANGE
+    assert run([WORSENED, CLEARED, OPENED]).output == NO_CHANGE
 
 
 def test_what_a_person_noted_is_left_alone(run: Any, grafana: State) -> None:
