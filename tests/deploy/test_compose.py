@@ -12,7 +12,8 @@ import yaml
 
 from deploy import compose
 from deploy.grafana import provision
-from deploy.kafka import _SERVER, KAFKA
+from deploy.kafka import _SERVER, KAFKA, LocalKafka
+from deploy.process import free_port
 from deploy.servers import KEPT_DAYS
 from streams.settings import Settings
 
@@ -236,6 +237,18 @@ def test_kafka_refuses_what_would_make_the_log_forget_or_wait() -> None:
         *("share.coordinator.state.topic.replication.factor", "process.roles", "node.id"),
     ):
         assert theirs[setting] == ours[setting], setting
+
+
+@pytest.mark.broker
+def test_the_health_check_of_kafka_is_answered_by_a_broker_alone(broker: LocalKafka) -> None:
+    _, *test = SERVICES["kafka"]["healthcheck"]["test"]
+
+    def asked(port: int) -> int:
+        command = [word.replace("$$", "$").replace("19092", str(port)) for word in test]
+        return subprocess.run(command, check=False, capture_output=True).returncode
+
+    assert asked(broker.port) == 0
+    assert asked(free_port()) != 0
 
 
 def test_workers_are_found_by_their_name_however_many_there_are() -> None:

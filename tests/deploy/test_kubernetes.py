@@ -294,8 +294,17 @@ def test_grafana_shows_the_boards_where_the_api_would_put_them() -> None:
     assert (provider["folderUid"], provider["folder"]) == (provision.FOLDER, provision.FOLDER_TITLE)
     source = (DEPLOY / "grafana/provisioning/datasources/cmowatch.yaml").read_text("utf-8")
     assert all(f"${name}" in source for name in grafana["env"])
-    compose = (DEPLOY / "compose.yml").read_text("utf-8")
-    assert f"grafana/grafana:{grafana['image']['tag']}\n" in compose
+
+
+def test_servers_have_the_versions_that_compose_has() -> None:
+    services = yaml.safe_load((DEPLOY / "compose.yml").read_text("utf-8"))["services"]
+    given = values()
+    tags = {
+        "prometheus": given["prometheus"]["prometheusSpec"]["image"]["tag"],
+        "alertmanager": given["alertmanager"]["alertmanagerSpec"]["image"]["tag"],
+        "grafana": given["grafana"]["image"]["tag"],
+    }
+    assert tags == {name: services[name]["image"].rpartition(":")[2] for name in tags}
 
 
 def test_alertmanager_finds_its_secrets_where_the_routes_look_for_them() -> None:
