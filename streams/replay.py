@@ -3,14 +3,17 @@
 import json
 from collections import deque
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
+
+from pydantic import ValidationError
 
 from alerts.agreements import Agreements
 from alerts.readings import Reading, readings
 from alerts.state import REFUSALS, Cmo
 from events.decode import Accepted, Rejection
-from events.values import EPOCH, microseconds
+from events.values import EPOCH, Contract, Instant, microseconds
 
 
 def end_of(text: str) -> datetime:
@@ -124,10 +127,23 @@ class Diary(_Fold):
             self._take(outcome)
 
 
+class _Imported(Contract):
+    """What a message of an import says of its own recording."""
+
+    recordedtime: Instant
+
+
 def recorded(outcome: Accepted | Rejection) -> datetime:
-    """When an event was recorded; of what was refused, when the log got the message."""
+    """When an event was recorded; of what was refused, when its import says, else the log.
+
+    An import comes onto a topic long after its events were recorded: were its refused events known
+    only then, their numbers would be missing until then.
+    """
     if isinstance(outcome, Accepted):
         return outcome.recorded
+    if outcome.source is not None:
+        with suppress(ValidationError):
+            return _Imported.model_validate_json(outcome.message.value or b"").recordedtime
     return EPOCH + timedelta(milliseconds=outcome.message.timestamp)
 
 

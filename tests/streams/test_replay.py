@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from alerts.agreements import Agreements
 from alerts.readings import Reading
-from events.decode import Accepted
+from events.decode import Accepted, Message, Rejection
 from events.values import microseconds
 from streams.replay import Diary, Pass, as_dict, as_json, end_of
 from streams.shard import Shard, decoder_of
@@ -145,3 +145,29 @@ def test_a_late_record_and_a_retraction_change_no_day_before_they_came() -> None
     }
     on_time = [whole[due(n)].numerator for n in (10, 19, 20, 24, 25)]
     assert on_time == [1, 1, 2, 2, 1]
+
+
+def test_a_number_refused_of_an_import_is_missing_on_no_day() -> None:
+    """Though the log got the whole import only in the end."""
+    bad = {"data": {"lot": 7}}
+    said = [imported(1), imported(2, **bad), imported(3), imported(4, **bad, recordedtime="soon")]
+    decoder = decoder_of(agreed(), 1)
+    outcomes = [decoder.decode(message) for message in said]
+    assert [type(each) for each in outcomes] == [Accepted, Rejection, Accepted, Rejection]
+    diary = Diary(agreed())
+    assert len(list(diary.days(outcomes, due(0), due(9)))) == 10
+    assert [seen.gapped for seen in diary.cmos["acme"].feeds["cmo.lots"].sequences.values()] == [
+        False
+    ]
+    assert len(diary.refused) == 1
+
+
+def imported(number: int, **changes: object) -> Message:
+    """An event that is said to have been recorded on the day of its number, and came much later."""
+    moment = on(number).isoformat().replace("+00:00", "Z")
+    about = {"id": f"e{number}", "source": "/import", "sequence": number, "onbehalfof": "cmo"}
+    event = {"specversion": "1.0", "type": "cmo.lot.completed.v1", "time": moment, **about}
+    event |= {"recordedtime": moment, "timely": True}
+    value = json.dumps({**event, "data": {"lot": "L"}, "partitionkey": "acme", **changes})
+    came = microseconds(on(300)) // 1_000
+    return Message("cmo.lots", 0, number, came, b"acme", value.encode())
