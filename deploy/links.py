@@ -14,6 +14,21 @@ OVERVIEW = "cmowatch-overview"
 
 BOARD = f"{GRAFANA}/d/{OVERVIEW}"
 
+CMO, DELIVERIES, INVENTORY, LOTS, MONITOR = (
+    f"cmowatch-{name}" for name in ("cmo", "deliveries", "inventory", "lots", "monitor")
+)
+"""The uids of the other boards."""
+
+BOARDS = {
+    OVERVIEW: "Overview",
+    CMO: "CMO",
+    DELIVERIES: "Deliveries and orders",
+    INVENTORY: "Inventory",
+    LOTS: "Lots and release",
+    MONITOR: "Monitor itself",
+}
+"""The title of each board by its uid, in the order in which they link to each other."""
+
 HEARTBEAT = "https://heartbeat.example/cmowatch"
 """What raises the alarm when nothing arrives there for minutes: the dead man's switch."""
 

@@ -7,12 +7,12 @@ from typing import Final
 from deploy import compose
 from deploy.alertmanager import routing
 from deploy.alertmanager.routing import AGREEMENTS
-from deploy.grafana import overview
+from deploy.grafana import boards
 from deploy.kubernetes import objects
 from deploy.prometheus import rules
 
 PRODUCERS: Final[tuple[Callable[[], dict[Path, str]], ...]] = (
-    overview.documents,
+    boards.documents,
     rules.documents,
     compose.documents,
 )

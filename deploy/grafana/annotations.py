@@ -11,7 +11,7 @@ from typing import Final
 from alerts.breaches import where_of
 from alerts.catalogue import BY_NAME
 from deploy.grafana.api import Grafana
-from deploy.grafana.overview import MADE
+from deploy.grafana.board import MADE
 from deploy.grafana.panels import Json
 from deploy.grafana.provision import Change, difference
 from events.breaches import Breach, BreachEvent

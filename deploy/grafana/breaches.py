@@ -3,23 +3,32 @@
 from typing import Final
 
 from alerts.catalogue import KPIS, Unit
+from deploy.grafana.board import TO_THIS_CMO
 from deploy.grafana.panels import (
     RED,
     YELLOW,
     Json,
     arranged,
     bars,
+    fixed,
     instant,
+    mapped,
     override,
     table,
     transformed,
 )
 from deploy.grafana.queries import (
+    NO_END,
+    acknowledged,
     breaches_aged,
     breaches_in_full,
+    breaches_told,
     cleared_today,
+    clears_on,
+    last_told,
     of_breaches,
     opened_today,
+    told_next,
     turned_unknown_today,
 )
 from deploy.grafana.states import KPI_TITLES, SEVERITIES
@@ -30,6 +39,9 @@ _AGES: Final[tuple[tuple[float, float | None, str], ...]] = (
     (7, 30, "7 to 30 days"),
     (30, None, "over 30 days"),
 )
+_LEVELS: Final = 6
+"""Levels that have a name, 0 among them; a higher one is shown by its number alone."""
+
 _COLOURED: Final = {"type": "color-background", "mode": "basic"}
 _RATIOS: Final = ("Is", "Agreed")
 _TIMES: Final = ("Is (time)", "Agreed (time)")
@@ -50,19 +62,34 @@ def by_age() -> Json:
         ],
         by="age\\severity",
         overrides=[
-            override("critical", displayName="✖ critical", color=_fixed(RED)),
-            override("warning", displayName="▲ warning", color=_fixed(YELLOW)),
+            override("critical", displayName="✖ critical", color=fixed(RED)),
+            override("warning", displayName="▲ warning", color=fixed(YELLOW)),
         ],
         empty=_NO_BREACH,
     )
 
 
-def _fixed(color: str) -> Json:
-    return {"mode": "fixed", "fixedColor": color}
+def by_level() -> Json:
+    """How many breaches have climbed how far, by how long they have stood."""
+    return table(
+        "Breaches by age and escalation",
+        "The breaches that stand, by the time since they opened, and by how far they have climbed: "
+        "at level 0 nobody was told yet, at each further level one role more was.",
+        [instant("A", " or ".join(breaches_told(*age) for age in _AGES))],
+        [
+            transformed(
+                "groupingToMatrix", columnField="level", rowField="age", valueField="Value"
+            ),
+            arranged({"age\\level": "Open for", **{f"{n}": f"Level {n}" for n in range(_LEVELS)}}),
+        ],
+        defaults={"decimals": 0, "custom": {"align": "left", "minWidth": 60}},
+        overrides=[],
+        empty=_NO_BREACH,
+    )
 
 
-def standing() -> Json:
-    """Every breach that stands, the critical and the oldest first."""
+def standing(*, of_one: bool = False) -> Json:
+    """Every breach that stands, the critical first; `of_one` CMO without its name."""
     columns = {
         "severity": "Severity",
         "Value #age": "Open for",
@@ -76,6 +103,7 @@ def standing() -> Json:
         "Value #n": "n",
         "judged": "Judged",
     }
+    hidden = ["cmo"] if of_one else []
     ratios, times = _named("ratio"), _named("seconds")
     every = "|".join(kpi.name for kpi in KPIS)
     return table(
@@ -93,14 +121,14 @@ def standing() -> Json:
         [
             transformed("filterFieldsByName", exclude={"pattern": "^Time( \\d+)?$"}),
             transformed("joinByField", byField="breach_id", mode="outer"),
-            arranged(columns, ["breach_id", "site", "product", "lot_state", "topic"]),
+            arranged(columns, [*hidden, "breach_id", "site", "product", "lot_state", "topic"]),
         ],
         defaults={"custom": {"minWidth": 60}},
         overrides=[
             override("Severity", mappings=SEVERITIES, custom__cellOptions=_COLOURED),
             override("Severity", custom__width=110),
             override("Open for", unit="s", decimals=0, custom__width=110),
-            override("CMO", custom__width=240),
+            override("CMO", custom__width=240, links=[TO_THIS_CMO]),
             override("KPI", mappings=KPI_TITLES),
             override("Judged", custom__width=90),
             *(override(name, unit="percentunit", decimals=1, **_FIGURE) for name in _RATIOS),
@@ -110,6 +138,61 @@ def standing() -> Json:
         empty=_NO_BREACH,
         sorted_by=[("Severity", False), ("Open for", True)],
     )
+
+
+def told() -> Json:
+    """For every breach that stands who was told, who is next, who has it, and when it clears."""
+    columns = {
+        "severity": "Severity",
+        "Value #age": "Open for",
+        "kpi": "KPI",
+        "where": "Where",
+        "Value #told": "Level",
+        "told": "Last told",
+        "next": "Next",
+        "Value #next": "Next told",
+        "by": "Taken on by",
+        "Value #taken": "Until",
+        "Value #clears": "Clears on",
+    }
+    return table(
+        "Escalation",
+        "The level a breach has climbed to and the role told last; who is next, and when, if "
+        "nobody takes it on; who has; and the day it clears by itself, if nothing new comes.",
+        [
+            instant("age", breaches_in_full()),
+            instant("told", last_told()),
+            instant("next", told_next()),
+            instant("taken", acknowledged()),
+            instant("clears", clears_on()),
+        ],
+        [
+            transformed("filterFieldsByName", exclude={"pattern": "^Time( \\d+)?$"}),
+            transformed("joinByField", byField="breach_id", mode="outer"),
+            arranged(
+                columns, ["breach_id", "cmo", "judged", "site", "product", "lot_state", "topic"]
+            ),
+        ],
+        defaults={"custom": {"minWidth": 60}},
+        overrides=[
+            override("Severity", mappings=SEVERITIES, custom__cellOptions=_COLOURED),
+            override("Severity", custom__width=110),
+            override("Open for", unit="s", decimals=0, custom__width=100),
+            override("KPI", mappings=KPI_TITLES),
+            override("Level", decimals=0, noValue="–", custom__width=70),
+            override("Last told", noValue="nobody yet"),
+            override("Next", noValue="–"),
+            override("Next told", unit="dateTimeFromNow", noValue="–"),
+            override("Taken on by", noValue="nobody"),
+            override("Until", unit="dateTimeAsIso", noValue="–", mappings=_ENDLESS),
+            override("Clears on", unit="time:YYYY-MM-DD", noValue="not known"),
+        ],
+        empty=_NO_BREACH,
+        sorted_by=[("Severity", False), ("Open for", True)],
+    )
+
+
+_ENDLESS: Final = mapped({str(NO_END): ("without an end", None)})
 
 
 def _named(unit: Unit) -> str:
@@ -132,6 +215,7 @@ def changed_today() -> Json:
         [arranged(columns, ["Time", "site", "product", "lot_state", "topic"])],
         defaults={},
         overrides=[
+            override("CMO", links=[TO_THIS_CMO]),
             override("KPI", mappings=KPI_TITLES),
             override("Change", custom__width=130),
             override(

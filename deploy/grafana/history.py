@@ -1,35 +1,51 @@
 """A panel for every KPI: how it went, against the limits in force."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Final
 
-from alerts.catalogue import Kpi
+from alerts.catalogue import KPIS, Kpi
 from deploy.grafana.panels import RED, YELLOW, Json, lines, over_time, override_query
-from deploy.grafana.queries import judged_level, level
+from deploy.grafana.queries import all_along, judged_level, level
 from deploy.grafana.states import UNITS
 
 _LIMITS = (("warning", YELLOW), ("critical", RED))
+_EMPTY: Final = "No reading in the time chosen; the first panels say whether anybody watches"
+_FIRST: Final = 100
 
 
-def histories(kpis: Iterable[Kpi]) -> Iterator[Json]:
-    """A panel for each KPI, in their order."""
-    return (_history(kpi) for kpi in kpis)
+def panel_id(kpi: Kpi, kpis: Iterable[Kpi] = KPIS) -> int:
+    """The id of a KPI's own panel, the same on every board; links lead to it."""
+    return _FIRST + [each.name for each in kpis].index(kpi.name)
 
 
-def _history(kpi: Kpi) -> Json:
+def histories(
+    shown: Iterable[Kpi], kpis: Iterable[Kpi] = KPIS, *, of_one: bool = False
+) -> Mapping[int, Json]:
+    """A panel for each KPI that is shown, under its id; `of_one` CMO there is room for more."""
+    every = tuple(kpis)
+    return {panel_id(kpi, every): _history(kpi, of_one=of_one) for kpi in shown}
+
+
+def _history(kpi: Kpi, *, of_one: bool) -> Json:
+    banded = of_one and kpi.interval and kpi.levels[0] == ()
+    own = _of_one(kpi) if of_one else _of_many(kpi)
     return lines(
         kpi.title,
-        _description(kpi),
-        [*_targets(kpi)],
+        _description(kpi, banded=banded),
+        [*own, *(_interval(kpi) if banded else ()), *_agreed_limits(kpi)],
         defaults={"unit": UNITS[kpi.unit]},
-        overrides=[*_overrides(kpi)],
+        overrides=[*_overrides(kpi), *(_as_band() if banded else ())],
+        empty=_EMPTY,
+        beside=not of_one,
     )
 
 
-def _description(kpi: Kpi) -> str:
+def _description(kpi: Kpi, *, banded: bool) -> str:
     window = f"over {kpi.window_days} days" if kpi.window_days else "as of now"
     better = "higher" if kpi.higher_is_better else "lower"
+    band = " The band is its 95 % interval, n how much evidence there is." if banded else ""
     return (
-        f"{kpi.help}\n\nRead {window}; {better} is better; least n {kpi.minimum}. "
+        f"{kpi.help}{band}\n\nRead {window}; {better} is better; least n {kpi.minimum}. "
         f"{_agreed(kpi)} A breach of it: {kpi.judged}.\n\nWhat to do first: {kpi.action}"
     )
 
@@ -43,39 +59,57 @@ def _agreed(kpi: Kpi) -> str:
     return f"Limits unless agreed otherwise: {kpi.warning:g} and {kpi.critical:g}."
 
 
-def _targets(kpi: Kpi) -> Iterator[Json]:
-    yield over_time("A", _readings(kpi, kpi.levels[0]), _legend(kpi.levels[0], kpi))
-    for index, below in enumerate(kpi.levels[1:]):
-        yield over_time(f"B{index}", _readings(kpi, below), _legend(below, kpi))
+def _of_one(kpi: Kpi) -> Iterator[Json]:
+    yield over_time("A", _readings("cmo_kpi_reading", kpi, kpi.levels[0]), _legend(kpi))
+
+
+def _of_many(kpi: Kpi) -> Iterator[Json]:
+    legend = f"{{{{cmo}}}} {_legend(kpi)}" if _labels(kpi) else "{{cmo}}"
+    yield over_time("A", _readings("cmo_kpi_reading", kpi, kpi.levels[0]), legend)
     if kpi.interval:
         # Only where each unit is one of one: quantities may have unlike units.
         yield over_time("all", _rolled_up(kpi), "all that are chosen, together")
+
+
+def _interval(kpi: Kpi) -> Iterator[Json]:
+    for ref, series in (
+        ("low", "cmo_kpi_low"),
+        ("high", "cmo_kpi_high"),
+        ("n", "cmo_kpi_evidence"),
+    ):
+        yield over_time(ref, _readings(series, kpi, kpi.levels[0]), ref)
+
+
+def _agreed_limits(kpi: Kpi) -> Iterator[Json]:
     for severity, _ in _LIMITS:
-        yield over_time(severity, _strictest(kpi, severity), f"strictest {severity} limit")
+        yield over_time(severity, _strictest(kpi, severity), f"{severity} limit")
 
 
-def _readings(kpi: Kpi, names: tuple[str, ...]) -> str:
-    by = ", ".join(["cmo", *names, *(["percentile"] if kpi.quantiles else [])])
-    return f"max by ({by}) (cmo_kpi_reading{{{level(kpi, names)}}})"
+def _readings(series: str, kpi: Kpi, names: tuple[str, ...]) -> str:
+    by = ", ".join(["cmo", *_labels(kpi)])
+    return all_along(series, by, level(kpi, names))
 
 
-def _legend(names: tuple[str, ...], kpi: Kpi) -> str:
-    labels = ["cmo", *names, *(["percentile"] if kpi.quantiles else [])]
-    return " ".join(f"{{{{{name}}}}}" for name in labels)
+def _labels(kpi: Kpi) -> list[str]:
+    return [*kpi.levels[0], *(["percentile"] if kpi.quantiles else [])]
+
+
+def _legend(kpi: Kpi) -> str:
+    return " ".join(f"{{{{{name}}}}}" for name in _labels(kpi)) or "is"
 
 
 def _rolled_up(kpi: Kpi) -> str:
     """Sums first, the division last."""
     parts = (
-        f"sum(max by (cmo) (cmo_kpi_{part}{{{judged_level(kpi)}}}))"
+        f"sum({all_along(f'cmo_kpi_{part}', 'cmo', judged_level(kpi))})"
         for part in ("numerator", "denominator")
     )
     return " / ".join(parts)
 
 
 def _strictest(kpi: Kpi, severity: str) -> str:
-    limit = f'cmo_kpi_limit{{{judged_level(kpi)},severity="{severity}"}}'
-    return f"{'max' if kpi.higher_is_better else 'min'}({limit})"
+    limits = all_along("cmo_kpi_limit", "cmo", f'{judged_level(kpi)},severity="{severity}"')
+    return f"{'max' if kpi.higher_is_better else 'min'}({limits})"
 
 
 def _overrides(kpi: Kpi) -> Iterator[Json]:
@@ -90,5 +124,15 @@ def _overrides(kpi: Kpi) -> Iterator[Json]:
         yield override_query(
             "all", color={"mode": "fixed", "fixedColor": "text"}, custom__lineWidth=3
         )
-    for index, _ in enumerate(kpi.levels[1:]):
-        yield override_query(f"B{index}", custom__lineWidth=1)
+
+
+def _as_band() -> Iterator[Json]:
+    grey: Json = {"mode": "fixed", "fixedColor": "semi-dark-blue"}
+    yield override_query("low", color=grey, custom__lineWidth=0)
+    yield override_query(
+        "high", color=grey, custom__lineWidth=0, custom__fillOpacity=20, custom__fillBelowTo="low"
+    )
+    # Told in the legend and at the pointer; a line of it would be of another scale.
+    yield override_query(
+        "n", unit="none", decimals=0, custom__lineWidth=0, custom__axisPlacement="hidden"
+    )

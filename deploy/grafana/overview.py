@@ -1,24 +1,19 @@
 """The Overview board: how every CMO stands on every KPI, and what to look at first."""
 
-import json
-from collections.abc import Mapping, Sequence
-from pathlib import Path
+from collections.abc import Sequence
 from typing import Final
 
 from alerts.catalogue import KPIS, Kpi
 from deploy.grafana import breaches
-from deploy.grafana.history import histories
+from deploy.grafana.board import TO_THIS_CMO, Layout, board, to_cmo
+from deploy.grafana.history import panel_id
 from deploy.grafana.panels import (
     PURPLE,
     RED,
     YELLOW,
     Json,
-    Layout,
     arranged,
-    chosen,
-    chosen_source,
     instant,
-    mapped,
     override,
     stat,
     table,
@@ -37,56 +32,28 @@ from deploy.grafana.queries import (
     unknown_cmos,
     worst_states,
 )
-from deploy.grafana.states import LEGEND, STATES, UNWATCHED, counted
+from deploy.grafana.states import LEGEND, NEVER, STATES, counted
 from deploy.links import OVERVIEW
 from deploy.prometheus.pipeline import STALE
 from events.data import INBOUND
 
-BOARDS: Final = Path("deploy/grafana/dashboards")
-TITLE: Final = "cmowatch: Overview"
-SCHEMA: Final = 39
-"""The version of the board's schema: Grafana 11 and later read it."""
-
-MADE: Final = "cmowatch-made"
-"""The tag of every board made here; no other board is ever deleted."""
-
 _NARROW: Final[Json] = {"minWidth": 60, "wrapHeaderText": True}
 _CELL: Final[Json] = {"type": "color-background", "mode": "basic"}
-_FIRST_HISTORY: Final = 100
-"""The id of the first KPI's own panel; links lead to them."""
-
-_VARIABLES: Final = (("cmo", "CMO"), ("site", "Site"), ("product", "Product"))
 
 
 def overview(kpis: Sequence[Kpi] = KPIS) -> Json:
     """The board, as the JSON Grafana reads."""
     layout = Layout()
-    ids = {kpi.name: _FIRST_HISTORY + index for index, kpi in enumerate(kpis)}
     _attention(layout)
-    _states(layout, kpis, ids)
+    _states(layout, kpis)
     _breaches(layout)
     _feeds(layout)
     _itself(layout)
-    panels = dict(zip(ids.values(), histories(kpis), strict=True))
-    layout.folded("How did each KPI go, against what was agreed?", 8, panels)
-    return {
-        "uid": OVERVIEW,
-        "title": TITLE,
-        "description": "Made from alerts/catalogue.py by cmowatch render; change it there.",
-        "tags": [MADE],
-        "schemaVersion": SCHEMA,
-        "editable": False,
-        "graphTooltip": 1,
-        "refresh": "30s",
-        "time": {"from": "now-24h", "to": "now"},
-        "timezone": "utc",
-        "templating": {
-            "list": [chosen_source(), *(chosen(name, title) for name, title in _VARIABLES)]
-        },
-        "annotations": {"list": []},
-        "links": [],
-        "panels": layout.panels,
-    }
+    return board(
+        OVERVIEW,
+        "How every CMO stands on every KPI, and what to look at first.",
+        layout.panels,
+    )
 
 
 def _attention(layout: Layout) -> None:
@@ -118,7 +85,7 @@ def _count(title: str, help_: str, expression: str, alarming: str) -> Json:
     return stat(title, help_, expression, defaults=counted(alarming=alarming))
 
 
-def _states(layout: Layout, kpis: Sequence[Kpi], ids: Mapping[str, int]) -> None:
+def _states(layout: Layout, kpis: Sequence[Kpi]) -> None:
     layout.row("How does each CMO stand?")
     columns = {"cmo\\kpi": "CMO", **{kpi.name: kpi.title for kpi in kpis}}
     layout.side_by_side(
@@ -141,8 +108,13 @@ def _states(layout: Layout, kpis: Sequence[Kpi], ids: Mapping[str, int]) -> None
                     "custom": {"cellOptions": _CELL, "align": "left", **_NARROW},
                 },
                 overrides=[
-                    override("CMO", custom__width=240, custom__cellOptions={"type": "auto"}),
-                    *(override(kpi.title, links=[_link(kpi, ids[kpi.name])]) for kpi in kpis),
+                    override(
+                        "CMO",
+                        custom__width=240,
+                        custom__cellOptions={"type": "auto"},
+                        links=[TO_THIS_CMO],
+                    ),
+                    *(override(kpi.title, links=[_drill(kpi, kpis)]) for kpi in kpis),
                 ],
                 empty="No CMO is watched yet",
                 sorted_by=[("CMO", False)],
@@ -151,19 +123,18 @@ def _states(layout: Layout, kpis: Sequence[Kpi], ids: Mapping[str, int]) -> None
     )
 
 
-def _link(kpi: Kpi, panel: int) -> Json:
-    return {
-        "title": f"How {kpi.title} of this CMO went",
-        "url": f"/d/{OVERVIEW}?${{datasource:queryparam}}&var-cmo=${{__data.fields[0]}}"
-        f"&viewPanel=panel-{panel}&${{__url_time_range}}",
-    }
+def _drill(kpi: Kpi, kpis: Sequence[Kpi]) -> Json:
+    title = f"How {kpi.title} of this CMO went"
+    return to_cmo(title, "${__data.fields[0]}", panel_id(kpi, kpis))
 
 
 def _breaches(layout: Layout) -> None:
     layout.row("Which breaches stand?")
     layout.side_by_side(10, (24, breaches.standing()))
-    layout.row("How long have they stood, and what changed today?")
-    layout.side_by_side(8, (8, breaches.by_age()), (16, breaches.changed_today()))
+    layout.row("How long have they stood, and how far have they climbed?")
+    layout.side_by_side(8, (12, breaches.by_age()), (12, breaches.by_level()))
+    layout.row("What changed today?")
+    layout.side_by_side(8, (24, breaches.changed_today()))
 
 
 def _feeds(layout: Layout) -> None:
@@ -204,7 +175,11 @@ def _by_topic(title: str, help_: str, expression: str, defaults: Json) -> Json:
             arranged(columns),
         ],
         defaults=defaults,
-        overrides=[override("CMO", custom__cellOptions={"type": "auto"}, custom__width=240)],
+        overrides=[
+            override(
+                "CMO", custom__cellOptions={"type": "auto"}, custom__width=240, links=[TO_THIS_CMO]
+            )
+        ],
         empty="No feed is watched yet",
         sorted_by=[("CMO", False)],
     )
@@ -212,7 +187,6 @@ def _by_topic(title: str, help_: str, expression: str, defaults: Json) -> Json:
 
 def _itself(layout: Layout) -> None:
     layout.row("Does the monitor itself keep up?")
-    never: Json = {"unit": "s", "mappings": mapped({str(UNWATCHED): ("✖ never", RED)})}
     layout.side_by_side(
         4,
         (
@@ -222,7 +196,7 @@ def _itself(layout: Layout) -> None:
                 "How long ago the shard that is furthest behind heard all its topics; beyond "
                 f"{STALE} s it judges nothing.",
                 behind(),
-                defaults={**counted(alarming=RED, above=STALE), **never},
+                defaults={**counted(alarming=RED, above=STALE), **NEVER},
             ),
         ),
         (8, _count("Not said yet", _DUE, due(), YELLOW)),
@@ -232,13 +206,3 @@ def _itself(layout: Layout) -> None:
 
 _DUE: Final = "Breaches and dead letters that were sent and are not read back."
 _REFUSED: Final = "Messages that could not be taken; each is on cmo.dead-letters with its reason."
-
-
-def documents() -> dict[Path, str]:
-    """Every board, by its path in the project, as text."""
-    return {BOARDS / "overview.json": text(overview())}
-
-
-def text(board: Json) -> str:
-    """A board as it is written."""
-    return json.dumps(board, indent=2, ensure_ascii=False) + "\n"

@@ -58,6 +58,11 @@ def steps(*levels: tuple[float | None, str]) -> Json:
     }
 
 
+def fixed(color: str) -> Json:
+    """A colour that no value changes."""
+    return {"mode": "fixed", "fixedColor": color}
+
+
 def override(field: str, **properties: object) -> Json:
     """What holds for the one field of this name."""
     return _override({"id": "byName", "options": field}, properties)
@@ -143,27 +148,66 @@ def _fields(always: Json, defaults: Json, overrides: Sequence[Json]) -> Json:
 
 
 def lines(
-    title: str, help_: str, targets: Sequence[Json], *, defaults: Json, overrides: Sequence[Json]
+    title: str,
+    help_: str,
+    targets: Sequence[Json],
+    *,
+    defaults: Json,
+    overrides: Sequence[Json] = (),
+    empty: str,
+    beside: bool = True,
 ) -> Json:
-    """Lines over time, with their last values in a legend below."""
+    """Lines over time; their last values stand in a legend beside them, or below."""
     drawn: Json = {"lineWidth": 2, "fillOpacity": 0, "showPoints": "never", "spanNulls": False}
+    legend: Json = {"displayMode": "table", "placement": "right", "width": 300}
+    if not beside:
+        legend = {"displayMode": "list", "placement": "bottom"}
     return {
         "type": "timeseries",
         "title": title,
         "description": help_,
         "datasource": SOURCE,
         "targets": list(targets),
-        "fieldConfig": _fields({"custom": drawn}, defaults, overrides),
+        "fieldConfig": _fields({"custom": drawn, "noValue": empty}, defaults, overrides),
         "options": {
-            "legend": {
-                "showLegend": True,
-                "displayMode": "table",
-                "placement": "right",
-                "calcs": ["lastNotNull"],
-            },
+            "legend": {"showLegend": True, "calcs": ["lastNotNull"], **legend},
             "tooltip": {"mode": "multi", "sort": "none"},
         },
     }
+
+
+def bands(
+    title: str,
+    help_: str,
+    targets: Sequence[Json],
+    *,
+    defaults: Json,
+    overrides: Sequence[Json],
+    empty: str,
+) -> Json:
+    """States over time: a band for each series, with the state's word on it."""
+    drawn: Json = {"fillOpacity": 80, "lineWidth": 0}
+    return {
+        "type": "state-timeline",
+        "title": title,
+        "description": help_,
+        "datasource": SOURCE,
+        "targets": list(targets),
+        "fieldConfig": _fields({"custom": drawn, "noValue": empty}, defaults, overrides),
+        "options": {
+            "mergeValues": True,
+            "showValue": "auto",
+            "alignValue": "left",
+            "rowHeight": 0.85,
+            "legend": {"showLegend": False, "displayMode": "list", "placement": "bottom"},
+            "tooltip": {"mode": "single", "sort": "none"},
+        },
+    }
+
+
+def recent(panel: Json, span: str) -> Json:
+    """A panel that shows a span of its own until somebody chooses moments on the board."""
+    return {**panel, "timeFrom": span}
 
 
 def bars(
@@ -203,76 +247,3 @@ def bars(
             "tooltip": {"mode": "multi", "sort": "none"},
         },
     }
-
-
-def chosen_source() -> Json:
-    """The variable that chooses the data source."""
-    return {
-        "type": "datasource",
-        "name": "datasource",
-        "label": "Prometheus",
-        "query": "prometheus",
-        "refresh": 1,
-        "hide": 0,
-    }
-
-
-def chosen(name: str, label: str) -> Json:
-    """A variable whose values are those of the label of its name; all of them at first."""
-    values = f"label_values(cmo_kpi_evidence, {name})"
-    return {
-        "type": "query",
-        "name": name,
-        "label": label,
-        "datasource": SOURCE,
-        "query": {"query": values, "refId": "values"},
-        "definition": values,
-        "refresh": 2,
-        "sort": 1,
-        "multi": True,
-        "includeAll": True,
-        # Also what has no such label.
-        "allValue": ".*",
-        "current": {"text": ["All"], "value": ["$__all"]},
-        "hide": 0,
-    }
-
-
-class Layout:
-    """Panels set out from the top down, each with an id of its own."""
-
-    def __init__(self) -> None:
-        self.panels: list[Json] = []
-        self._id = self._y = 0
-
-    def row(self, question: str) -> None:
-        """The heading of what follows."""
-        self.panels.append({**self._placed(0, 1, WIDTH), **_heading(question)})
-        self._y += 1
-
-    def side_by_side(self, height: int, *panels: tuple[int, Json]) -> None:
-        """Panels beside each other, each with its width."""
-        x = 0
-        for width, panel in panels:
-            self.panels.append({**self._placed(x, height, width), **panel})
-            x += width
-        self._y += height
-
-    def folded(self, question: str, height: int, panels: Mapping[int, Json]) -> None:
-        """A row that opens on a click, with panels under ids of their own, one below another."""
-        row = {**self._placed(0, 1, WIDTH), **_heading(question), "collapsed": True}
-        y = self._y + 1
-        inside = [
-            {"id": id_, "gridPos": {"x": 0, "y": y + n * height, "w": WIDTH, "h": height}, **panel}
-            for n, (id_, panel) in enumerate(panels.items())
-        ]
-        self.panels.append({**row, "panels": inside})
-        self._y += 1
-
-    def _placed(self, x: int, height: int, width: int) -> Json:
-        self._id += 1
-        return {"id": self._id, "gridPos": {"x": x, "y": self._y, "w": width, "h": height}}
-
-
-def _heading(question: str) -> Json:
-    return {"type": "row", "title": question, "collapsed": False, "panels": []}

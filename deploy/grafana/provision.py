@@ -8,8 +8,9 @@ from difflib import unified_diff
 from typing import Final
 
 from deploy.grafana.api import Grafana
+from deploy.grafana.board import MADE
+from deploy.grafana.boards import boards
 from deploy.grafana.errors import InTheWay
-from deploy.grafana.overview import MADE, overview
 from deploy.grafana.panels import Json
 
 FOLDER: Final = "cmowatch"
@@ -34,11 +35,6 @@ class Change:
     what: str
     difference: str
     make: Callable[[], None]
-
-
-def boards() -> list[Json]:
-    """Every board there should be."""
-    return [overview()]
 
 
 def changes(

@@ -1,8 +1,10 @@
 """What a board asks Prometheus: each query over whatever workers there are, one figure a scope."""
 
+from collections.abc import Iterable
 from typing import Final
 
 from alerts.catalogue import Kpi
+from deploy.backfill import JOB
 from deploy.grafana.states import NO_LIMIT, UNWATCHED
 
 SCOPE: Final = "kpi, cmo, site, product, lot_state, topic"
@@ -11,11 +13,20 @@ SCOPE: Final = "kpi, cmo, site, product, lot_state, topic"
 CHOSEN: Final = 'cmo=~"$cmo",site=~"$site|",product=~"$product|"'
 """What was chosen at the top of the board, and what has no site or no product."""
 
+CHOSEN_PRODUCT: Final = 'cmo=~"$cmo",product=~"$product|"'
+"""The same of series that have no site at all."""
+
+READING: Final = f"{SCOPE}, percentile"
+"""What tells one figure of a KPI from another."""
+
+NO_END: Final = 4_102_444_800_000
+"""Stands for the end of what has none, in ms."""
+
 _DAY = 86_400
 _READY: Final = "max by (partition) (cmowatch_shard_ready)"
 
 
-def _told(count: str) -> str:
+def told(count: str) -> str:
     """A count, 0 where there is nothing to count, `UNWATCHED` where nobody watches."""
     return f"(({count}) or vector(0)) and on () (max({_READY}) == 1) or vector({UNWATCHED})"
 
@@ -33,13 +44,13 @@ def worst_states() -> str:
 
 def unknown_cmos() -> str:
     """How many CMOs have a reading that is unknown."""
-    return _told(f"count(count by (cmo) (cmo_kpi_state{{{CHOSEN}}} == -2))")
+    return told(f"count(count by (cmo) (cmo_kpi_state{{{CHOSEN}}} == -2))")
 
 
 def open_breaches(severity: str) -> str:
     """How many breaches of a severity stand."""
     matchers = f'severity="{severity}",{CHOSEN}'
-    return _told(f"count(count by (breach_id) (cmo_breach_open{{{matchers}}}))")
+    return told(f"count(count by (breach_id) (cmo_breach_open{{{matchers}}}))")
 
 
 def standing() -> str:
@@ -70,10 +81,13 @@ def of_breaches(series: str, kpis: str, *, factor: int = 1) -> str:
 
 def breaches_aged(at_least: float, under: float | None, called: str) -> str:
     """How many breaches of each severity have stood so many days; `called` names that age."""
+    counted = f"count by (severity) ({_aged(at_least, under)})"
+    return f'label_replace({counted}, "age", "{called}", "", "")'
+
+
+def _aged(at_least: float, under: float | None) -> str:
     ages = f"({age_of_breaches()}) >= {at_least * _DAY:.0f}"
-    if under is not None:
-        ages = f"({ages}) < {under * _DAY:.0f}"
-    return f'label_replace(count by (severity) ({ages}), "age", "{called}", "", "")'
+    return ages if under is None else f"({ages}) < {under * _DAY:.0f}"
 
 
 def opened_today() -> str:
@@ -102,23 +116,65 @@ def turned_unknown_today() -> str:
 
 
 def _change(expression: str, what: str) -> str:
-    return f'label_replace({_where(expression)}, "change", "{what}", "", "")'
+    return f'label_replace({where(expression)}, "change", "{what}", "", "")'
 
 
-def _where(expression: str) -> str:
-    """With the scope below the CMO as one label."""
-    return f'label_join({expression}, "where", " ", "site", "product", "lot_state", "topic")'
+def where(expression: str, *more: str) -> str:
+    """With the scope below the CMO, and more labels, as one label."""
+    labels = ", ".join(f'"{name}"' for name in ("site", "product", "lot_state", "topic", *more))
+    return f'label_join({expression}, "where", " ", {labels})'
 
 
 def breaches_in_full() -> str:
     """The age of each breach, with what it is about below the CMO as one label."""
-    return _where(age_of_breaches())
+    return where(age_of_breaches())
+
+
+_LEVEL: Final = "cmo_breach_escalation_level"
+_OPEN: Final = "cmo_breach_open"
+
+
+def last_told() -> str:
+    """The level each breach has climbed to, with the role that was told of it there as `told`."""
+    levels = f"max by (breach_id, role) ({_LEVEL}{{{CHOSEN}}})"
+    highest = f"max by (breach_id) ({_LEVEL}{{{CHOSEN}}})"
+    last = f"{levels} == on (breach_id) group_left () {highest}"
+    return f"max by (breach_id, told) ({_renamed(last, 'role', 'told')})"
+
+
+def told_next() -> str:
+    """The moment in ms the next role is told of each breach, with that role as `next`."""
+    ahead = f"cmo_breach_next_escalation_timestamp_seconds{{{CHOSEN}}}"
+    return f"max by (breach_id, next) ({_renamed(ahead, 'role', 'next')}) * 1000"
+
+
+def clears_on() -> str:
+    """The moment in ms each breach clears by itself, where that is known."""
+    return f"max by (breach_id) (cmo_breach_clears_on_timestamp_seconds{{{CHOSEN}}}) * 1000"
+
+
+def acknowledged() -> str:
+    """The moment in ms until which somebody, as `by`, has a breach; `NO_END` without one."""
+    until = f"cmo_breach_acknowledged_until_timestamp_seconds{{{CHOSEN}}}"
+    return f"clamp_max(max by (breach_id, by) ({until}) * 1000, {NO_END})"
+
+
+def breaches_told(at_least: float, under: float | None, called: str) -> str:
+    """How many breaches of an age have climbed to each level; level 0 is told to nobody."""
+    climbed = f"max by (breach_id) ({_LEVEL}{{{CHOSEN}}})"
+    levels = f"({climbed} or 0 * max by (breach_id) ({_OPEN}{{{CHOSEN}}}))"
+    of_age = f"{levels} and on (breach_id) ({_aged(at_least, under)})"
+    return f'label_replace(count_values ("level", {of_age}), "age", "{called}", "", "")'
+
+
+def _renamed(expression: str, label: str, name: str) -> str:
+    return f'label_replace({expression}, "{name}", "$1", "{label}", "(.*)")'
 
 
 def silent_feeds() -> str:
     """How many feeds are silent beyond what was agreed."""
     silent = 'cmo_kpi_state{kpi="feed_silence",cmo=~"$cmo"} > 0'
-    return _told(f"count(count by (cmo, topic) ({silent}))")
+    return told(f"count(count by (cmo, topic) ({silent}))")
 
 
 def states_by_topic() -> str:
@@ -134,7 +190,7 @@ def since_heard() -> str:
 
 def gaps() -> str:
     """How many spans are missing from the sequences of the CMOs' feeds."""
-    return _told('sum(max by (cmo, topic) (cmo_feed_sequence_gaps{cmo=~"$cmo"}))')
+    return told('sum(max by (cmo, topic) (cmo_feed_sequence_gaps{cmo=~"$cmo"}))')
 
 
 def shards_missing() -> str:
@@ -151,13 +207,45 @@ def behind() -> str:
 
 def due() -> str:
     """How much there is to say that was not read back."""
-    return _told("sum(max by (partition) (cmowatch_outputs_due))")
+    return told("sum(max by (partition) (cmowatch_outputs_due))")
 
 
 def refused() -> str:
     """Messages refused within the last hour of a worker's life."""
     risen = "increase(cmowatch_events_rejected_total[1h])"
-    return _told(f"sum(max by (partition, topic, reason) ({risen}))")
+    return told(f"sum(max by (partition, topic, reason) ({risen}))")
+
+
+def states_all_along() -> str:
+    """The state of each KPI of the CMO that asks for most attention, over all of the history."""
+    live, past = (
+        f"(max by (kpi) ({states} > 0) or min by (kpi) ({states}))"
+        for states in _live_and_past("cmo_kpi_state", CHOSEN)
+    )
+    return f"{live} or {past}"
+
+
+def all_along(series: str, by: str, matchers: str) -> str:
+    """A series over time: what workers showed, and before that what was filled in for each day."""
+    live, past = _live_and_past(series, matchers)
+    return f"max by ({by}) ({live}) or max by ({by}) ({past})"
+
+
+def _live_and_past(series: str, matchers: str) -> tuple[str, str]:
+    # A day has one sample, and Prometheus looks back for five minutes only.
+    past = f'last_over_time({series}{{{matchers},job="{JOB}"}}[1d])'
+    return f"{series}{{{matchers}}}", past
+
+
+def judged(series: str, kpis: Iterable[Kpi], more: str = "") -> str:
+    """A figure of each KPI, for the scope it is judged for; `more` are matchers besides."""
+    of_level: dict[str, list[str]] = {}
+    for kpi in kpis:
+        of_level.setdefault(scope(kpi, kpi.levels[0]), []).append(kpi.name)
+    return " or ".join(
+        f'max by ({READING}) ({series}{{kpi=~"{"|".join(names)}",{matchers}{more}}})'
+        for matchers, names in of_level.items()
+    )
 
 
 def judged_level(kpi: Kpi) -> str:
@@ -167,8 +255,13 @@ def judged_level(kpi: Kpi) -> str:
 
 def level(kpi: Kpi, names: tuple[str, ...]) -> str:
     """Label matchers of one of a KPI's scopes, within what was chosen."""
+    return f'kpi="{kpi.name}",{scope(kpi, names)}'
+
+
+def scope(kpi: Kpi, names: tuple[str, ...]) -> str:
+    """The same without the KPI's name."""
     every = {name for each in kpi.levels for name in each}
-    matchers = [f'kpi="{kpi.name}"', 'cmo=~"$cmo"']
+    matchers = ['cmo=~"$cmo"']
     for name in sorted(every):
         if name not in names:
             matchers.append(f'{name}=""')

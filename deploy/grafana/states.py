@@ -1,10 +1,11 @@
 """How states, severities and KPIs are shown: by sign and word first, by colour besides."""
 
+from collections.abc import Iterable, Iterator
 from typing import Final
 
-from alerts.catalogue import KPIS, Unit
+from alerts.catalogue import KPIS, Kpi, Unit
 from alerts.judge import State
-from deploy.grafana.panels import BLUE, GREEN, NONE, PURPLE, RED, YELLOW, Json, mapped
+from deploy.grafana.panels import BLUE, GREEN, NONE, PURPLE, RED, YELLOW, Json, mapped, override
 
 UNWATCHED: Final = -1
 """Stands for a count that nobody can tell, because no shard is ready."""
@@ -30,6 +31,12 @@ STATES: Final = mapped(
 
 SEVERITIES: Final = mapped({str(state): _SIGNS[state] for state in (State.CRITICAL, State.WARNING)})
 
+
+def titled(kpis: Iterable[Kpi]) -> Iterator[Json]:
+    """A KPI's title in place of its name, where a series is called by that."""
+    return (override(kpi.name, displayName=kpi.title) for kpi in kpis)
+
+
 KPI_TITLES: Final = mapped({kpi.name: (kpi.title, None) for kpi in KPIS})
 
 UNITS: Final[dict[Unit, str]] = {"ratio": "percentunit", "seconds": "s", "days": "suffix: d"}
@@ -38,14 +45,21 @@ UNITS: Final[dict[Unit, str]] = {"ratio": "percentunit", "seconds": "s", "days":
 LEGEND: Final = "✖ critical, ▲ warning, ● ok, ◌ too little evidence, ? unknown, – no limit."
 
 
-def counted(*, alarming: str, above: float = 1) -> Json:
-    """How a number is shown that should be 0, or below a bound."""
+def counted(*, alarming: str | None, above: float = 1) -> Json:
+    """How a number is shown that should be 0, or below a bound; without `alarming` it need not."""
     return {
         "decimals": 0,
         "thresholds": {
             "mode": "absolute",
-            "steps": [{"value": None, "color": GREEN}, {"value": above, "color": alarming}],
+            "steps": [
+                {"value": None, "color": GREEN if alarming else BLUE},
+                *([{"value": above, "color": alarming}] if alarming else []),
+            ],
         },
         "mappings": mapped({"0": ("● none", None), str(UNWATCHED): _SIGNS[State.UNKNOWN]}),
         "unit": NONE,
     }
+
+
+NEVER: Final[Json] = {"unit": "s", "mappings": mapped({str(UNWATCHED): ("✖ never", RED)})}
+"""How a time since something is shown that may never have been."""

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Final
 
 from deploy.as_yaml import as_yaml
-from deploy.grafana.overview import BOARDS
+from deploy.grafana.boards import FOLDER as BOARDS
 from deploy.grafana.provision import FOLDER_TITLE
 from deploy.prometheus.rules import rule_groups
 from events.data import TOPICS

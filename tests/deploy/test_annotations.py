@@ -11,7 +11,7 @@ from aiokafka import AIOKafkaProducer
 from click.testing import CliRunner, Result
 
 from deploy.grafana import command
-from deploy.grafana.overview import MADE
+from deploy.grafana.board import MADE
 from events.breaches import Breach, BreachEvent, Turn
 from events.data import BREACHES
 from streams.history import transitions

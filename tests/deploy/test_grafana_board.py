@@ -1,9 +1,8 @@
-"""The Overview board: all of the catalogue, only series that there are, nothing from a plugin."""
+"""The boards: all of the catalogue, only series that there are, nothing from a plugin."""
 
 import json
 import re
 from collections import Counter
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,88 +13,119 @@ from alerts.catalogue import KPIS, Kpi
 from alerts.judge import State
 from deploy import render
 from deploy.cli import main
-from deploy.grafana.overview import documents, overview
+from deploy.grafana.board import MADE
+from deploy.grafana.boards import boards, documents
+from deploy.grafana.history import panel_id
 from deploy.grafana.states import NO_LIMIT
-from events.data import BREACHES, DEAD_LETTERS
-from events.decode import Message
-from streams.exposition import Exposed, page
-from streams.shard import Shard
-from tests.builders import agreed, delivered, log, on, promised
+from deploy.links import BOARDS, CMO, DELIVERIES, INVENTORY, LOTS, MONITOR, OVERVIEW
 
 PROJECT = Path(__file__).resolve().parents[2]
-BOARD: dict[str, Any] = json.loads(json.dumps(overview()))
-BUILT_IN = {"row", "stat", "table", "timeseries", "barchart"}
+Board = dict[str, Any]
+MADE_NOW: dict[str, Board] = {
+    str(board["uid"]): json.loads(json.dumps(board)) for board in boards()
+}
+TOPICAL = {"line": DELIVERIES, "stock": INVENTORY, "lot": LOTS, "feed": MONITOR}
+BUILT_IN = {"row", "stat", "table", "timeseries", "barchart", "state-timeline"}
 SERIES = re.compile(r"\bcmo(?:watch)?_\w+")
-NOW = on(40)
+
+each_board = pytest.mark.parametrize("board", MADE_NOW.values(), ids=[*MADE_NOW])
+each_kpi = pytest.mark.parametrize("kpi", KPIS, ids=lambda kpi: kpi.name)
 
 
-def panels(inside: dict[str, Any] = BOARD) -> Iterator[dict[str, Any]]:
-    for panel in inside.get("panels", []):
-        yield panel
-        yield from panels(panel)
+def expressions(*of: Board) -> list[str]:
+    return [
+        target["expr"]
+        for board in of or MADE_NOW.values()
+        for panel in board["panels"]
+        for target in panel.get("targets", [])
+    ]
 
 
-def expressions() -> list[str]:
-    return [target["expr"] for panel in panels() for target in panel.get("targets", [])]
+def panel(uid: str, title: str) -> dict[str, Any]:
+    (found,) = (each for each in MADE_NOW[uid]["panels"] if each["title"] == title)
+    return found
 
 
-def panel(title: str) -> dict[str, Any]:
-    return next(panel for panel in panels() if panel["title"] == title)
+def own_panel(uid: str, kpi: Kpi) -> dict[str, Any]:
+    (found,) = (each for each in MADE_NOW[uid]["panels"] if each["id"] == panel_id(kpi))
+    return found
 
 
-@pytest.fixture(scope="module")
-def exposed() -> set[str]:
-    """The series a worker exposes once it knows of late lines, a breach and what it refused."""
-    shard = Shard(0, 1, agreed(cadence={"cmo.inventory": 86_400}), lambda: 0.0)
-    late = [each for n in range(30) for each in (promised(f"{n}"), delivered(f"{n}", 20))]
-    for topic, messages in log(late).items():
-        broken = Message(topic, 0, len(messages), messages[-1].timestamp, b"acme", b"{")
-        shard.fold(topic, len(messages) + 1, [*messages, broken])
-    assert list(shard.tick(NOW))
-    outputs = shard.outputs()
-    for topic in (DEAD_LETTERS, BREACHES):
-        said = [output for output in outputs if output.topic == topic]
-        shard.fold(
-            topic,
-            len(said),
-            [Message(topic, 0, n, 0, o.key, o.value, o.headers) for n, o in enumerate(said)],
-        )
-    text = page([Exposed(shard, True, 1.0, NOW)])
-    return {re.split(r"[{ ]", line)[0] for line in text.splitlines() if line[0] != "#"}
+def links(uid: str, title: str, column: str) -> list[dict[str, Any]]:
+    return [
+        link
+        for override in panel(uid, title)["fieldConfig"]["overrides"]
+        if override["matcher"]["options"] == column
+        for prop in override["properties"]
+        if prop["id"] == "links"
+        for link in prop["value"]
+    ]
 
 
-def test_every_series_the_board_asks_for_is_one_a_worker_exposes(exposed: set[str]) -> None:
+def test_every_series_a_board_asks_for_is_one_a_worker_exposes() -> None:
+    declared = {
+        name
+        for module in (PROJECT / "streams").glob("*.py")
+        for name in re.findall(r'"(cmo(?:watch)?_\w+)"', module.read_text(encoding="utf-8"))
+    }
+    counted = {f"cmowatch_events_{what}_total" for what in ("accepted", "duplicate", "unreadable")}
     asked = {name for expression in expressions() for name in SERIES.findall(expression)}
-    assert asked - exposed == set()
+    assert asked - declared - counted == set()
     assert "cmo_breach_open" in asked
 
 
-@pytest.mark.parametrize("kpi", KPIS, ids=lambda kpi: kpi.name)
-def test_every_kpi_has_a_column_that_leads_to_its_own_panel(kpi: Kpi) -> None:
-    states, own = panel("CMOs by KPI"), panel(kpi.title)
-    titles = states["transformations"][-1]["options"]["renameByName"]
+@each_kpi
+def test_every_kpi_has_a_column_that_leads_to_its_own_panel_of_that_cmo(kpi: Kpi) -> None:
+    titles = panel(OVERVIEW, "CMOs by KPI")["transformations"][-1]["options"]["renameByName"]
     assert titles[kpi.name] == kpi.title
-    (link,) = next(
-        prop["value"]
-        for override in states["fieldConfig"]["overrides"]
-        if override["matcher"]["options"] == kpi.title
-        for prop in override["properties"]
-        if prop["id"] == "links"
-    )
+    (link,) = links(OVERVIEW, "CMOs by KPI", kpi.title)
+    own = own_panel(CMO, kpi)
+    assert link["url"].startswith(f"/d/{CMO}?")
     assert f"viewPanel=panel-{own['id']}&" in link["url"]
+    assert own["title"] == kpi.title
     assert any(f'kpi="{kpi.name}"' in target["expr"] for target in own["targets"])
 
 
-@pytest.mark.parametrize("kpi", KPIS, ids=lambda kpi: kpi.name)
+@each_kpi
+def test_a_kpi_lies_on_the_board_of_what_gives_its_evidence(kpi: Kpi) -> None:
+    there = {
+        uid
+        for uid in TOPICAL.values()
+        for each in MADE_NOW[uid]["panels"]
+        if each["id"] == panel_id(kpi)
+    }
+    assert there == {TOPICAL[kpi.record]}
+    assert own_panel(TOPICAL[kpi.record], kpi)["title"] == kpi.title
+
+
+@each_kpi
 def test_a_kpi_is_described_as_the_catalogue_has_it(kpi: Kpi) -> None:
-    own = panel(kpi.title)
-    assert kpi.help in own["description"]
-    assert kpi.action in own["description"]
-    unit = {"ratio": "percentunit", "seconds": "s", "days": "suffix: d"}[kpi.unit]
-    assert own["fieldConfig"]["defaults"]["unit"] == unit
+    for uid in (CMO, TOPICAL[kpi.record]):
+        own = own_panel(uid, kpi)
+        assert kpi.help in own["description"]
+        assert kpi.action in own["description"]
+        unit = {"ratio": "percentunit", "seconds": "s", "days": "suffix: d"}[kpi.unit]
+        assert own["fieldConfig"]["defaults"]["unit"] == unit
 
 
-def test_a_kpi_declared_tomorrow_brings_its_column_and_panel() -> None:
+@each_kpi
+def test_a_kpi_with_an_interval_shows_it_as_a_band_with_its_evidence(kpi: Kpi) -> None:
+    refs = {target["refId"] for target in own_panel(CMO, kpi)["targets"]}
+    assert ({"low", "high", "n"} <= refs) == kpi.interval
+
+
+@each_kpi
+def test_every_figure_of_a_kpi_over_time_is_also_that_of_the_past(kpi: Kpi) -> None:
+    for uid in (CMO, TOPICAL[kpi.record]):
+        for target in own_panel(uid, kpi)["targets"]:
+            series = SERIES.findall(re.sub(r"\{[^}]*\}", "", target["expr"]))
+            live = target["expr"].count(f"({series[0]}{{")
+            assert live
+            assert target["expr"].count('job="cmowatch-backfill"}[1d])') == len(series) / 2
+
+
+@pytest.mark.parametrize("record", TOPICAL)
+def test_a_kpi_declared_tomorrow_brings_its_column_and_panels(record: Any) -> None:
     declared = Kpi(
         name="rework_rate",
         title="Reworked",
@@ -103,70 +133,113 @@ def test_a_kpi_declared_tomorrow_brings_its_column_and_panel() -> None:
         unit="ratio",
         higher_is_better=False,
         judged="review",
-        record="lot",
+        record=record,
         family="quality",
         action="Ask why.",
     )
-    text = json.dumps(overview([*KPIS, declared]))
-    assert "Reworked" in text
-    assert 'kpi=\\"rework_rate\\"' in text
+    texts = {str(board["uid"]): json.dumps(board) for board in boards([*KPIS, declared])}
+    for uid in (OVERVIEW, CMO, TOPICAL[record]):
+        assert "Reworked" in texts[uid]
+    for uid in (CMO, TOPICAL[record]):
+        assert 'kpi=\\"rework_rate\\"' in texts[uid]
 
 
 def test_ratios_are_rolled_up_by_dividing_late() -> None:
-    rolled = [target["expr"] for target in panel("Delivered on time")["targets"]]
+    rolled = [target["expr"] for target in panel(DELIVERIES, "Delivered on time")["targets"]]
     (together,) = [expression for expression in rolled if " / " in expression]
     assert re.match(r"sum\(.*numerator.*\) / sum\(.*denominator", together)
     assert not [expression for expression in expressions() if "avg" in expression]
 
 
 def test_every_state_is_told_by_a_text_and_a_colour_of_its_own() -> None:
-    (mapping,) = panel("CMOs by KPI")["fieldConfig"]["defaults"]["mappings"]
+    (mapping,) = panel(OVERVIEW, "CMOs by KPI")["fieldConfig"]["defaults"]["mappings"]
     shown = {int(value): look for value, look in mapping["options"].items()}
     assert set(shown) == {*map(int, State), NO_LIMIT}
     for part in ("text", "color"):
         assert max(Counter(look[part] for look in shown.values()).values()) == 1
 
 
-def test_every_panel_has_an_id_of_its_own_a_place_and_a_description() -> None:
-    every = list(panels())
+@each_board
+def test_every_panel_has_an_id_of_its_own_a_place_and_a_description(board: Board) -> None:
+    every = board["panels"]
     assert len({panel["id"] for panel in every}) == len(every)
     assert [p["title"] for p in every if p["gridPos"]["x"] + p["gridPos"]["w"] > 24] == []
     assert [p["title"] for p in every if p["type"] != "row" and not p.get("description")] == []
 
 
-def test_no_two_panels_overlap() -> None:
-    every = [p["gridPos"] for p in panels()]
+@each_board
+def test_a_panel_that_has_nothing_to_show_says_what_that_means(board: Board) -> None:
+    silent = [
+        panel["title"]
+        for panel in board["panels"]
+        if panel["type"] not in ("row", "stat")
+        and not panel["fieldConfig"]["defaults"].get("noValue")
+    ]
+    assert silent == []
+
+
+@each_board
+def test_no_two_panels_overlap(board: Board) -> None:
     cells = Counter(
         (x, y)
-        for at in every
+        for at in (panel["gridPos"] for panel in board["panels"])
         for x in range(at["x"], at["x"] + at["w"])
         for y in range(at["y"], at["y"] + at["h"])
     )
     assert max(cells.values()) == 1
 
 
-def test_each_row_asks_one_question() -> None:
-    rows = [panel["title"] for panel in panels() if panel["type"] == "row"]
+@each_board
+def test_each_row_asks_one_question(board: Board) -> None:
+    rows = [panel["title"] for panel in board["panels"] if panel["type"] == "row"]
     assert len(rows) == len(set(rows))
     assert [title for title in rows if not title.endswith("?")] == []
 
 
-def test_nothing_needs_a_plugin() -> None:
-    assert {panel["type"] for panel in panels()} == BUILT_IN
-    sources = {target["datasource"]["type"] for p in panels() for target in p.get("targets", [])}
-    assert sources == {"prometheus"}
+@each_board
+def test_nothing_needs_a_plugin(board: Board) -> None:
+    assert {panel["type"] for panel in board["panels"]} <= BUILT_IN
+    targets = [target for panel in board["panels"] for target in panel.get("targets", [])]
+    assert {target["datasource"]["type"] for target in targets} == {"prometheus"}
 
 
-def test_the_uid_is_fixed_and_no_longer_than_grafana_allows() -> None:
-    assert re.fullmatch(r"[a-z-]{1,40}", BOARD["uid"])
-    assert BOARD["schemaVersion"] >= 39
+def test_uids_are_fixed_and_no_longer_than_grafana_allows() -> None:
+    assert [*MADE_NOW] == [*BOARDS]
+    assert all(re.fullmatch(r"cmowatch-[a-z-]{1,31}", uid) for uid in MADE_NOW)
+    assert len({board["title"] for board in MADE_NOW.values()}) == len(MADE_NOW)
 
 
-def test_the_variables_are_those_of_the_series() -> None:
-    names = [variable["name"] for variable in BOARD["templating"]["list"]]
+@each_board
+def test_the_variables_are_those_of_the_series(board: Board) -> None:
+    names = [variable["name"] for variable in board["templating"]["list"]]
     assert names == ["datasource", "cmo", "site", "product"]
-    used = {name for expression in expressions() for name in re.findall(r"\$(\w+)", expression)}
-    assert used == {"cmo", "site", "product"}
+    used = {name for each in expressions(board) for name in re.findall(r"\$([a-z]\w*)", each)}
+    assert used <= {"cmo", "site", "product"}
+
+
+@each_board
+def test_every_board_leads_to_every_other_with_time_and_variables(board: Board) -> None:
+    assert {link["url"] for link in board["links"]} == {
+        f"/d/{uid}" for uid in MADE_NOW if uid != board["uid"]
+    }
+    assert all(link["includeVars"] and link["keepTime"] for link in board["links"])
+
+
+@each_board
+def test_a_link_in_a_cell_keeps_data_source_time_and_variables(board: Board) -> None:
+    found = re.findall(r'"url": "(/d/[^"]+\?[^"]+)"', json.dumps(board))
+    kept = ("datasource", "site", "product")
+    for url in found:
+        assert all(f"${{{name}:queryparam}}" in url for name in kept)
+        assert url.endswith("${__url_time_range}")
+    assert found or board["uid"] in (CMO, MONITOR)
+
+
+@each_board
+def test_a_board_opens_with_thirteen_months(board: Board) -> None:
+    days = int(board["time"]["from"].removeprefix("now-").removesuffix("d"))
+    assert days >= 395
+    assert board["tags"] == [MADE]
 
 
 def test_what_is_committed_is_what_the_catalogue_gives() -> None:
@@ -175,7 +248,7 @@ def test_what_is_committed_is_what_the_catalogue_gives() -> None:
 
 def test_a_file_that_differs_is_named(tmp_path: Path) -> None:
     render.write(tmp_path)
-    (board,) = documents()
+    board, *_ = documents()
     (tmp_path / board).write_text("{}", encoding="utf-8")
     assert render.differences(tmp_path) == [f"{board}: differs from the declarations"]
 

@@ -9,9 +9,9 @@ import pytest
 from click.testing import CliRunner, Result
 
 from deploy.grafana.api import Grafana
+from deploy.grafana.board import MADE
 from deploy.grafana.command import provision
 from deploy.grafana.errors import BadAddress, GrafanaError, NotAsGrafana
-from deploy.grafana.overview import MADE
 from deploy.grafana.provision import FOLDER, SOURCE, SOURCE_NAME, changes
 from deploy.links import OVERVIEW
 from tests.deploy.grafana_server import TOKEN, State, serving

@@ -1,0 +1,158 @@
+"""What every Grafana board has: its frame, what can be chosen on it, and where panels lie."""
+
+from collections.abc import Mapping
+from typing import Final
+
+from deploy.grafana.panels import SOURCE, WIDTH, Json
+from deploy.links import BOARDS, CMO
+from deploy.servers import KEPT_DAYS
+
+SCHEMA: Final = 39
+"""The version of the boards' schema: Grafana 11 and later read it."""
+
+MADE: Final = "cmowatch-made"
+"""The tag of every board made here; no other board is ever deleted."""
+
+MONTHS_13: Final = {"from": f"now-{KEPT_DAYS - 4}d", "to": "now"}
+"""The time every board opens with: all of the history, and what stands now at its end."""
+
+_SCOPE: Final = (("site", "Site"), ("product", "Product"))
+
+
+def board(uid: str, description: str, panels: list[Json], *, one_cmo: bool = False) -> Json:
+    """A board under its fixed uid; with `one_cmo` it is always about a single CMO."""
+    who = chosen_one("cmo", "CMO") if one_cmo else chosen("cmo", "CMO")
+    return {
+        "uid": uid,
+        "title": f"cmowatch: {BOARDS[uid]}",
+        "description": f"{description} Made from alerts/catalogue.py by cmowatch render; "
+        "change it there.",
+        "tags": [MADE],
+        "schemaVersion": SCHEMA,
+        "editable": False,
+        "graphTooltip": 1,
+        "refresh": "1m",
+        "time": MONTHS_13,
+        "timezone": "utc",
+        "templating": {
+            "list": [chosen_source(), who, *(chosen(*each, within="cmo") for each in _SCOPE)]
+        },
+        "annotations": {"list": []},
+        "links": [_link(to, title) for to, title in BOARDS.items() if to != uid],
+        "panels": panels,
+    }
+
+
+def _link(uid: str, title: str) -> Json:
+    return {
+        "type": "link",
+        "title": title,
+        "url": f"/d/{uid}",
+        "icon": "dashboard",
+        "tooltip": "",
+        "tags": [],
+        "asDropdown": False,
+        "targetBlank": False,
+        "includeVars": True,
+        "keepTime": True,
+    }
+
+
+def to_cmo(title: str, cmo: str, panel: int | None = None) -> Json:
+    """A link from a cell to the board of a CMO, which `cmo` gives, and there to a panel."""
+    view = "" if panel is None else f"&viewPanel=panel-{panel}"
+    chosen_here = "${datasource:queryparam}&${site:queryparam}&${product:queryparam}"
+    return {
+        "title": title,
+        "url": f"/d/{CMO}?{chosen_here}&var-cmo={cmo}{view}&${{__url_time_range}}",
+    }
+
+
+TO_THIS_CMO: Final = to_cmo("All about this CMO", "${__value.raw}")
+"""The link of a cell that holds the CMO itself."""
+
+
+def chosen_source() -> Json:
+    """The variable that chooses the data source."""
+    return {
+        "type": "datasource",
+        "name": "datasource",
+        "label": "Prometheus",
+        "query": "prometheus",
+        "refresh": 1,
+        "hide": 0,
+    }
+
+
+def chosen_one(name: str, label: str) -> Json:
+    """A variable of which one value is always chosen, at first the first."""
+    return {**_values(name, label, "cmo_kpi_evidence"), "multi": False, "includeAll": False}
+
+
+def chosen(name: str, label: str, within: str | None = None) -> Json:
+    """A variable whose values are those of the label of its name; all of them at first.
+
+    `within` is a variable that narrows them.
+    """
+    series = "cmo_kpi_evidence" + (f'{{{within}=~"${within}"}}' if within else "")
+    return {
+        **_values(name, label, series),
+        "multi": True,
+        "includeAll": True,
+        # Also what has no such label.
+        "allValue": ".*",
+        "current": {"text": ["All"], "value": ["$__all"]},
+    }
+
+
+def _values(name: str, label: str, series: str) -> Json:
+    values = f"label_values({series}, {name})"
+    return {
+        "type": "query",
+        "name": name,
+        "label": label,
+        "datasource": SOURCE,
+        "query": {"query": values, "refId": "values"},
+        "definition": values,
+        "refresh": 2,
+        "sort": 1,
+        "hide": 0,
+    }
+
+
+class Layout:
+    """Panels set out from the top down, each with an id of its own."""
+
+    def __init__(self) -> None:
+        self.panels: list[Json] = []
+        self._id = self._y = 0
+
+    def row(self, question: str) -> None:
+        """The heading of what follows."""
+        self.panels.append({**self._placed(0, 1, WIDTH), **_heading(question)})
+        self._y += 1
+
+    def side_by_side(self, height: int, *panels: tuple[int, Json]) -> None:
+        """Panels beside each other, each with its width."""
+        x = 0
+        for width, panel in panels:
+            self.panels.append({**self._placed(x, height, width), **panel})
+            x += width
+        self._y += height
+
+    def in_columns(self, height: int, columns: int, panels: Mapping[int, Json]) -> None:
+        """Panels under ids of their own, as many beside each other as there are columns."""
+        width = WIDTH // columns
+        for n, (id_, panel) in enumerate(panels.items()):
+            place = self._placed(n % columns * width, height, width)
+            self.panels.append({**place, "id": id_, **panel})
+            if n % columns == columns - 1 or n == len(panels) - 1:
+                self._y += height
+
+    def _placed(self, x: int, height: int, width: int) -> Json:
+        self._id += 1
+        return {"id": self._id, "gridPos": {"x": x, "y": self._y, "w": width, "h": height}}
+
+
+def _heading(question: str) -> Json:
+    return {"type": "row", "title": question, "collapsed": False, "panels": []}

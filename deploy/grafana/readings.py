@@ -1,0 +1,112 @@
+"""Tables of readings: for each its state, value, interval, evidence and the limits in force."""
+
+from collections.abc import Iterable
+from typing import Final
+
+from alerts.catalogue import Kpi
+from deploy.grafana.board import TO_THIS_CMO
+from deploy.grafana.panels import (
+    Json,
+    arranged,
+    instant,
+    override,
+    table,
+    transformed,
+)
+from deploy.grafana.queries import READING, judged, where
+from deploy.grafana.states import KPI_TITLES, LEGEND, NO_LIMIT, STATES
+
+_DAY: Final = 86_400
+_FIGURES: Final = ("Is", "Low", "High", "Warning", "Critical")
+_COLOURED: Final[Json] = {"type": "color-background", "mode": "basic"}
+_ABOUT: Final = (
+    "The worst first. Low and high are the ends of the 95 % interval, n is how much evidence the "
+    f"reading rests on, warning and critical are the limits in force. {LEGEND}"
+)
+
+
+def shares(kpis: Iterable[Kpi], *, of_one: bool = False) -> Json:
+    """The KPIs that are shares of something; `of_one` CMO without its name."""
+    chosen = [kpi for kpi in kpis if kpi.unit == "ratio"]
+    return _readings("Shares", chosen, "percentunit", of_one=of_one)
+
+
+def times(kpis: Iterable[Kpi], *, of_one: bool = False) -> Json:
+    """The KPIs that are times or days; `of_one` CMO without its name."""
+    chosen = [kpi for kpi in kpis if kpi.unit != "ratio"]
+    return _readings("Times and supply", chosen, "s", of_one=of_one)
+
+
+def _readings(title: str, kpis: list[Kpi], unit: str, *, of_one: bool) -> Json:
+    hidden = ["cmo"] if of_one else []
+    has_interval = any(kpi.interval for kpi in kpis)
+    columns = {
+        "Value #state": "State",
+        "cmo": "CMO",
+        "kpi": "KPI",
+        "where": "Where",
+        "Value #is": "Is",
+        **({"Value #low": "Low", "Value #high": "High"} if has_interval else {}),
+        "Value #n": "n",
+        "Value #warning": "Warning",
+        "Value #critical": "Critical",
+    }
+    interval = ("low", "high") if has_interval else ()
+    return table(
+        title,
+        _ABOUT,
+        [
+            instant("n", _named(where(judged("cmo_kpi_evidence", kpis), "percentile"))),
+            instant("state", _only(_states(kpis))),
+            instant("is", _only(_in_seconds("cmo_kpi_reading", kpis))),
+            *(instant(end, _only(_in_seconds(f"cmo_kpi_{end}", kpis))) for end in interval),
+            *(
+                instant(limit, _only(_in_seconds("cmo_kpi_limit", kpis, f',severity="{limit}"')))
+                for limit in ("warning", "critical")
+            ),
+        ],
+        [
+            transformed("filterFieldsByName", exclude={"pattern": "^Time( \\d+)?$"}),
+            transformed("joinByField", byField="reading", mode="outer"),
+            arranged(columns, [*hidden, "reading", *READING.split(", ")[2:]]),
+        ],
+        defaults={"custom": {"minWidth": 60}},
+        overrides=[
+            override("State", mappings=STATES, custom__cellOptions=_COLOURED, custom__width=110),
+            override("CMO", custom__width=230, links=[TO_THIS_CMO]),
+            override("KPI", mappings=KPI_TITLES, custom__width=190),
+            *(
+                override(name, unit=unit, decimals=1, noValue="", custom__width=90)
+                for name in _FIGURES
+            ),
+            override("n", decimals=0, custom__width=70),
+        ],
+        empty="No reading is shown; the monitor's board says whether anybody watches",
+        sorted_by=[("State", True), ("CMO", False)],
+    )
+
+
+def _states(kpis: list[Kpi]) -> str:
+    unjudged = f"{NO_LIMIT} + 0 * ({judged('cmo_kpi_evidence', kpis)})"
+    return f"({judged('cmo_kpi_state', kpis)}) or {unjudged}"
+
+
+def _in_seconds(series: str, kpis: list[Kpi], more: str = "") -> str:
+    """A figure of each KPI, days as seconds, so that one column has one unit."""
+    days = [kpi for kpi in kpis if kpi.unit == "days"]
+    others = [kpi for kpi in kpis if kpi.unit != "days"]
+    parts = [judged(series, others, more)] if others else []
+    if days:
+        parts.append(f"({judged(series, days, more)}) * {_DAY}")
+    return " or ".join(parts)
+
+
+def _named(expression: str) -> str:
+    """With all that tells a reading from others as one label."""
+    labels = ", ".join(f'"{name}"' for name in READING.split(", "))
+    return f'label_join({expression}, "reading", "|", {labels})'
+
+
+def _only(expression: str) -> str:
+    """With nothing but that label: the others are in the first query."""
+    return f"max by (reading) ({_named(expression)})"
