@@ -194,23 +194,21 @@ class LocalPrometheus(LocalServer):
         targets: Sequence[str],
         alertmanager: LocalAlertmanager,
         *,
-        every: str = "1s",
+        every: str | None = "1s",
         held: str = rules.HELD,
         port: int | None = None,
     ) -> None:
-        """`every` is between scrapes; alerts of breaches outlast their series by `held`."""
+        """`every` is between scrapes, None as shipped; breaches' alerts outlast them by `held`."""
         super().__init__(folder, port)
         self._targets, self._alertmanager = targets, alertmanager
         self._every, self._held = every, held
 
     def configure(self) -> None:
         """Writes whom to scrape and whom to tell, and the rules."""
+        every = self._every
+        pace = {"scraped_every": every, "evaluated_every": every} if every else {}
         configuration = rules.configuration(
-            self._targets,
-            [self._alertmanager.address],
-            scraped_every=self._every,
-            evaluated_every=self._every,
-            rules="cmowatch.yml",
+            self._targets, [self._alertmanager.address], rules="cmowatch.yml", **pace
         )
         (self._folder / "prometheus.yml").write_text(as_yaml(configuration), encoding="utf-8")
         written = as_yaml(rules.rule_groups(held=self._held))

@@ -20,10 +20,12 @@ from deploy.bench.contest import Contestant, Run, as_json, contest, costs, media
 from deploy.bench.errors import BenchError
 from deploy.bench.footprint import footprint
 from deploy.bench.latency import MARKERS, RATES, Seen, latencies, nearest_rank
+from deploy.bench.paging import BREACHES, Paged, pages
 from deploy.demo.errors import DemoError
 from deploy.demo.load import load
 from deploy.kafka import KAFKA, KafkaError, LocalKafka, cache_folder
 from deploy.process import LOOPBACK
+from deploy.servers import ServerError
 from deploy.simulate.simulator import simulate
 from events.data import INBOUND
 from streams.agreements import read_agreements
@@ -33,6 +35,7 @@ from streams.topics import create_or_verify
 
 PARTITIONS = 4
 _LOTS = 10_000
+_HISTORY = 10_000
 _NAMES = ("cmowatch", "faust", "quix")
 _AGREEMENTS = Path(deploy.__file__).with_name("agreements")
 
@@ -58,6 +61,7 @@ _AGREEMENTS = Path(deploy.__file__).with_name("agreements")
     help="A Python that has Quix Streams; `make bench` makes one.",
 )
 @click.option("--latency", is_flag=True, help="Measure how soon an event is seen, and no rates.")
+@click.option("--paging", is_flag=True, help="Measure how soon somebody is told, and no rates.")
 @click.option("--memory", is_flag=True, help="Measure how much a lot takes, and no rates.")
 @click.option("--json", "json_", type=click.Path(dir_okay=False, path_type=Path))
 def bench(
@@ -67,6 +71,7 @@ def bench(
     only: tuple[str, ...],
     quix_python: Path,
     latency: bool,
+    paging: bool,
     memory: bool,
     json_: Path | None,
 ) -> None:
@@ -79,6 +84,10 @@ def bench(
     if latency:
         with _told():
             _latency(console)
+        return
+    if paging:
+        with _told():
+            _paging(console)
         return
     if memory:
         _memory(events, console)
@@ -106,7 +115,7 @@ def _told() -> Iterator[None]:
     """Our errors end the command with their message and exit code 1."""
     try:
         yield
-    except (BenchError, DemoError, KafkaError, StreamError) as error:
+    except (BenchError, DemoError, KafkaError, ServerError, StreamError) as error:
         raise click.ClickException(str(error)) from error
 
 
@@ -121,12 +130,20 @@ def _memory(events: int, console: Console) -> None:
 
 
 def _latency(console: Console) -> None:
-    history, needed = 10_000, sum(RATES) * 100
-    world = simulate(1, history + needed).events
-    with _loaded(world[:history], console) as (settings, folder):
+    needed = sum(RATES) * 100
+    world = simulate(1, _HISTORY + needed).events
+    with _loaded(world[:_HISTORY], console) as (settings, folder):
         console.print(f"publishing at {' and '.join(map(str, RATES))} events a second")
-        found = asyncio.run(latencies(settings, iter(world[history:]), folder / "worker.log"))
+        found = asyncio.run(latencies(settings, iter(world[_HISTORY:]), folder / "worker.log"))
     console.print(latency_table(found))
+    console.print(about())
+
+
+def _paging(console: Console) -> None:
+    with _loaded(simulate(1, _HISTORY).events, console) as (settings, folder):
+        console.print(f"running {BREACHES} products out of stock")
+        found = asyncio.run(pages(settings, folder))
+    console.print(paging_table(found))
     console.print(about())
 
 
@@ -143,6 +160,7 @@ def _loaded(lines: Sequence[bytes], console: Console) -> Iterator[tuple[Settings
                 brokers=kafka.brokers,
                 partitions=PARTITIONS,
                 agreements=_AGREEMENTS,
+                default_agreement=True,
                 web_host=LOOPBACK,
             )
             asyncio.run(create_or_verify(settings))
@@ -221,6 +239,17 @@ def latency_table(found: Sequence[Seen]) -> Table:
         for what, seconds in (("/metrics", each.metrics), ("breach", each.breaches)):
             quantiles = (f"{nearest_rank(seconds, q):.2f}" for q in (50, 95, 99))
             shown.add_row(f"{each.rate:,}", what, *quantiles)
+    return shown
+
+
+def paging_table(found: Paged) -> Table:
+    """Seconds until a breach was shown, and until somebody was told of it."""
+    shown = Table(title=f"Seconds from publishing to a breach, {BREACHES} of them")
+    for heading in ("seen as", "p50", "p95", "longest"):
+        shown.add_column(heading, justify="right")
+    for what, seconds in (("/metrics", found.metrics), ("webhook", found.webhook)):
+        quantiles = (f"{nearest_rank(seconds, q):.2f}" for q in (50, 95, 100))
+        shown.add_row(what, *quantiles)
     return shown
 
 

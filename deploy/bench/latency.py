@@ -101,7 +101,7 @@ class _Trial:
             )
             await self._say(need, "/sponsor", f"need-{product}")
             await self._count(product, 100)
-        await self._until(lambda page: all(_shown(page, p) for p in self._products))
+        await self._until(lambda shown: all(_shown(shown, p) for p in self._products))
 
     async def _run_out(self) -> None:
         rng = Random(self._rate)
@@ -141,9 +141,9 @@ class _Trial:
 
     async def _look(self) -> None:
         while True:
-            page, at = await self._scraped(), time.monotonic()
+            shown, at = await self._scraped(), time.monotonic()
             for product in self._published.keys() - self._on_metrics.keys():
-                if _shown(page, product, " 0\n"):
+                if _shown(shown, product, " 0\n"):
                     self._on_metrics[product] = at
             await asyncio.sleep(_SCRAPE)
 
@@ -168,14 +168,15 @@ class _Trial:
 
     async def _scraped(self) -> str:
         self._worker.check()
-        return await asyncio.to_thread(_page, self._worker.metrics)
+        return await asyncio.to_thread(page, self._worker.metrics)
 
 
-def _shown(page: str, product: str, value: str = "") -> bool:
-    return f'cmo_supply_cover_seconds{{cmo="{_CMO}",product="{product}"}}{value}' in page
+def _shown(metrics: str, product: str, value: str = "") -> bool:
+    return f'cmo_supply_cover_seconds{{cmo="{_CMO}",product="{product}"}}{value}' in metrics
 
 
-def _page(url: str) -> str:
+def page(url: str) -> str:
+    """The metrics of a worker; empty while it does not answer."""
     try:
         with urlopen(url, timeout=10) as answer:
             return str(answer.read(), "utf-8")

@@ -13,7 +13,7 @@ from alerts.ladder import Ladder, Role, Rung
 from events.breaches import Breach, BreachEvent
 from events.values import microseconds
 from tests.alerts.test_breaches import Watch, lines
-from tests.builders import acknowledged, days, hours, on, retracted
+from tests.builders import acknowledged, counted, days, forecast, hours, on, retracted
 
 KPI = "delivery_otif"
 EMAIL = ({"email": "somebody@sponsor.example"},)
@@ -123,6 +123,15 @@ def test_a_breach_of_a_cmo_that_went_quiet_climbs_on() -> None:
     (opened,) = watch.tick(on(20) - days(9) + hours(1))
     assert opened.data.turn == "opened"
     assert told(watch.tick(on(20)))[-1] == ("escalated", 3, "board")
+
+
+def test_a_breach_without_a_reading_climbs_on_while_its_cmo_is_quiet() -> None:
+    stock = [counted("pills", 0, day=0), forecast("pills", 100, end=99)]
+    terms = {"cadence": {"cmo.inventory": 3_600}, "roles": ROLES, "ladder": LADDER}
+    watch = Watch(stock, "days_of_supply", **terms)
+    assert told(watch.tick(on(0) + hours(0.5))) == [("opened", 0, None)]
+    watch.tell(*(retracted(each, on(1), "sponsor") for each in stock))
+    assert told(watch.tick(on(2)))[-1] == ("escalated", 3, "board")
 
 
 def test_nobody_is_called_over_a_kpi_that_only_waits_for_a_review() -> None:
