@@ -10,8 +10,10 @@ from deploy.prometheus.wording import alert_name, scope
 
 CLAIMS: Final = Path("deploy/prometheus/tests/breaches_test.yml")
 
-_HOUR: Final = 60
-"""Of the minutes in which these tests count."""
+_EVERY: Final = 5
+"""Minutes between two evaluations: few, for there are many tests."""
+
+_MINUTE: Final = 60
 
 
 def claims(rules: Path, kpis: Iterable[Kpi] = KPIS) -> Mapping[str, object]:
@@ -19,7 +21,7 @@ def claims(rules: Path, kpis: Iterable[Kpi] = KPIS) -> Mapping[str, object]:
     tests = [test for kpi in kpis if kpi.judged != "never" for test in _of(kpi)]
     return {
         "rule_files": [f"../rules/{rules.name}"],
-        "evaluation_interval": "1m",
+        "evaluation_interval": f"{_EVERY}m",
         "tests": tests,
     }
 
@@ -34,8 +36,8 @@ def _of(kpi: Kpi) -> Iterator[Mapping[str, object]]:
             _series("cmo_breach_open", kpi, instance=instance, severity="warning"): values
             for instance, values in stands.items()
         },
-        _fires(kpi, loud, 49, minutes=50),
-        _silent(kpi, 52),
+        _fires(kpi, loud, 50),
+        _silent(kpi, 60),
     )
     yield _test(
         f"A reading of {kpi.name} that is unknown raises no breach",
@@ -60,9 +62,9 @@ def _of_escalation(kpi: Kpi) -> Iterator[Mapping[str, object]]:
     )
     yield _test(
         f"A breach of {kpi.name} that somebody has taken on is repeated to nobody meanwhile",
-        {**level, until: f"{30 * _HOUR}x60"},
+        {**level, until: f"{30 * _MINUTE}x60"},
         _escalated(kpi, 25, {}),
-        _escalated(kpi, 31, {"planner": 1, "head": 2}),
+        _escalated(kpi, 35, {"planner": 1, "head": 2}),
     )
 
 
@@ -87,12 +89,13 @@ def _written(labels: Mapping[str, str]) -> str:
     return ",".join(f'{name}="{value}"' for name, value in labels.items())
 
 
-def _fires(kpi: Kpi, severity: str, minute: int, *, minutes: int) -> Mapping[str, object]:
+def _fires(kpi: Kpi, severity: str, minute: int) -> Mapping[str, object]:
     """It has fired all the while, as one alert."""
     labels = {"alertname": alert_name(kpi), "alertstate": "firing", "severity": severity}
     every = {**labels, "kpi": kpi.name, **dict.fromkeys(scope(kpi), "x")}
-    asked = f"count_over_time(ALERTS{{{_written(labels)}}}[{minutes}m:1m])"
-    return _expected(asked, minute, [{"labels": f"{{{_written(every)}}}", "value": minutes}])
+    asked = f"count_over_time(ALERTS{{{_written(labels)}}}[{minute - 1}m:{_EVERY}m])"
+    found = {"labels": f"{{{_written(every)}}}", "value": minute // _EVERY}
+    return _expected(asked, minute, [found])
 
 
 def _silent(kpi: Kpi, minute: int) -> Mapping[str, object]:
