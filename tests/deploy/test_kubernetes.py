@@ -26,7 +26,7 @@ DEPLOY = ROOT / "deploy"
 BASE = DEPLOY / "kubernetes" / "base"
 KUSTOMIZED = (BASE, DEPLOY / "kubernetes" / "strimzi", DEPLOY / "agreements", DEPLOY / "grafana")
 OLDEST, NEWEST = "1.30.0", kubernetes_validate.latest_version()
-FOREIGN = {"PrometheusRule", "PodMonitor", "KafkaTopic"}
+FOREIGN = {"PrometheusRule", "ServiceMonitor", "KafkaTopic"}
 LARGEST_MAP = 1 << 20
 
 Object = dict[str, Any]
@@ -199,11 +199,13 @@ def test_the_port_of_the_probes_is_the_one_that_is_served_and_scraped() -> None:
     assert settings()["CMOWATCH_WEB_PORT"] == str(port["containerPort"])
     assert settings()["CMOWATCH_WEB_HOST"] == "0.0.0.0"
     probes = [worker[f"{name}Probe"]["httpGet"]["port"] for name in ("startup", "liveness")]
-    (scraped,) = one("PodMonitor", "cmowatch")["spec"]["podMetricsEndpoints"]
+    (scraped,) = one("ServiceMonitor", "cmowatch")["spec"]["endpoints"]
+    (served,) = one("Service", "cmowatch")["spec"]["ports"]
+    assert (served["port"], served["name"]) == (port["containerPort"], scraped["port"])
     ((let_in,),) = [
         each["ports"] for each in one("NetworkPolicy", "cmowatch-is-scraped")["spec"]["ingress"]
     ]
-    assert {*probes, scraped["port"], let_in["port"]} == {port["name"]}
+    assert {*probes, served["targetPort"], let_in["port"]} == {port["name"]}
 
 
 def test_a_rollout_takes_no_worker_away_before_another_has_read_its_partitions() -> None:
@@ -223,17 +225,22 @@ def test_what_selects_pods_selects_some() -> None:
     for found in EVERY:
         spec = found.get("spec", {})
         selector = spec.get("selector") or spec.get("podSelector")
-        if selector:
-            wants = selector["matchLabels"].items()
+        if selector and found["kind"] != "ServiceMonitor":
+            wants = selector.get("matchLabels", selector).items()
             assert any(wants <= each.items() for each in labels), named(found)
 
 
 def test_the_rules_know_workers_by_the_job_they_are_scraped_as() -> None:
-    monitor = one("PodMonitor", "cmowatch")["spec"]
-    labels = pod(one("Deployment", "cmowatch-worker"))["metadata"]["labels"]
+    monitor = one("ServiceMonitor", "cmowatch")["spec"]
+    labels = one("Service", "cmowatch")["metadata"]["labels"]
+    assert monitor["selector"]["matchLabels"].items() <= labels.items()
     job = labels[monitor["jobLabel"]]
     jobs = set(re.findall(r'up\{job="([^"]+)"', str(rule_groups())))
     assert jobs == {job}
+
+
+def test_a_worker_that_still_reads_the_log_is_scraped_too() -> None:
+    assert one("Service", "cmowatch")["spec"]["publishNotReadyAddresses"] is True
 
 
 def test_a_pod_that_speaks_kafka_may() -> None:
