@@ -13,7 +13,7 @@ SCHEMA: Final = 39
 MADE: Final = "cmowatch-made"
 """The tag of every board made here; no other board is ever deleted."""
 
-MONTHS_13: Final = {"from": f"now-{KEPT_DAYS - 4}d", "to": "now"}
+MONTHS_13: Final = {"from": f"now-{KEPT_DAYS - 6}d", "to": "now"}
 """The time every board opens with: all of the history, and what stands now at its end."""
 
 _SCOPE: Final = (("site", "Site"), ("product", "Product"))
@@ -113,7 +113,6 @@ def _values(name: str, label: str, series: str) -> Json:
         "label": label,
         "datasource": SOURCE,
         "query": {"query": values, "refId": "values"},
-        "definition": values,
         "refresh": 2,
         "sort": 1,
         "hide": 0,

@@ -45,7 +45,7 @@ _LEVELS: Final = 6
 _COLOURED: Final = {"type": "color-background", "mode": "basic"}
 _RATIOS: Final = ("Is", "Agreed")
 _TIMES: Final = ("Is (time)", "Agreed (time)")
-_FIGURE: Final[Json] = {"noValue": "", "custom__width": 120}
+_FIGURE: Final[Json] = {"noValue": "", "custom__width": 95}
 _NO_BREACH: Final = "No breach is shown; the top says whether anybody watches"
 
 
@@ -126,14 +126,15 @@ def standing(*, of_one: bool = False) -> Json:
         defaults={"custom": {"minWidth": 60}},
         overrides=[
             override("Severity", mappings=SEVERITIES, custom__cellOptions=_COLOURED),
-            override("Severity", custom__width=110),
-            override("Open for", unit="s", decimals=0, custom__width=110),
-            override("CMO", custom__width=240, links=[TO_THIS_CMO]),
-            override("KPI", mappings=KPI_TITLES),
-            override("Judged", custom__width=90),
+            override("Severity", custom__width=100),
+            override("Open for", unit="s", decimals=0, custom__width=95),
+            override("CMO", custom__width=235, links=[TO_THIS_CMO]),
+            override("KPI", mappings=KPI_TITLES, custom__minWidth=175),
+            override("Where", custom__minWidth=130),
+            override("Judged", custom__width=80),
             *(override(name, unit="percentunit", decimals=1, **_FIGURE) for name in _RATIOS),
             *(override(name, unit="s", decimals=1, **_FIGURE) for name in _TIMES),
-            override("n", decimals=0, custom__width=80),
+            override("n", decimals=0, custom__width=60),
         ],
         empty=_NO_BREACH,
         sorted_by=[("Severity", False), ("Open for", True)],
@@ -158,7 +159,7 @@ def told() -> Json:
     return table(
         "Escalation",
         "The level a breach has climbed to and the role told last; who is next, and when, if "
-        "nobody takes it on; who has; and the day it clears by itself, if nothing new comes.",
+        "nobody takes it on; who has; and the day it clears by itself, where that is known.",
         [
             instant("age", breaches_in_full()),
             instant("told", last_told()),
@@ -178,21 +179,18 @@ def told() -> Json:
             override("Severity", mappings=SEVERITIES, custom__cellOptions=_COLOURED),
             override("Severity", custom__width=110),
             override("Open for", unit="s", decimals=0, custom__width=100),
-            override("KPI", mappings=KPI_TITLES),
-            override("Level", decimals=0, noValue="–", custom__width=70),
-            override("Last told", noValue="nobody yet"),
-            override("Next", noValue="–"),
-            override("Next told", unit="dateTimeFromNow", noValue="–"),
-            override("Taken on by", noValue="nobody"),
-            override("Until", unit="dateTimeAsIso", noValue="–", mappings=_ENDLESS),
-            override("Clears on", unit="time:YYYY-MM-DD", noValue="not known"),
+            override("KPI", mappings=KPI_TITLES, custom__minWidth=190),
+            override("Level", decimals=0, custom__width=70),
+            override("Next told", unit="dateTimeFromNow", mappings=_NEVER),
+            override("Until", unit="dateTimeAsIso", mappings=_NEVER),
+            override("Clears on", unit="time:YYYY-MM-DD", mappings=_NEVER),
         ],
         empty=_NO_BREACH,
         sorted_by=[("Severity", False), ("Open for", True)],
     )
 
 
-_ENDLESS: Final = mapped({str(NO_END): ("without an end", None)})
+_NEVER: Final = mapped({"0": ("–", None), str(NO_END): ("without an end", None)})
 
 
 def _named(unit: Unit) -> str:

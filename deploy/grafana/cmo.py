@@ -21,8 +21,8 @@ def cmo(kpis: Sequence[Kpi] = KPIS) -> Json:
     """The board, as the JSON Grafana reads."""
     layout = Layout()
     layout.row("How does it stand on every KPI?")
-    layout.side_by_side(10, (24, readings.shares(kpis, of_one=True)))
-    layout.side_by_side(10, (24, readings.times(kpis, of_one=True)))
+    for panel in readings.readings(kpis, of_one=True):
+        layout.side_by_side(11, (24, panel))
     layout.row("Which breaches stand?")
     layout.side_by_side(8, (24, breaches.standing(of_one=True)))
     layout.row("Who was told of them, who is next, and who has them?")

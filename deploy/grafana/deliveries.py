@@ -56,7 +56,8 @@ def deliveries(kpis: Sequence[Kpi] = KPIS) -> Json:
     layout.row("When are they due?")
     layout.side_by_side(8, (24, _by_due_day()))
     layout.row("How does delivery stand against what was agreed?")
-    layout.side_by_side(9, (24, readings.shares(of_lines)))
+    for panel in readings.readings(of_lines):
+        layout.side_by_side(9, (24, panel))
     layout.row("How did it go?")
     layout.in_columns(9, 1, histories(of_lines, kpis))
     return board(
@@ -108,40 +109,41 @@ def _late_by() -> str:
 
 def _lines() -> Json:
     columns = {
-        "Value #late": "Late by",
+        "Value #late": "Days late",
         "cmo": "CMO",
         "order": "Order",
         "line": "Line",
         "product": "Product",
         "due": "Due",
         "expected": "Expected",
-        "Value #in": "Due in",
     }
     return table(
         "Open order lines",
-        "Those that will be late, or are, come first, the worst of them at the top. Late by counts "
-        "to the day the CMO expects, or to now when that is over or was never said.",
+        "Those that will be late, or are, come first, the worst at the top. Days late count to the "
+        "day the CMO expects, or to now when that is over or was never said.",
         [
-            instant("in", _keyed(f"max by ({_LINE}, due) ({_DUE}) - time()")),
-            instant("late", f"max by (key) ({_keyed(_late_by())})"),
+            instant("due", _keyed(f"max by ({_LINE}, due) ({_DUE})")),
+            instant("late", f"max by (key) ({_keyed(_late_by())}) / {_DAY}"),
             instant("said", f"max by (key, expected) ({_keyed(_EXPECTED)})"),
         ],
         [
-            transformed("filterFieldsByName", exclude={"pattern": "^(Time( \\d+)?|Value #said)$"}),
+            transformed(
+                "filterFieldsByName", exclude={"pattern": "^(Time( \\d+)?|Value #(due|said))$"}
+            ),
             transformed("joinByField", byField="key", mode="outer"),
             arranged(columns, ["key"]),
         ],
         defaults={"custom": {"minWidth": 60}},
         overrides=[
-            override("Late by", unit="s", decimals=0, noValue="–", custom__width=110),
-            override("Late by", custom__cellOptions={"type": "color-text"}, color=fixed(YELLOW)),
-            override("CMO", links=[TO_THIS_CMO]),
+            override("Days late", decimals=1, noValue="–", custom__width=100),
+            override("Days late", custom__cellOptions={"type": "color-text"}, color=fixed(YELLOW)),
+            override("CMO", links=[TO_THIS_CMO], custom__width=235),
+            override("Product", custom__minWidth=180),
             override("Line", custom__width=70),
             override("Expected", noValue="not said"),
-            override("Due in", unit="s", decimals=0),
         ],
         empty=_NO_LINE,
-        sorted_by=[("Late by", True), ("Due in", False)],
+        sorted_by=[("Days late", True), ("Due", False)],
     )
 
 
@@ -167,9 +169,9 @@ def _by_due_day() -> Json:
         ],
         by="due\\expected",
         overrides=[
-            override("late", displayName="▲ expected late", color=fixed(YELLOW)),
-            override("in time", displayName="● expected in time", color=fixed(BLUE)),
-            override("not said", displayName="no day said", color=fixed("#8e8e8e")),
+            override("late", displayName="▲ said to be late", color=fixed(YELLOW)),
+            override("in time", displayName="● said to be in time", color=fixed(BLUE)),
+            override("not said", displayName="? no day said", color=fixed("#8e8e8e")),
         ],
         empty=_NO_LINE,
     )

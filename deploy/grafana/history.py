@@ -33,7 +33,7 @@ def _history(kpi: Kpi, *, of_one: bool) -> Json:
         kpi.title,
         _description(kpi, banded=banded),
         [*own, *(_interval(kpi) if banded else ()), *_agreed_limits(kpi)],
-        defaults={"unit": UNITS[kpi.unit]},
+        defaults={"unit": UNITS[kpi.unit], "decimals": 1},
         overrides=[*_overrides(kpi), *(_as_band() if banded else ())],
         empty=_EMPTY,
         beside=not of_one,

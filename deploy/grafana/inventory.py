@@ -20,10 +20,9 @@ def inventory(kpis: Sequence[Kpi] = KPIS) -> Json:
     """The board, as the JSON Grafana reads."""
     of_stock = [kpi for kpi in kpis if kpi.record == "stock"]
     layout = Layout()
-    layout.row("How long does the stock of each product last?")
-    layout.side_by_side(10, (24, readings.times(of_stock)))
-    layout.row("How much of it is blocked?")
-    layout.side_by_side(10, (24, readings.shares(of_stock)))
+    layout.row("How does the stock of each product stand?")
+    for panel in readings.readings(of_stock):
+        layout.side_by_side(10, (24, panel))
     layout.row("What lies where, and in which status?")
     layout.side_by_side(10, (24, _by_status()))
     layout.row("How did it go?")
@@ -60,11 +59,12 @@ def _by_status() -> Json:
         ],
         defaults={"custom": {"minWidth": 60}},
         overrides=[
-            override("CMO", links=[TO_THIS_CMO]),
+            override("CMO", links=[TO_THIS_CMO], custom__width=235),
             *(
                 override(title, unit="locale", decimals=0, noValue="–")
                 for title in (*titles.values(), "All")
             ),
+            override("Product", custom__minWidth=180),
             override("Unit", custom__width=70),
         ],
         empty="No stock is on the books; the monitor's board says whether anybody watches",

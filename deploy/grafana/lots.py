@@ -52,8 +52,8 @@ def lots(kpis: Sequence[Kpi] = KPIS) -> Json:
     layout.row("In which state do they wait?")
     layout.side_by_side(8, (24, _backlog()))
     layout.row("How do lots and releases stand against what was agreed?")
-    layout.side_by_side(9, (24, readings.shares(of_lots)))
-    layout.side_by_side(9, (24, readings.times(of_lots)))
+    for panel in readings.readings(of_lots):
+        layout.side_by_side(9, (24, panel))
     layout.row("How did it go?")
     layout.in_columns(9, 1, histories(of_lots, kpis))
     return board(
@@ -98,25 +98,30 @@ def _omitted() -> str:
 
 def _open_lots() -> Json:
     columns = {
-        "Value #overdue": "Overdue by",
+        "Value #overdue": "Days overdue",
         "cmo": "CMO",
         "lot": "Lot",
         "product": "Product",
         "lot_state": "State",
-        "Value #age": "In it for",
-        "Value #progress": "Since progress",
+        "Value #age": "Days in it",
+        "Value #progress": "Days idle",
         "due": "Release due",
     }
     due = _of_lots("release_due_timestamp_seconds", "due")
     return table(
         "Open lots",
         "Those whose release is overdue come first, then those that wait longest in their state. "
-        "Progress is any fact about the lot; the due day is the one the sponsor set.",
+        "Idle is since any fact about the lot; the due day is the one the sponsor set.",
         [
-            instant("age", _keyed(f"time() - {_since()}")),
-            instant("progress", _only(f"time() - {_of_lots('progress_timestamp_seconds')}")),
+            instant("age", _keyed(f"(time() - {_since()}) / {_DAY}")),
+            instant(
+                "progress", _only(f"(time() - {_of_lots('progress_timestamp_seconds')}) / {_DAY}")
+            ),
             instant("due", f"max by (key, due) ({_keyed(due)})"),
-            instant("overdue", _only(f"time() - {_of_lots('release_due_timestamp_seconds')} > 0")),
+            instant(
+                "overdue",
+                _only(f"(time() - {_of_lots('release_due_timestamp_seconds')} > 0) / {_DAY}"),
+            ),
         ],
         [
             transformed("filterFieldsByName", exclude={"pattern": "^(Time( \\d+)?|Value #due)$"}),
@@ -125,16 +130,21 @@ def _open_lots() -> Json:
         ],
         defaults={"custom": {"minWidth": 60}},
         overrides=[
-            override("Overdue by", unit="s", decimals=0, noValue="–", custom__width=110),
-            override("Overdue by", custom__cellOptions={"type": "color-text"}, color=fixed(RED)),
-            override("CMO", links=[TO_THIS_CMO]),
-            override("In it for", unit="s", decimals=1, custom__width=120),
-            override("Since progress", unit="s", decimals=1, custom__width=120),
+            override("Days overdue", decimals=1, noValue="–", custom__width=120),
+            override("Days overdue", custom__cellOptions={"type": "color-text"}, color=fixed(RED)),
+            override("CMO", links=[TO_THIS_CMO], custom__width=235),
+            override("Product", custom__minWidth=180),
+            override("Days in it", decimals=1, custom__width=100),
+            override("Days idle", decimals=1, custom__width=100),
             override("Release due", noValue="not set"),
         ],
         empty=_NO_LOT,
-        sorted_by=[("Overdue by", True), ("In it for", True)],
+        sorted_by=[("Days overdue", True), ("Days in it", True)],
     )
+
+
+def _days_since(moments: str) -> str:
+    return f"(time() - {moments}) / {_DAY}"
 
 
 def _keyed(expression: str) -> str:

@@ -27,7 +27,7 @@ from deploy.grafana.states import NEVER, UNWATCHED, counted
 from deploy.links import MONITOR
 from deploy.prometheus.pipeline import STALE
 
-_SPAN: Final = "6h"
+_SPAN: Final = "1h"
 _NOBODY: Final = "No worker was scraped in the time chosen"
 _BY_TOPIC: Final = "sum by (topic) (max by (partition, topic) ({}))"
 
@@ -60,12 +60,12 @@ def monitor(kpis: Sequence[Kpi] = KPIS) -> Json:
 def _now() -> tuple[Json, ...]:
     since: Json = {**counted(alarming=RED, above=STALE), **NEVER}
     return (
-        stat("Partitions not watched", _MISSING, shards_missing(), defaults=counted(alarming=RED)),
-        stat("Log last heard", _HEARD, behind(), defaults=since),
-        stat("Broker last answered", _ANSWERED, _answered(), defaults=since),
-        stat("Events to fold", _LAGGING, _lagging(), defaults=counted(alarming=YELLOW, above=1000)),
-        stat("Not said yet", _NOT_SAID, due(), defaults=counted(alarming=YELLOW)),
-        stat("Refused in the last hour", _REFUSED, refused(), defaults=counted(alarming=YELLOW)),
+        stat("Not watched", _MISSING, shards_missing(), defaults=counted(alarming=RED)),
+        stat("Log heard", _HEARD, behind(), defaults=since),
+        stat("Broker answered", _ANSWERED, _answered(), defaults=since),
+        stat("To fold", _LAGGING, _lagging(), defaults=counted(alarming=YELLOW, above=1000)),
+        stat("Not said", _NOT_SAID, due(), defaults=counted(alarming=YELLOW)),
+        stat("Refused", _REFUSED, refused(), defaults=counted(alarming=YELLOW)),
     )
 
 
@@ -77,7 +77,7 @@ _HEARD: Final = (
 _ANSWERED: Final = "How long ago a broker last answered the worker that waits longest."
 _LAGGING: Final = "What the topics hold beyond what is folded."
 _NOT_SAID: Final = "Breaches and dead letters that were sent and are not read back."
-_REFUSED: Final = "Messages that could not be taken; each is on cmo.dead-letters with its reason."
+_REFUSED: Final = "Messages of the last hour that could not be taken; each is on cmo.dead-letters."
 
 
 def _answered() -> str:
@@ -142,7 +142,7 @@ def _throughput() -> Json:
         "Events of each topic taken each second; those that were taken before, and those that "
         "could not be, are told apart.",
         [
-            over_time("A", f"{taken} > 0 or {taken}", "{{topic}}"),
+            over_time("A", taken, "{{topic}}"),
             over_time("B", f"{again} > 0", "{{topic}} again"),
             over_time("C", f"{not_taken} > 0", "{{topic}} refused"),
         ],

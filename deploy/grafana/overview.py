@@ -32,7 +32,7 @@ from deploy.grafana.queries import (
     unknown_cmos,
     worst_states,
 )
-from deploy.grafana.states import LEGEND, NEVER, STATES, counted
+from deploy.grafana.states import LEGEND, NEVER, SHORT_STATES, STATES, counted
 from deploy.links import OVERVIEW
 from deploy.prometheus.pipeline import STALE
 from events.data import INBOUND
@@ -60,12 +60,12 @@ def _attention(layout: Layout) -> None:
     layout.row("What needs attention now?")
     layout.side_by_side(
         4,
-        (4, _count("Critical breaches", "Breaches that are critical.", _critical(), RED)),
+        (4, _count("Critical", "Breaches that are critical.", _critical(), RED)),
         (4, _count("Warnings", "Breaches that are a warning.", _warning(), YELLOW)),
-        (4, _count("CMOs not fully known", _UNKNOWN, unknown_cmos(), PURPLE)),
+        (4, _count("Not known", _UNKNOWN, unknown_cmos(), PURPLE)),
         (4, _count("Silent feeds", "Feeds silent beyond what was agreed.", silent_feeds(), YELLOW)),
-        (4, _count("Gaps in sequences", "Spans of events that never came.", gaps(), YELLOW)),
-        (4, _count("Partitions not watched", _NOT_READY, shards_missing(), RED)),
+        (4, _count("Feed gaps", "Spans of events that never came.", gaps(), YELLOW)),
+        (4, _count("Not watched", _NOT_READY, shards_missing(), RED)),
     )
 
 
@@ -104,7 +104,7 @@ def _states(layout: Layout, kpis: Sequence[Kpi]) -> None:
                     arranged(columns),
                 ],
                 defaults={
-                    "mappings": STATES,
+                    "mappings": SHORT_STATES,
                     "custom": {"cellOptions": _CELL, "align": "left", **_NARROW},
                 },
                 overrides=[
@@ -200,7 +200,7 @@ def _itself(layout: Layout) -> None:
             ),
         ),
         (8, _count("Not said yet", _DUE, due(), YELLOW)),
-        (8, _count("Refused in the last hour", _REFUSED, refused(), YELLOW)),
+        (8, _count("Refused in an hour", _REFUSED, refused(), YELLOW)),
     )
 
 

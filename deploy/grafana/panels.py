@@ -137,7 +137,7 @@ def table(
         "options": {
             "showHeader": True,
             "cellHeight": "sm",
-            "footer": {"show": False, "reducer": [], "countRows": False, "fields": ""},
+            "footer": {"show": False, "reducer": [], "countRows": False, "fields": []},
             "sortBy": [{"displayName": name, "desc": desc} for name, desc in sorted_by],
         },
     }
@@ -159,7 +159,7 @@ def lines(
 ) -> Json:
     """Lines over time; their last values stand in a legend beside them, or below."""
     drawn: Json = {"lineWidth": 2, "fillOpacity": 0, "showPoints": "never", "spanNulls": False}
-    legend: Json = {"displayMode": "table", "placement": "right", "width": 300}
+    legend: Json = {"displayMode": "table", "placement": "right", "width": 390}
     if not beside:
         legend = {"displayMode": "list", "placement": "bottom"}
     return {
@@ -240,7 +240,8 @@ def bars(
             "xField": by,
             "orientation": "horizontal",
             "stacking": "normal",
-            "showValue": "always",
+            "showValue": "auto",
+            "text": {"valueSize": 14},
             "barWidth": 0.8,
             "groupWidth": 0.8,
             "legend": {"showLegend": True, "displayMode": "list", "placement": "bottom"},

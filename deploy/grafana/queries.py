@@ -135,28 +135,38 @@ _OPEN: Final = "cmo_breach_open"
 
 
 def last_told() -> str:
-    """The level each breach has climbed to, with the role that was told of it there as `told`."""
+    """The level each breach has climbed to, with the role that was told of it there as `told`.
+
+    This and what follows has a figure for every breach, 0 where there is none.
+    """
     levels = f"max by (breach_id, role) ({_LEVEL}{{{CHOSEN}}})"
     highest = f"max by (breach_id) ({_LEVEL}{{{CHOSEN}}})"
     last = f"{levels} == on (breach_id) group_left () {highest}"
-    return f"max by (breach_id, told) ({_renamed(last, 'role', 'told')})"
+    return _or_none(f"max by (breach_id, told) ({_renamed(last, 'role', 'told')})", "told")
 
 
 def told_next() -> str:
     """The moment in ms the next role is told of each breach, with that role as `next`."""
     ahead = f"cmo_breach_next_escalation_timestamp_seconds{{{CHOSEN}}}"
-    return f"max by (breach_id, next) ({_renamed(ahead, 'role', 'next')}) * 1000"
+    return _or_none(f"max by (breach_id, next) ({_renamed(ahead, 'role', 'next')}) * 1000", "next")
 
 
 def clears_on() -> str:
     """The moment in ms each breach clears by itself, where that is known."""
-    return f"max by (breach_id) (cmo_breach_clears_on_timestamp_seconds{{{CHOSEN}}}) * 1000"
+    clears = f"max by (breach_id) (cmo_breach_clears_on_timestamp_seconds{{{CHOSEN}}}) * 1000"
+    return f"{clears} or 0 * max by (breach_id) ({_OPEN}{{{CHOSEN}}})"
 
 
 def acknowledged() -> str:
     """The moment in ms until which somebody, as `by`, has a breach; `NO_END` without one."""
     until = f"cmo_breach_acknowledged_until_timestamp_seconds{{{CHOSEN}}}"
-    return f"clamp_max(max by (breach_id, by) ({until}) * 1000, {NO_END})"
+    return _or_none(f"clamp_max(max by (breach_id, by) ({until}) * 1000, {NO_END})", "by")
+
+
+def _or_none(found: str, label: str) -> str:
+    nobody = f"0 * max by (breach_id) ({_OPEN}{{{CHOSEN}}})"
+    named = f'label_replace({nobody}, "{label}", "nobody", "", "")'
+    return f"{found} or ({named} unless on (breach_id) {found})"
 
 
 def breaches_told(at_least: float, under: float | None, called: str) -> str:

@@ -1,9 +1,9 @@
 """Tables of readings: for each its state, value, interval, evidence and the limits in force."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Final
 
-from alerts.catalogue import Kpi
+from alerts.catalogue import Kpi, Unit
 from deploy.grafana.board import TO_THIS_CMO
 from deploy.grafana.panels import (
     Json,
@@ -14,10 +14,10 @@ from deploy.grafana.panels import (
     transformed,
 )
 from deploy.grafana.queries import READING, judged, where
-from deploy.grafana.states import KPI_TITLES, LEGEND, NO_LIMIT, STATES
+from deploy.grafana.states import KPI_TITLES, LEGEND, NO_LIMIT, STATES, UNITS
 
-_DAY: Final = 86_400
 _FIGURES: Final = ("Is", "Low", "High", "Warning", "Critical")
+_TITLES: Final[dict[Unit, str]] = {"ratio": "Shares", "seconds": "Times", "days": "Days"}
 _COLOURED: Final[Json] = {"type": "color-background", "mode": "basic"}
 _ABOUT: Final = (
     "The worst first. Low and high are the ends of the 95 % interval, n is how much evidence the "
@@ -25,21 +25,18 @@ _ABOUT: Final = (
 )
 
 
-def shares(kpis: Iterable[Kpi], *, of_one: bool = False) -> Json:
-    """The KPIs that are shares of something; `of_one` CMO without its name."""
-    chosen = [kpi for kpi in kpis if kpi.unit == "ratio"]
-    return _readings("Shares", chosen, "percentunit", of_one=of_one)
-
-
-def times(kpis: Iterable[Kpi], *, of_one: bool = False) -> Json:
-    """The KPIs that are times or days; `of_one` CMO without its name."""
-    chosen = [kpi for kpi in kpis if kpi.unit != "ratio"]
-    return _readings("Times and supply", chosen, "s", of_one=of_one)
+def readings(kpis: Iterable[Kpi], *, of_one: bool = False) -> Iterator[Json]:
+    """A table of the KPIs of each unit; `of_one` CMO without its name."""
+    every = tuple(kpis)
+    for unit, title in _TITLES.items():
+        if of_unit := [kpi for kpi in every if kpi.unit == unit]:
+            yield _readings(title, of_unit, UNITS[unit], of_one=of_one)
 
 
 def _readings(title: str, kpis: list[Kpi], unit: str, *, of_one: bool) -> Json:
-    hidden = ["cmo"] if of_one else []
     has_interval = any(kpi.interval for kpi in kpis)
+    has_place = any(kpi.levels[0] or kpi.quantiles for kpi in kpis)
+    hidden = [*(["cmo"] if of_one else []), *([] if has_place else ["where"])]
     columns = {
         "Value #state": "State",
         "cmo": "CMO",
@@ -58,10 +55,10 @@ def _readings(title: str, kpis: list[Kpi], unit: str, *, of_one: bool) -> Json:
         [
             instant("n", _named(where(judged("cmo_kpi_evidence", kpis), "percentile"))),
             instant("state", _only(_states(kpis))),
-            instant("is", _only(_in_seconds("cmo_kpi_reading", kpis))),
-            *(instant(end, _only(_in_seconds(f"cmo_kpi_{end}", kpis))) for end in interval),
+            instant("is", _only(judged("cmo_kpi_reading", kpis))),
+            *(instant(end, _only(judged(f"cmo_kpi_{end}", kpis))) for end in interval),
             *(
-                instant(limit, _only(_in_seconds("cmo_kpi_limit", kpis, f',severity="{limit}"')))
+                instant(limit, _only(judged("cmo_kpi_limit", kpis, f',severity="{limit}"')))
                 for limit in ("warning", "critical")
             ),
         ],
@@ -72,11 +69,12 @@ def _readings(title: str, kpis: list[Kpi], unit: str, *, of_one: bool) -> Json:
         ],
         defaults={"custom": {"minWidth": 60}},
         overrides=[
-            override("State", mappings=STATES, custom__cellOptions=_COLOURED, custom__width=110),
-            override("CMO", custom__width=230, links=[TO_THIS_CMO]),
+            override("State", mappings=STATES, custom__cellOptions=_COLOURED, custom__width=105),
+            override("State", custom__align="left"),
+            override("CMO", custom__width=235, links=[TO_THIS_CMO]),
             override("KPI", mappings=KPI_TITLES, custom__width=190),
             *(
-                override(name, unit=unit, decimals=1, noValue="", custom__width=90)
+                override(name, unit=unit, decimals=1, noValue="", custom__width=85)
                 for name in _FIGURES
             ),
             override("n", decimals=0, custom__width=70),
@@ -89,16 +87,6 @@ def _readings(title: str, kpis: list[Kpi], unit: str, *, of_one: bool) -> Json:
 def _states(kpis: list[Kpi]) -> str:
     unjudged = f"{NO_LIMIT} + 0 * ({judged('cmo_kpi_evidence', kpis)})"
     return f"({judged('cmo_kpi_state', kpis)}) or {unjudged}"
-
-
-def _in_seconds(series: str, kpis: list[Kpi], more: str = "") -> str:
-    """A figure of each KPI, days as seconds, so that one column has one unit."""
-    days = [kpi for kpi in kpis if kpi.unit == "days"]
-    others = [kpi for kpi in kpis if kpi.unit != "days"]
-    parts = [judged(series, others, more)] if others else []
-    if days:
-        parts.append(f"({judged(series, days, more)}) * {_DAY}")
-    return " or ".join(parts)
 
 
 def _named(expression: str) -> str:

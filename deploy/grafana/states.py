@@ -29,6 +29,18 @@ STATES: Final = mapped(
 )
 """The value mappings of `cmo_kpi_state`."""
 
+SHORT_STATES: Final = mapped(
+    {
+        str(int(State.CRITICAL)): ("✖ crit.", RED),
+        str(int(State.WARNING)): ("▲ warn.", YELLOW),
+        str(int(State.OK)): ("● ok", GREEN),
+        str(int(State.INSUFFICIENT)): ("◌ few", BLUE),
+        str(int(State.UNKNOWN)): ("? unkn.", PURPLE),
+        str(NO_LIMIT): ("–", "transparent"),
+    }
+)
+"""The same where a column is narrow."""
+
 SEVERITIES: Final = mapped({str(state): _SIGNS[state] for state in (State.CRITICAL, State.WARNING)})
 
 
