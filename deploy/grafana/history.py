@@ -36,8 +36,16 @@ def _history(kpi: Kpi, *, of_one: bool) -> Json:
         defaults={"unit": UNITS[kpi.unit], "decimals": 1},
         overrides=[*_overrides(kpi), *(_as_band() if banded else ())],
         empty=_EMPTY,
+        drawing=_scale(kpi),
         beside=not of_one,
     )
+
+
+def _scale(kpi: Kpi) -> Json:
+    """What may wait for hours or for years, and is judged by a time of its own, is shown so."""
+    if not kpi.agreed_time:
+        return {}
+    return {"scaleDistribution": {"type": "symlog", "log": 10, "linearThreshold": 3_600}}
 
 
 def _description(kpi: Kpi, *, banded: bool) -> str:

@@ -155,11 +155,13 @@ def lines(
     defaults: Json,
     overrides: Sequence[Json] = (),
     empty: str,
+    drawing: Json | None = None,
     beside: bool = True,
 ) -> Json:
     """Lines over time; their last values stand in a legend beside them, or below."""
     drawn: Json = {"lineWidth": 2, "fillOpacity": 0, "showPoints": "never", "spanNulls": False}
-    legend: Json = {"displayMode": "table", "placement": "right", "width": 390}
+    drawn = {**drawn, **(drawing or {})}
+    legend: Json = {"displayMode": "table", "placement": "right", "width": 440}
     if not beside:
         legend = {"displayMode": "list", "placement": "bottom"}
     return {
@@ -168,7 +170,7 @@ def lines(
         "description": help_,
         "datasource": SOURCE,
         "targets": list(targets),
-        "fieldConfig": _fields({"custom": drawn, "noValue": empty}, defaults, overrides),
+        "fieldConfig": _fields({"noValue": empty}, {**defaults, "custom": drawn}, overrides),
         "options": {
             "legend": {"showLegend": True, "calcs": ["lastNotNull"], **legend},
             "tooltip": {"mode": "multi", "sort": "none"},
@@ -220,7 +222,7 @@ def bars(
     overrides: Sequence[Json],
     empty: str,
 ) -> Json:
-    """Stacked bars, one for each value of the field `by`."""
+    """Bars beside each other for each value of the field `by`, with their figures."""
     return {
         "type": "barchart",
         "title": title,
@@ -239,9 +241,9 @@ def bars(
         "options": {
             "xField": by,
             "orientation": "horizontal",
-            "stacking": "normal",
+            "stacking": "none",
             "showValue": "auto",
-            "text": {"valueSize": 14},
+            "text": {"valueSize": 13},
             "barWidth": 0.8,
             "groupWidth": 0.8,
             "legend": {"showLegend": True, "displayMode": "list", "placement": "bottom"},
