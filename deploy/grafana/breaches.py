@@ -133,7 +133,10 @@ def standing(*, of_one: bool = False) -> Json:
             override("Where", custom__minWidth=130),
             override("Judged", custom__width=80),
             *(override(name, unit="percentunit", decimals=1, **_FIGURE) for name in _RATIOS),
-            *(override(name, unit="s", decimals=1, **_FIGURE) for name in _TIMES),
+            *(
+                override(name, unit="s", decimals=1, **{**_FIGURE, "custom__width": 120})
+                for name in _TIMES
+            ),
             override("n", decimals=0, custom__width=60),
         ],
         empty=_NO_BREACH,

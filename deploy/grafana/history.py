@@ -11,6 +11,7 @@ from deploy.grafana.states import UNITS
 _LIMITS = (("warning", YELLOW), ("critical", RED))
 _EMPTY: Final = "No reading in the time chosen; the first panels say whether anybody watches"
 _FIRST: Final = 100
+_HIGHEST: Final = 5
 
 
 def panel_id(kpi: Kpi, kpis: Iterable[Kpi] = KPIS) -> int:
@@ -36,24 +37,17 @@ def _history(kpi: Kpi, *, of_one: bool) -> Json:
         defaults={"unit": UNITS[kpi.unit], "decimals": 1},
         overrides=[*_overrides(kpi), *(_as_band() if banded else ())],
         empty=_EMPTY,
-        drawing=_scale(kpi),
         beside=not of_one,
     )
-
-
-def _scale(kpi: Kpi) -> Json:
-    """What may wait for hours or for years, and is judged by a time of its own, is shown so."""
-    if not kpi.agreed_time:
-        return {}
-    return {"scaleDistribution": {"type": "symlog", "log": 10, "linearThreshold": 3_600}}
 
 
 def _description(kpi: Kpi, *, banded: bool) -> str:
     window = f"over {kpi.window_days} days" if kpi.window_days else "as of now"
     better = "higher" if kpi.higher_is_better else "lower"
+    cut = f" Drawn up to {_HIGHEST} times the critical limit." if kpi.agreed_time else ""
     band = " The band is its 95 % interval, n how much evidence there is." if banded else ""
     return (
-        f"{kpi.help}{band}\n\nRead {window}; {better} is better; least n {kpi.minimum}. "
+        f"{kpi.help}{band}{cut}\n\nRead {window}; {better} is better; least n {kpi.minimum}. "
         f"{_agreed(kpi)} A breach of it: {kpi.judged}.\n\nWhat to do first: {kpi.action}"
     )
 
@@ -68,12 +62,21 @@ def _agreed(kpi: Kpi) -> str:
 
 
 def _of_one(kpi: Kpi) -> Iterator[Json]:
-    yield over_time("A", _readings("cmo_kpi_reading", kpi, kpi.levels[0]), _legend(kpi))
+    yield over_time("A", _drawn(kpi), _legend(kpi))
+
+
+def _drawn(kpi: Kpi) -> str:
+    readings = _readings("cmo_kpi_reading", kpi, kpi.levels[0])
+    if not kpi.agreed_time:
+        return readings
+    # Who was never heard has waited for years, and the limits would be lost at the bottom.
+    limits = all_along("cmo_kpi_limit", "cmo", f'{judged_level(kpi)},severity="critical"')
+    return f"clamp_max({readings}, scalar({_HIGHEST} * max({limits}) or vector(Inf)))"
 
 
 def _of_many(kpi: Kpi) -> Iterator[Json]:
     legend = f"{{{{cmo}}}} {_legend(kpi)}" if _labels(kpi) else "{{cmo}}"
-    yield over_time("A", _readings("cmo_kpi_reading", kpi, kpi.levels[0]), legend)
+    yield over_time("A", _drawn(kpi), legend)
     if kpi.interval:
         # Only where each unit is one of one: quantities may have unlike units.
         yield over_time("all", _rolled_up(kpi), "all that are chosen, together")

@@ -38,7 +38,7 @@ def monitor(kpis: Sequence[Kpi] = KPIS) -> Json:
     layout.row("Is everything watched, and is all said?")
     layout.side_by_side(4, *((4, panel) for panel in _now()))
     layout.row("Is each partition read, and how far?")
-    layout.side_by_side(9, (24, _partitions()))
+    layout.side_by_side(11, (24, _partitions()))
     layout.row("Does it keep up?")
     layout.side_by_side(8, (12, _throughput()), (12, _lag()))
     layout.side_by_side(8, (12, _freshness()), (12, _replay()))

@@ -155,12 +155,10 @@ def lines(
     defaults: Json,
     overrides: Sequence[Json] = (),
     empty: str,
-    drawing: Json | None = None,
     beside: bool = True,
 ) -> Json:
     """Lines over time; their last values stand in a legend beside them, or below."""
     drawn: Json = {"lineWidth": 2, "fillOpacity": 0, "showPoints": "never", "spanNulls": False}
-    drawn = {**drawn, **(drawing or {})}
     legend: Json = {"displayMode": "table", "placement": "right", "width": 440}
     if not beside:
         legend = {"displayMode": "list", "placement": "bottom"}
