@@ -16,6 +16,8 @@ MADE: Final = "cmowatch-made"
 MONTHS_13: Final = {"from": f"now-{KEPT_DAYS - 6}d", "to": "now"}
 """The time every board opens with: all of the history, and what stands now at its end."""
 
+_CHOSEN_HERE: Final = "${datasource:queryparam}&${site:queryparam}&${product:queryparam}"
+
 _SCOPE: Final = (("site", "Site"), ("product", "Product"))
 
 
@@ -44,16 +46,18 @@ def board(uid: str, description: str, panels: list[Json], *, one_cmo: bool = Fal
 
 
 def _link(uid: str, title: str) -> Json:
+    # A board of one CMO would take "all of them" for a name; who clicks a name is led to it.
+    one = uid == CMO
     return {
         "type": "link",
         "title": title,
-        "url": f"/d/{uid}",
+        "url": f"/d/{uid}?{_CHOSEN_HERE}" if one else f"/d/{uid}",
         "icon": "dashboard",
         "tooltip": "",
         "tags": [],
         "asDropdown": False,
         "targetBlank": False,
-        "includeVars": True,
+        "includeVars": not one,
         "keepTime": True,
     }
 
@@ -61,10 +65,9 @@ def _link(uid: str, title: str) -> Json:
 def to_cmo(title: str, cmo: str, panel: int | None = None) -> Json:
     """A link from a cell to the board of a CMO, which `cmo` gives, and there to a panel."""
     view = "" if panel is None else f"&viewPanel=panel-{panel}"
-    chosen_here = "${datasource:queryparam}&${site:queryparam}&${product:queryparam}"
     return {
         "title": title,
-        "url": f"/d/{CMO}?{chosen_here}&var-cmo={cmo}{view}&${{__url_time_range}}",
+        "url": f"/d/{CMO}?{_CHOSEN_HERE}&var-cmo={cmo}{view}&${{__url_time_range}}",
     }
 
 
