@@ -16,6 +16,15 @@ MADE: Final = "cmowatch-made"
 MONTHS_13: Final = {"from": f"now-{KEPT_DAYS - 6}d", "to": "now"}
 """The time every board opens with: all of the history, and what stands now at its end."""
 
+_BREACHES: Final[Json] = {
+    "name": "Breaches",
+    "datasource": {"type": "grafana", "uid": "-- Grafana --"},
+    "enable": True,
+    "iconColor": "red",
+    "target": {"type": "tags", "tags": [MADE, "cmo:$cmo"], "matchAny": False, "limit": 100},
+}
+"""What `cmowatch provision annotations` tells of the one CMO, beside every curve."""
+
 _CHOSEN_HERE: Final = "${datasource:queryparam}&${site:queryparam}&${product:queryparam}"
 
 _SCOPE: Final = (("site", "Site"), ("product", "Product"))
@@ -39,7 +48,7 @@ def board(uid: str, description: str, panels: list[Json], *, one_cmo: bool = Fal
         "templating": {
             "list": [chosen_source(), who, *(chosen(*each, within="cmo") for each in _SCOPE)]
         },
-        "annotations": {"list": []},
+        "annotations": {"list": [_BREACHES] if one_cmo else []},
         "links": [_link(to, title) for to, title in BOARDS.items() if to != uid],
         "panels": panels,
     }

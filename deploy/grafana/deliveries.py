@@ -136,7 +136,9 @@ def _lines() -> Json:
         defaults={"custom": {"minWidth": 60}},
         overrides=[
             override("Days late", decimals=1, noValue="–", custom__width=100),
-            override("Days late", custom__cellOptions={"type": "color-text"}, color=fixed(YELLOW)),
+            override(
+                "Days late", custom__cellOptions={"type": "color-text"}, color=fixed("orange")
+            ),
             override("CMO", links=[TO_THIS_CMO], custom__width=235),
             override("Product", custom__minWidth=180),
             override("Line", custom__width=70),

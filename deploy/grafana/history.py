@@ -4,11 +4,11 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Final
 
 from alerts.catalogue import KPIS, Kpi
-from deploy.grafana.panels import RED, YELLOW, Json, lines, over_time, override_query
+from deploy.grafana.panels import Json, lines, over_time, override_query
 from deploy.grafana.queries import all_along, judged_level, level
 from deploy.grafana.states import UNITS
 
-_LIMITS = (("warning", YELLOW), ("critical", RED))
+_LIMITS = (("warning", "orange"), ("critical", "red"))
 _EMPTY: Final = "No reading in the time chosen; the first panels say whether anybody watches"
 _FIRST: Final = 100
 _HIGHEST: Final = 5

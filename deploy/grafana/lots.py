@@ -131,7 +131,9 @@ def _open_lots() -> Json:
         defaults={"custom": {"minWidth": 60}},
         overrides=[
             override("Days overdue", decimals=1, noValue="–", custom__width=140),
-            override("Days overdue", custom__cellOptions={"type": "color-text"}, color=fixed(RED)),
+            override(
+                "Days overdue", custom__cellOptions={"type": "color-text"}, color=fixed("red")
+            ),
             override("CMO", links=[TO_THIS_CMO], custom__width=235),
             override("Product", custom__minWidth=180),
             override("Days in it", decimals=1, custom__width=100),

@@ -28,9 +28,9 @@ _ABOUT: Final = (
 def readings(kpis: Iterable[Kpi], *, of_one: bool = False) -> Iterator[Json]:
     """A table of the KPIs of each unit; `of_one` CMO without its name."""
     every = tuple(kpis)
-    for unit, title in _TITLES.items():
-        if of_unit := [kpi for kpi in every if kpi.unit == unit]:
-            yield _readings(title, of_unit, UNITS[unit], of_one=of_one)
+    for unit in dict.fromkeys(kpi.unit for kpi in every):
+        of_unit = [kpi for kpi in every if kpi.unit == unit]
+        yield _readings(_TITLES[unit], of_unit, UNITS[unit], of_one=of_one)
 
 
 def _readings(title: str, kpis: list[Kpi], unit: str, *, of_one: bool) -> Json:
@@ -72,7 +72,7 @@ def _readings(title: str, kpis: list[Kpi], unit: str, *, of_one: bool) -> Json:
             override("State", mappings=STATES, custom__cellOptions=_COLOURED, custom__width=105),
             override("State", custom__align="left"),
             override("CMO", custom__width=235, links=[TO_THIS_CMO]),
-            override("KPI", mappings=KPI_TITLES, custom__width=190),
+            override("KPI", mappings=KPI_TITLES, custom__minWidth=190),
             *(
                 override(name, unit=unit, decimals=1, noValue="", custom__width=85)
                 for name in _FIGURES
