@@ -13,9 +13,6 @@ NONE: Final = "none"
 
 GREEN, YELLOW, RED, PURPLE, BLUE = "dark-green", "dark-orange", "dark-red", "purple", "dark-blue"
 
-TEXT: Final[Json] = {"type": "color-text"}
-"""How a cell is drawn whose text has the colour."""
-
 WIDTH: Final = 24
 
 
