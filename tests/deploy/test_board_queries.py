@@ -140,3 +140,51 @@ def test_only_what_was_known_before_has_turned_unknown(tmp_path: Path) -> None:
     found = {f'{{{KPI},change="turned unknown",where="   "}}': 0}
     asked(tmp_path, queries.turned_unknown_today(), state("0x5 -2x20"), found)
     asked(tmp_path, queries.turned_unknown_today(), state("-2x20"), {})
+
+
+PAST = 'cmo_kpi_reading{kpi="k",cmo="acme",job="cmowatch-backfill"}'
+LIVE = 'cmo_kpi_reading{kpi="k",cmo="acme",job="cmowatch"}'
+
+
+def test_the_past_is_shown_for_a_day_after_its_sample_and_until_a_worker_speaks(
+    tmp_path: Path,
+) -> None:
+    series = {PAST: "0.5 _x3000", LIVE: f"_x{2 * HOUR} 0.9x10 _x3000"}
+    expression = queries.all_along("cmo_kpi_reading", "cmo", 'kpi="k"')
+    found = '{cmo="acme"}'
+    asked(tmp_path, expression, series, {found: 0.5}, minute=HOUR)
+    asked(tmp_path, expression, series, {found: 0.9}, minute=2 * HOUR + 5)
+    asked(tmp_path, expression, series, {found: 0.5}, minute=3 * HOUR)
+    asked(tmp_path, expression, series, {}, minute=25 * HOUR)
+
+
+def climbed(breach: str, *roles: str) -> dict[str, str]:
+    named = f'{KPI},breach_id="{breach}",severity="critical",judged="ticket"'
+    levels = {
+        f'cmo_breach_escalation_level{{{named},role="{role}"}}': f"{level}x20"
+        for level, role in enumerate(roles, start=1)
+    }
+    since = {f'{SINCE}{{{KPI},breach_id="{breach}"}}': "0x20"}
+    return {f"cmo_breach_open{{{named}}}": "1x20"} | since | levels
+
+
+def test_of_all_who_were_told_the_last_is_shown_and_nobody_where_nobody_was(
+    tmp_path: Path,
+) -> None:
+    series = climbed("a", "planner", "head") | climbed("b")
+    found = {'{breach_id="a",told="head"}': 2.0, '{breach_id="b",told="nobody"}': 0.0}
+    asked(tmp_path, queries.last_told(), series, found)
+
+
+def test_breaches_are_counted_by_the_level_they_have_climbed_to(tmp_path: Path) -> None:
+    series = climbed("a", "planner", "head") | climbed("b") | climbed("c")
+    found = {'{age="new",level="2"}': 1.0, '{age="new",level="0"}': 2.0}
+    asked(tmp_path, queries.breaches_told(0, 1, "new"), series, found)
+    asked(tmp_path, queries.breaches_told(1, None, "old"), series, {})
+
+
+def test_an_acknowledgement_without_an_end_is_shown_as_such(tmp_path: Path) -> None:
+    taken = f'cmo_breach_acknowledged_until_timestamp_seconds{{{KPI},breach_id="a",by="Ada"}}'
+    series = climbed("a") | climbed("b") | {taken: "Inf " * 15}
+    found = {'{breach_id="a",by="Ada"}': float(queries.NO_END), '{breach_id="b",by="nobody"}': 0.0}
+    asked(tmp_path, queries.acknowledged(), series, found)
