@@ -133,10 +133,11 @@ class Agreements:
         held = self._versions.get(cmo) or self._versions.get(None, [])
         return next((each.effective for each in held if topic in each.cadence), None)
 
-    @property
-    def newest(self) -> list[Agreement]:
-        """The last version of the agreement with each CMO that has its own, in force or to come."""
-        return [self._versions[cmo][-1] for cmo in self.cmos]
+    def in_force(self, day: date) -> list[Agreement]:
+        """The agreement with each CMO that has its own on a day, and last the default one."""
+        found = (self.of(cmo, day) for cmo in self.cmos)
+        default = self.of("", day) if None in self._versions else None
+        return [each for each in (*found, default) if each is not None]
 
     @property
     def cmos(self) -> tuple[str, ...]:

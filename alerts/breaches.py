@@ -8,7 +8,7 @@ from typing import NamedTuple
 from alerts.calendar import DAY, HOUR, civil_day, moment
 from alerts.catalogue import BY_NAME, Kpi, hundredths
 from alerts.judge import Bounds, State, beyond, judge, wilson
-from alerts.ladder import is_acknowledged
+from alerts.ladder import NO_LADDER, Ladder, is_acknowledged
 from alerts.readings import SILENCE, Reading, unheard
 from alerts.records import Evidence
 from alerts.state import NEWEST, Cmo, Scope
@@ -60,36 +60,37 @@ class Standing(NamedTuple):
 
 
 class Ledger:
-    """What stands on `cmo.breaches`: a fold of it, in which the lowest offset of an id wins."""
+    """What stands on `cmo.breaches`: a fold of it, in which the lowest offset of an id wins.
+
+    Of one scope and KPI the last word stands: one that comes late takes nothing back.
+    """
 
     def __init__(self) -> None:
         self.standing: dict[Where, Standing] = {}
-        self._opened: dict[Where, int] = {}
-        self._seen: set[str] = set()
+        self._last: dict[Where, tuple[int, int]] = {}
 
     def fold(self, event: BreachEvent) -> None:
         """Take in a transition as it was read back."""
-        if event.id in self._seen:
+        said, where = event.data, where_of(event.data)
+        place = _number(said.breach), said.ordinal
+        if place <= self._last.get(where, (0, 0)):
             return
-        self._seen.add(event.id)
-        said = event.data
-        where = where_of(said)
-        if said.turn == "opened":
-            self._opened[where] = self._opened.get(where, 0) + 1
-        standing = self.standing.get(where)
+        self._last[where] = place
         if said.turn == "cleared":
             self.standing.pop(where, None)
-        elif standing is None or not _comes_before(said, standing.said):
+        else:
             self.standing[where] = Standing(said, microseconds(event.time))
 
     def next_id(self, where: Where) -> str:
         """The id of the next breach of this scope and KPI."""
-        return f"{where.text}:{self._opened.get(where, 0) + 1}"
+        last, _ = self._last.get(where, (0, 0))
+        return f"{where.text}:{last + 1}"
 
 
-def _comes_before(said: Breach, other: Breach) -> bool:
-    """Whether this is an earlier transition of the same breach, that was late to arrive."""
-    return said.breach == other.breach and said.ordinal < other.ordinal
+def _number(breach: str) -> int:
+    """The how manyth of its scope and KPI a breach is, by its id."""
+    number = breach.rpartition(":")[2]
+    return int(number) if number.isascii() and number.isdigit() else 0
 
 
 def where_of(said: Breach) -> Where:
@@ -157,13 +158,19 @@ def _held(cmo: Cmo, said: Breach, now: int) -> Iterator[BreachEvent]:
     if news := _newly_acknowledged(cmo, said):
         yield (event := _with(said, "acknowledged", now, **news))
         said = event.data
-    agreement, kpi = cmo.agreement(now), BY_NAME.get(said.kpi)
-    if agreement is None or kpi is None or not kpi.is_told or is_acknowledged(said, now):
+    if is_acknowledged(said, now):
         return
-    for step in agreement.escalation.ahead(said):
+    for step in ladder_of(cmo, said, now).ahead(said):
         if step.at <= now:
-            yield (event := _with(said, "escalated", now, level=step.level, role=step.role))
+            told = {"level": step.level, "role": step.role, "told": (*said.told, step.role)}
+            yield (event := _with(said, "escalated", now, **told))
             said = event.data
+
+
+def ladder_of(cmo: Cmo, said: Breach, now: int) -> Ladder:
+    """The ladder a breach climbs; none for a KPI whose breaches nobody is told of."""
+    agreement, kpi = cmo.agreement(now), BY_NAME.get(said.kpi)
+    return agreement.escalation if agreement and kpi and kpi.is_told else NO_LADDER
 
 
 def _state_from(standing: Standing, reading: Reading) -> State:
@@ -225,16 +232,18 @@ def _without(corrected: int, reading: Reading) -> Reading:
 
 
 def _newly_acknowledged(cmo: Cmo, standing: Breach) -> dict[str, object] | None:
+    """What is new of who has taken a breach on; nobody can before it has opened."""
     acceptance = cmo.acceptances.get(standing.breach)
     if acceptance is None or not isinstance(acceptance.fact.data, BreachAcknowledged):
         return None
-    said = acceptance.fact.data
-    news: dict[str, object] = {
+    fact, said = acceptance.fact, acceptance.fact.data
+    if fact.id == standing.acknowledgement or fact.recorded < microseconds(standing.since):
+        return None
+    return {
         "acknowledged_by": said.by,
         "acknowledged_until": said.until,
-        "acknowledgement": acceptance.fact.id,
+        "acknowledgement": fact.id,
     }
-    return None if standing.acknowledgement == acceptance.fact.id else news
 
 
 def _opened(cmo: Cmo, where: Where, ledger: Ledger, reading: Reading, now: int) -> BreachEvent:
@@ -255,8 +264,10 @@ def _opened(cmo: Cmo, where: Where, ledger: Ledger, reading: Reading, now: int) 
 def _turned(
     cmo: Cmo, standing: Standing, reading: Reading, turn: Turn, state: State, now: int
 ) -> BreachEvent:
-    figures = _figures(cmo, reading, now)
-    return _with(standing.said, turn, now, severity=_SEVERITY[state], **figures)
+    news = {"severity": _SEVERITY[state], **_figures(cmo, reading, now)}
+    if turn == "worsened":
+        news["worsened"] = moment(now)
+    return _with(standing.said, turn, now, **news)
 
 
 def _cleared(

@@ -13,7 +13,7 @@ from events.values import MILLION, CivilDate, Contract, microseconds
 RoleName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,62}$")]
 FileName = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9.-]{0,127}$")]
 HourOfDay = Annotated[str, Field(pattern=r"^([01]\d|2[0-3]):[0-5]\d$")]
-Age = Annotated[int | float, Field(ge=0, le=10**9)]
+Age = Annotated[int | float, Field(ge=0, le=10**7)]
 
 
 class Contact(Contract, extra="forbid"):
@@ -65,7 +65,8 @@ class Role(Contract, extra="forbid"):
 class Rung(Contract, extra="forbid"):
     """A level of the ladder: whom a breach is told to once it is so old, in their working seconds.
 
-    Without `warning` only a critical breach climbs here; without `critical` it climbs as a warning.
+    `warning` counts since it opened, `critical` since it is critical; the first of them that comes
+    counts. Without `warning` only a critical breach climbs here.
     """
 
     role: RoleName
@@ -77,11 +78,6 @@ class Rung(Contract, extra="forbid"):
         if self.warning is None and self.critical is None:
             raise ValueError("give the age of a warning, of a critical breach, or both")
         return self
-
-    def age(self, severity: str) -> float | None:
-        """How old a breach of this severity has to be; None where it never climbs here."""
-        critical = severity == "critical" and self.critical is not None
-        return self.critical if critical else self.warning
 
 
 class Step(NamedTuple):
@@ -98,33 +94,38 @@ class Ladder:
     def __init__(self, rungs: tuple[Rung, ...], roles: dict[str, Role]) -> None:
         self._rungs, self._roles = rungs, roles
 
-    def told(self, breach: Breach) -> list[str]:
-        """The roles that were told of a breach, from the first level up."""
-        return [rung.role for rung in self._rungs[: breach.level]]
-
     def ahead(self, breach: Breach) -> list[Step]:
         """The levels still above a breach, and when each is reached as bad as it is now.
 
         Whoever is at work is told: a level is reached no later than one above it, even by people
-        who are not.
+        who are not. Who was told once is not told as another level of a ladder that has changed.
         """
+        above = [rung for rung in self._rungs if rung.role not in breach.told]
         steps: list[Step] = []
         soonest: int | None = None
-        for level in range(len(self._rungs), breach.level, -1):
-            rung = self._rungs[level - 1]
-            at = self._reached(rung, breach)
-            soonest = at if soonest is None or (at is not None and at < soonest) else soonest
+        for level, rung in reversed([*enumerate(above, start=len(breach.told) + 1)]):
+            reached = [at for at in (soonest, self._reached(rung, breach)) if at is not None]
+            soonest = min(reached, default=None)
             if soonest is not None:
                 steps.append(Step(level, rung.role, soonest))
         return steps[::-1]
 
     def _reached(self, rung: Rung, breach: Breach) -> int | None:
-        age = rung.age(breach.severity)
-        if age is None:
-            return None
-        return self._roles[rung.role].calendar.after(
-            microseconds(breach.since), round(age * MILLION)
-        )
+        """When a breach is old enough: as a warning since it opened, or since it is critical."""
+        after = self._roles[rung.role].calendar.after
+        ages = [(rung.warning, breach.since)]
+        if breach.severity == "critical":
+            ages.append((rung.critical, breach.worsened or breach.since))
+        reached = [
+            after(microseconds(since), round(age * MILLION))
+            for age, since in ages
+            if age is not None
+        ]
+        return min((at for at in reached if at is not None), default=None)
+
+
+NO_LADDER = Ladder((), {})
+"""Where nobody is agreed on to be told."""
 
 
 def is_acknowledged(breach: Breach, now: int) -> bool:

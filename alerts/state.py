@@ -78,7 +78,7 @@ class Known:
 
 
 class Acceptance(NamedTuple):
-    """What people said of a breach: the latest acknowledgement, and whether corrections hold."""
+    """What the sponsor said of a breach: its latest word, and whether corrections hold."""
 
     fact: Fact
     accepted: bool
@@ -317,9 +317,10 @@ class Cmo(Shelves):
                 del self.acceptances[data.breach]
 
     def _acknowledge(self, acknowledged: said.BreachAcknowledged, fact: Fact) -> None:
+        if fact.speaker is not Speaker.SPONSOR:  # or a CMO could keep its own ladder down
+            return
         held = self.acceptances.get(acknowledged.breach)
-        accepts = acknowledged.accepts_correction and fact.speaker is Speaker.SPONSOR
-        accepted = accepts or (held is not None and held.accepted)
+        accepted = acknowledged.accepts_correction or (held is not None and held.accepted)
         latest = fact if held is None else max(held.fact, fact)
         self.acceptances[acknowledged.breach] = Acceptance(latest, accepted)
         self.revision += 1

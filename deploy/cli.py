@@ -80,7 +80,7 @@ def render(check: bool, folder: Path, agreements: Path) -> None:
 
     That is Prometheus' rules, their tests and its configuration, Alertmanager's routes and words,
     Grafana's boards, what Kubernetes gets of them, and the runbook. Addresses are in
-    deploy/links.py. Run it again when an agreement names other people.
+    deploy/links.py. Run it again on the day an agreement names other people.
     """
     try:
         _render(folder, agreements, check=check)

@@ -9,15 +9,10 @@ GRAFANA = "https://grafana.example"
 ALERTMANAGER = "https://alertmanager.example"
 """Where people open Alertmanager, to say that they have taken something on."""
 
-OVERVIEW = "cmowatch-overview"
-"""The uid of the board an alert opens."""
-
-BOARD = f"{GRAFANA}/d/{OVERVIEW}"
-
-CMO, DELIVERIES, INVENTORY, LOTS, MONITOR = (
-    f"cmowatch-{name}" for name in ("cmo", "deliveries", "inventory", "lots", "monitor")
+OVERVIEW, CMO, DELIVERIES, INVENTORY, LOTS, MONITOR = (
+    f"cmowatch-{name}" for name in ("overview", "cmo", "deliveries", "inventory", "lots", "monitor")
 )
-"""The uids of the other boards."""
+"""The uids of the boards."""
 
 BOARDS = {
     OVERVIEW: "Overview",

@@ -14,10 +14,11 @@ ClearedBy = Literal["limit_changed", "corrected", "improved", "aged_out"]
 class Breach(Contract):
     """A breach as of one of its transitions: what was agreed, what is, on how much evidence.
 
-    `breach` is the id it keeps; `ordinal` counts its transitions from 1. `level` is how far it has
-    climbed the ladder of the agreement, `role` who was told there. `value` is in the KPI's
+    `breach` is the id it keeps; `ordinal` counts its transitions from 1. `value` is in the KPI's
     unit, as are the limits. `events` are the newest failing events, `omitted` how many more there
     are. `clears_on` is the day it clears by itself if nothing new comes, None where that is open.
+    `level` is how far it has climbed the ladder of the agreement, `role` who was told there, `told`
+    everybody who was; `worsened` is when it last got worse.
     """
 
     breach: str
@@ -50,6 +51,8 @@ class Breach(Contract):
     acknowledgement: str | None = None
     level: Annotated[int, Field(ge=0)] = 0
     role: str | None = None
+    told: tuple[str, ...] = ()
+    worsened: Instant | None = None
 
 
 class BreachEvent(Contract):

@@ -1,46 +1,38 @@
 """What stands open, one by one, as Prometheus reads it: breaches, lots, order lines and stock."""
 
-from collections.abc import Iterable, Sized
+from collections.abc import Sized
 from datetime import date, timedelta
 from typing import Final
 
+from alerts.breaches import Where, ladder_of
 from alerts.calendar import midnight
 from alerts.catalogue import BY_NAME
-from alerts.ladder import Ladder, Step, is_acknowledged
+from alerts.ladder import Step, is_acknowledged
 from alerts.state import Cmo
 from alerts.stock import Position, book, doubt, total
 from events.breaches import Breach
-from events.values import MILLION
+from events.values import MILLION, microseconds
 from streams.series import Add, Page, label, scoped, written
 from streams.shard import Shard
 
 SHOWN: Final = 1_000
 """The open lots, and the open lines, of one CMO with series of their own; others are counted."""
 
-_NO_LADDER: Final = Ladder((), {})
+_LONGEST_NAME: Final = 64
 
 
 def breaches(out: Page, shard: Shard) -> None:
     """Each breach that stands: since when, how bad, who was told, who is next, who has it."""
-    shown = _Breaches(out)
+    shown = _Breaches(out, shard)
     for where, standing in shard.ledger.standing.items():
-        cmo = shard.cmos.get(where.cmo)
-        agreement = cmo.agreement(shard.judged_at) if cmo else None
-        ladder = agreement.escalation if agreement else _NO_LADDER
-        scope, said = scoped(where.kpi, where.cmo, where.scope), standing.said
-        shown.show(said, scope, ladder.told(said), _next(ladder, said, shard.judged_at))
-
-
-def _next(ladder: Ladder, said: Breach, now: int) -> Step | None:
-    """The next step up, None at the top and while somebody has taken the breach on."""
-    ahead = ladder.ahead(said)
-    return ahead[0] if ahead and not is_acknowledged(said, now) else None
+        shown.show(where, standing.said)
 
 
 class _Breaches:
     """The families of the breaches on one page."""
 
-    def __init__(self, out: Page) -> None:
+    def __init__(self, out: Page, shard: Shard) -> None:
+        self._shard, self._now = shard, shard.judged_at
         self._open = out.family(
             "cmo_breach_open", "gauge", "A breach that stands, with its severity."
         )
@@ -68,24 +60,43 @@ class _Breaches:
             "The moment until which somebody has taken a breach on.",
         )
 
-    def show(self, said: Breach, scope: list[str], told: Iterable[str], step: Step | None) -> None:
+    def show(self, where: Where, said: Breach) -> None:
         """Adds the series of a breach; what is not applicable has none."""
         urgency = BY_NAME[said.kpi].judged if said.kpi in BY_NAME else "review"
-        named = [label("breach_id", said.breach), *scope]
+        partition = label("partition", str(self._shard.partition))
+        scope = scoped(where.kpi, where.cmo, where.scope)
+        named = [label("breach_id", said.breach), *scope, partition]
         judged = [*named, label("severity", said.severity), label("judged", urgency)]
-        self._open(",".join(judged), 1)
+        nth = label("nth", said.breach.rpartition(":")[2])
+        self._open(",".join([*judged, nth]), 1)
         self._since(",".join(named), said.since.timestamp())
-        for level, role in enumerate(told, start=1):
+        for level, role in enumerate(said.told, start=1):
             self._level(",".join([*judged, label("role", role)]), level)
-        if step is not None:
+        if (step := self._step(said)) is not None:
             labels = [*named, label("role", step.role), label("level", str(step.level))]
             self._next(",".join(labels), step.at / MILLION)
         if said.clears_on is not None:
             self._clears(",".join(named), midnight("UTC", said.clears_on) / MILLION)
-        if said.acknowledgement is not None:
+        if is_acknowledged(said, self._now):
             until = said.acknowledged_until
-            by = label("by", said.acknowledged_by or "")
+            by = label("by", _plain(said.acknowledged_by or ""))
             self._taken(",".join([*named, by]), until.timestamp() if until else float("inf"))
+
+    def _step(self, said: Breach) -> Step | None:
+        """The next step up, once whoever has the breach gives it back; None at the top."""
+        cmo = self._shard.cmos.get(said.cmo)
+        ahead = ladder_of(cmo, said, self._now).ahead(said) if cmo else []
+        if not ahead or not is_acknowledged(said, self._now):
+            return ahead[0] if ahead else None
+        if (until := said.acknowledged_until) is None:
+            return None
+        return ahead[0]._replace(at=max(ahead[0].at, microseconds(until)))
+
+
+def _plain(name: str) -> str:
+    """A name somebody gave, as one short line that cannot pass for anything else in a message."""
+    kept = (c if c.isalnum() or c in " .,'@+_-" else " " for c in name)
+    return " ".join("".join(kept).split())[:_LONGEST_NAME]
 
 
 def open_lots(out: Page, cmo: Cmo, now: int) -> None:

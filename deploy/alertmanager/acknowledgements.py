@@ -3,7 +3,7 @@
 import signal
 import sys
 import threading
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Final, Literal
 from urllib.error import HTTPError, URLError
@@ -15,9 +15,9 @@ from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 from pydantic.alias_generators import to_camel
 
 from events.data import BreachAcknowledged
-from events.errors import EventError
+from events.errors import EventError, InvalidIdentifier
 from events.event import Event, event
-from events.publish import Publisher
+from events.publish import Delivery, Publisher
 from events.values import microseconds
 from streams.sending import printable, security
 from streams.settings import Settings
@@ -29,6 +29,7 @@ _PATIENCE: Final = 30
 """How many times in a row Alertmanager or the brokers may fail before the process ends."""
 
 _LARGEST: Final = 32 << 20
+_LONGEST: Final = 4_000
 _AT_ONCE: Final = timedelta(seconds=1)
 
 
@@ -61,6 +62,7 @@ class Silence(_Told):
     id: str
     status: Status
     matchers: tuple[Matcher, ...]
+    starts_at: datetime
     ends_at: datetime
     updated_at: datetime
     created_by: str
@@ -82,39 +84,53 @@ class Silence(_Told):
 
     @property
     def was_ended(self) -> bool:
-        """Whether somebody ended it, before its time."""
-        return self.status.state == "expired" and self.ends_at <= self.updated_at + _AT_ONCE
+        """Whether somebody ended it after it had begun and before its time."""
+        begun_and_over = self.status.state == "expired" and self.starts_at < self.ends_at
+        return begun_and_over and self.ends_at <= self.updated_at + _AT_ONCE
 
 
 _SILENCES: Final = TypeAdapter(tuple[Silence, ...])
 
 
-def acknowledgements(silences: Iterable[Silence], source: str) -> Iterator[Event]:
-    """What these silences say of each breach, as `source`; the same silences say the same."""
+def acknowledgements(
+    silences: Iterable[Silence], source: str, refuse: Callable[[str], None]
+) -> Iterator[Event]:
+    """What these silences say of each breach, as `source`; the same silences say the same.
+
+    `refuse` is told of a breach that no event can be made of, once each time.
+    """
     by_breach: dict[str, list[Silence]] = {}
     for silence in silences:
-        if silence.breach is not None:
+        if silence.breach is not None and silence.status.state != "pending":
             by_breach.setdefault(silence.breach, []).append(silence)
     for breach, held in by_breach.items():
-        if (last := _in_force(held)) is not None:
-            changed = max(each.updated_at for each in held)
-            yield _acknowledged(breach, last, changed.astimezone(UTC), source)
+        try:
+            if (said := _said(held)) is not None:
+                yield _acknowledged(breach, said, source)
+        except (ValidationError, InvalidIdentifier) as error:
+            refuse(f"{breach}: no breach has such an id: {type(error).__name__}")
 
 
-def _in_force(held: Sequence[Silence]) -> Silence | None:
-    """The silence that holds longest, or else the last one that somebody ended."""
+def _said(held: Sequence[Silence]) -> tuple[Silence, datetime] | None:
+    """The silence that holds longest, or else that was ended last, and when that became so.
+
+    One that ran out by itself says nothing: its end was known.
+    """
+    changed = max(held, key=lambda each: (each.updated_at, each.id))
     holding = [each for each in held if each.holds]
-    ended = [each for each in held if each.was_ended]
-    return max(holding or ended, key=lambda each: (each.ends_at, each.id), default=None)
+    if not holding and not changed.was_ended:
+        return None
+    longest = max(holding, key=lambda each: (each.ends_at, each.id), default=changed)
+    return longest, changed.updated_at.astimezone(UTC)
 
 
-def _acknowledged(breach: str, silence: Silence, changed: datetime, source: str) -> Event:
-    """The event, from the moment the last of the breach's silences changed."""
+def _acknowledged(breach: str, of: tuple[Silence, datetime], source: str) -> Event:
+    silence, changed = of
     said = BreachAcknowledged(
         breach=breach,
-        by=silence.created_by.strip() or "somebody",
+        by=silence.created_by.strip()[:_LONGEST] or "somebody",
         until=silence.ends_at.astimezone(UTC),
-        why=silence.comment.strip() or None,
+        why=silence.comment.strip()[:_LONGEST] or None,
     )
     name = f"silence-{silence.id}-{microseconds(changed)}"
     return event(said, id=name, source=source, time=changed, partitionkey=breach.split(":")[1])
@@ -144,18 +160,32 @@ class Bridge:
     def __init__(self, url: str, source: str, settings: Settings) -> None:
         self._url, self._source, self._settings = url, source, settings
         self._delivered: set[str] = set()
+        self._refused: set[str] = set()
 
     def pass_on(self) -> list[Event]:
-        """What was new and is delivered; raises `AlertmanagerError` or `EventError`."""
-        said = acknowledgements(silences(self._url), self._source)
+        """What was new and is delivered; raises `AlertmanagerError` or `EventError`.
+
+        What one of them cannot be delivered for keeps back none of the others.
+        """
+        said = acknowledgements(silences(self._url), self._source, self._refuse)
         new = [each for each in said if each.id not in self._delivered]
-        if new:
-            given = security(self._settings)
-            with Publisher(self._settings.brokers, security=given) as publisher:
-                for each in new:
-                    publisher.publish(each)
-            self._delivered |= {each.id for each in new}
+        if not new:
+            return []
+        reports: list[Delivery] = []
+        given = security(self._settings)
+        with Publisher(self._settings.brokers, security=given, report=reports.append) as publisher:
+            for each in new:
+                publisher.publish(each)
+        self._delivered |= {report.event.id for report in reports if report.error is None}
+        for report in reports:
+            if report.error is not None:
+                raise report.error
         return new
+
+    def _refuse(self, why: str) -> None:
+        if why not in self._refused:
+            self._refused.add(why)
+            click.echo(printable(why), err=True)
 
 
 def _address(_: click.Context, __: click.Parameter, url: str) -> str:
@@ -216,9 +246,18 @@ def command(url: str, brokers: str | None, source: str, every: float, once: bool
 
 
 def _until_a_signal(bridge: Bridge, every: float) -> int:
-    stopped, failures = threading.Event(), 0
-    for each in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(each, lambda *_: stopped.set())
+    stopped = threading.Event()
+    ends = (signal.SIGTERM, signal.SIGINT)
+    before = {each: signal.signal(each, lambda *_: stopped.set()) for each in ends}
+    try:
+        return _until(stopped, bridge, every)
+    finally:
+        for each, handler in before.items():
+            signal.signal(each, handler)
+
+
+def _until(stopped: threading.Event, bridge: Bridge, every: float) -> int:
+    failures = 0
     while not stopped.is_set():
         try:
             _tell(bridge.pass_on())

@@ -34,7 +34,7 @@ _TEXT: Final = f"""\
 {{{{ end }}}}{{{{ with .Annotations.runbook_url }}}}Runbook: {{{{ . }}}}
 {{{{ end }}}}
 {{{{ end }}}}{{{{ range .Alerts.Resolved -}}}}
-{{{{ if eq .Labels.alertname "{ESCALATED}" }}}}Repeated no more, taken on or cleared\
+{{{{ if eq .Labels.alertname "{ESCALATED}" }}}}Repeated so no more, taken on, eased or cleared\
 {{{{ else }}}}Resolved{{{{ end }}}}: {{{{ .Annotations.summary }}}}
 {{{{ end }}}}
 {{{{- end }}}}

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
@@ -39,14 +40,15 @@ CONFIG: Final = Path("deploy/alertmanager/alertmanager.yml")
 AGREEMENTS: Final = Path(__file__).parents[1] / "agreements"
 """The agreements that come with the project; the committed routes are theirs."""
 
-_SCOPE = ["cmo", "site", "product", "lot_state", "topic", "partition", "window"]
+_SCOPE = ["cmo", "site", "product", "lot_state", "topic", "partition"]
 
 
 @dataclass(frozen=True, slots=True)
 class Pace:
     """How long a message waits for others of its CMO, then for changes, then to be said again.
 
-    A breach is said once, and again when it clears; `again` repeats what nobody has taken on.
+    A breach is said once, and again when it clears; `again` repeats what nobody has taken on,
+    `daily` what climbs no ladder: Alertmanager forgets that it resolved while its people were away.
     `at_any_hour` is for where nobody waits for working hours.
     """
 
@@ -54,18 +56,22 @@ class Pace:
     interval: str = "5m"
     repeat: str = "30d"
     again: str = "4h"
+    daily: str = "1d"
     switch: str = "1m"
     at_any_hour: bool = False
 
 
 class People(NamedTuple):
-    """Everybody of one role who is reached alike: for which CMOs, and where they are told first."""
+    """Everybody of one role who is reached alike; matchers of their CMOs, and of those they open.
+
+    Their names begin as none of the monitor's own receivers does.
+    """
 
     name: str
     role: str
     who: Role
-    cmos: tuple[str, ...]
-    first_for: tuple[str, ...]
+    of: str
+    first_of: str | None
 
 
 def configuration(agreements: Iterable[Agreement], pace: Pace | None = None) -> dict[str, Any]:
@@ -88,23 +94,37 @@ def configuration(agreements: Iterable[Agreement], pace: Pace | None = None) -> 
 
 def _people(agreements: Iterable[Agreement]) -> Iterator[People]:
     """The roles on the ladders, one entry for all CMOs that share the very same people."""
-    alike: dict[tuple[str, str], list[Agreement]] = {}
-    held = [agreement for agreement in agreements if agreement.cmo is not None]
+    held = list(agreements)
+    own = [each.cmo for each in held if each.cmo is not None]
+    alike: dict[tuple[str, str, bool], list[Agreement]] = {}
     for agreement in held:
         for rung in agreement.ladder:
             who = agreement.roles[rung.role].model_dump_json()
-            alike.setdefault((rung.role, who), []).append(agreement)
-    variants = [role for role, _ in alike]
-    for (role, _), theirs in alike.items():
-        cmos = tuple(str(each.cmo) for each in theirs)
-        first = tuple(str(each.cmo) for each in theirs if each.ladder[0].role == role)
-        name = role if variants.count(role) == 1 else f"{role}-{cmos[0]}"
-        yield People(name, role, theirs[0].roles[role], cmos, first)
+            alike.setdefault((rung.role, who, agreement.default), []).append(agreement)
+    variants = [role for role, *_ in alike]
+    for (role, *_), theirs in alike.items():
+        alone = variants.count(role) == 1
+        first = [each for each in theirs if each.ladder[0].role == role]
+        yield People(
+            f"role:{role}" if alone else f"role:{role}:{theirs[0].cmo or '*'}",
+            role,
+            theirs[0].roles[role],
+            _cmos(theirs, own),
+            _cmos(first, own) if first else None,
+        )
+
+
+def _cmos(agreements: Iterable[Agreement], own: Iterable[str]) -> str:
+    """A matcher of the CMOs of these agreements; the default one is for whoever has none."""
+    named = [each.cmo for each in agreements if each.cmo is not None]
+    return _one_of("cmo", named) if named else f'cmo!~"{"|".join(own)}"'
 
 
 def _routes(people: Iterable[People], pace: Pace) -> Mapping[str, object]:
     """A CMO's meltdown is one message; what is no CMO's, of the pipeline, is another."""
     people = list(people)
+    waits = _waits(TICKETS, OWN[TICKETS], pace)
+    tickets = {"receiver": TICKETS, "matchers": [_is("severity", TICKET)], **waits}
     return {
         "receiver": ON_CALL,
         "group_by": ["cmo"],
@@ -125,22 +145,19 @@ def _routes(people: Iterable[People], pace: Pace) -> Mapping[str, object]:
                 "matchers": [_is("alertname", ESCALATED)],
                 "group_by": ["cmo", "role"],
                 "repeat_interval": pace.again,
-                "routes": [route for each in people for route in _climbed(each, pace)],
+                "routes": [*(route for each in people for route in _climbed(each, pace)), tickets],
             },
+            *(_paged(each) for each in people if each.first_of),
             {"receiver": ON_CALL, "matchers": [_is("severity", PAGE)]},
-            *(_first(each, pace) for each in people if each.first_for),
-            {
-                "receiver": TICKETS,
-                "matchers": [_is("severity", TICKET)],
-                **_waits(TICKETS, OWN[TICKETS], pace),
-            },
+            *(_first(each, pace) for each in people if each.first_of),
+            {**tickets, "repeat_interval": pace.daily},
         ],
     }
 
 
 def _climbed(people: People, pace: Pace) -> Iterator[Mapping[str, object]]:
     """What has climbed to people: a page at any hour, anything else when they work."""
-    theirs = [_is("role", people.role), _one_of("cmo", people.cmos)]
+    theirs = [_is("role", people.role), people.of]
     if waits := _waits(people.name, people.who, pace):
         yield {"receiver": people.name, "matchers": [*theirs, _is("severity", PAGE)]}
         yield {"receiver": people.name, "matchers": theirs, **waits}
@@ -148,12 +165,27 @@ def _climbed(people: People, pace: Pace) -> Iterator[Mapping[str, object]]:
         yield {"receiver": people.name, "matchers": theirs}
 
 
+def _paged(people: People) -> Mapping[str, object]:
+    """A page of CMOs on whose ladder these people come first: to them too, at any hour."""
+    matchers = [_is("severity", PAGE), str(people.first_of)]
+    return {"receiver": people.name, "matchers": matchers, "continue": True}
+
+
 def _first(people: People, pace: Pace) -> Mapping[str, object]:
-    """The tickets of CMOs on whose ladder these people come first."""
+    """The tickets of those CMOs; what is no breach has no ladder, and is said again every day."""
+    theirs = [_is("severity", TICKET), str(people.first_of)]
     return {
         "receiver": people.name,
-        "matchers": [_is("severity", TICKET), _one_of("cmo", people.first_for)],
+        "matchers": theirs,
         **_waits(people.name, people.who, pace),
+        "routes": [
+            {
+                "receiver": people.name,
+                "matchers": [_is("nth", "")],
+                "repeat_interval": pace.daily,
+                **_waits(people.name, people.who, pace),
+            }
+        ],
     }
 
 
@@ -179,7 +211,7 @@ def _inhibited() -> list[Mapping[str, object]]:
         {
             "source_matchers": [_is("severity", PAGE)],
             "target_matchers": [_is("severity", TICKET)],
-            "equal": ["alertname", "breach_id", "role", *_SCOPE],
+            "equal": ["alertname", "nth", "breach_id", "role", *_SCOPE],
         },
         {
             "source_matchers": [_one_of("alertname", (alert_name(SILENCE), GAP))],
@@ -197,14 +229,15 @@ def _inhibited() -> list[Mapping[str, object]]:
     ]
 
 
-def documents(agreements: Path = AGREEMENTS) -> dict[Path, str]:
+def documents(agreements: Path = AGREEMENTS, day: date | None = None) -> dict[Path, str]:
     """Every file of Alertmanager's, by its path in the project, for the agreements of a folder.
 
-    Raises `InvalidAgreement` for one that cannot be used.
+    Those count that are in force on a day, today if none is given. Raises `InvalidAgreement` for
+    one that cannot be used.
     """
-    agreed = read_agreements(agreements, use_default=False)
+    agreed = read_agreements(agreements, use_default=True)
     configured = as_yaml(
-        configuration(agreed.newest),
+        configuration(agreed.in_force(day or datetime.now(UTC).date())),
         "Made from deploy/alertmanager, deploy/links.py and the agreements by `cmowatch render`;",
         "change it there. What is secret lies in the files that are named here.",
     )

@@ -10,7 +10,7 @@ from deploy.prometheus.wording import alert_name, scope
 
 CLAIMS: Final = Path("deploy/prometheus/tests/breaches_test.yml")
 
-_EVERY: Final = 5
+_EVERY: Final = 4
 """Minutes between two evaluations: few, for there are many tests."""
 
 _MINUTE: Final = 60
@@ -29,15 +29,16 @@ def claims(rules: Path, kpis: Iterable[Kpi] = KPIS) -> Mapping[str, object]:
 def _of(kpi: Kpi) -> Iterator[Mapping[str, object]]:
     loud = TICKET if kpi.is_told else UNNOTIFIED
     said = "is a ticket" if kpi.is_told else "tells nobody"
-    stands = {"a": "1x20 stale _x60", "b": "_x25 1x15 stale _x60"}
+    stands = {"a": "1x20 stale _x90", "b": "_x55 1x15 stale _x60"}
+    ready = {"a": "1x20 stale _x90", "b": "_x50 0x5 1x60"}
     yield _test(
-        f"A breach of {kpi.name} {said}, once, over a restart of its worker and until it clears",
+        f"A breach of {kpi.name} {said}, once, over half an hour without a worker, until it clears",
         {
-            _series("cmo_breach_open", kpi, instance=instance, severity="warning"): values
-            for instance, values in stands.items()
+            **{_breach(kpi, instance=name): values for name, values in stands.items()},
+            **{_ready(name): values for name, values in ready.items()},
         },
-        _fires(kpi, loud, 50),
-        _silent(kpi, 60),
+        _fires(kpi, loud, 72),
+        _silent(kpi, 92),
     )
     yield _test(
         f"A reading of {kpi.name} that is unknown raises no breach",
@@ -50,6 +51,7 @@ def _of(kpi: Kpi) -> Iterator[Mapping[str, object]]:
 
 def _of_escalation(kpi: Kpi) -> Iterator[Mapping[str, object]]:
     level = {
+        _ready("a"): "1x60",
         _series("cmo_breach_escalation_level", kpi, role="planner", severity="warning"): "1x60",
         _series("cmo_breach_escalation_level", kpi, role="head", severity="warning"): "_x20 2x40",
     }
@@ -64,7 +66,7 @@ def _of_escalation(kpi: Kpi) -> Iterator[Mapping[str, object]]:
         f"A breach of {kpi.name} that somebody has taken on is repeated to nobody meanwhile",
         {**level, until: f"{30 * _MINUTE}x60"},
         _escalated(kpi, 25, {}),
-        _escalated(kpi, 35, {"planner": 1, "head": 2}),
+        _escalated(kpi, 36, {"planner": 1, "head": 2}),
     )
 
 
@@ -81,8 +83,16 @@ def _test(name: str, series: Mapping[str, str], *expected: Any) -> Mapping[str, 
 def _series(name: str, kpi: Kpi, **more: str) -> str:
     labels = {"kpi": kpi.name, **dict.fromkeys(scope(kpi), "x")}
     if name.startswith("cmo_breach"):
-        labels |= {"breach_id": "id", "judged": kpi.judged}
+        labels |= {"breach_id": "id", "judged": kpi.judged, "partition": "0"}
     return f"{name}{{{_written({**labels, **more})}}}"
+
+
+def _breach(kpi: Kpi, **more: str) -> str:
+    return _series("cmo_breach_open", kpi, severity="warning", nth="1", **more)
+
+
+def _ready(instance: str) -> str:
+    return f'cmowatch_shard_ready{{partition="0",instance="{instance}"}}'
 
 
 def _written(labels: Mapping[str, str]) -> str:
@@ -92,7 +102,7 @@ def _written(labels: Mapping[str, str]) -> str:
 def _fires(kpi: Kpi, severity: str, minute: int) -> Mapping[str, object]:
     """It has fired all the while, as one alert."""
     labels = {"alertname": alert_name(kpi), "alertstate": "firing", "severity": severity}
-    every = {**labels, "kpi": kpi.name, **dict.fromkeys(scope(kpi), "x")}
+    every = {**labels, "kpi": kpi.name, "nth": "1", **dict.fromkeys(scope(kpi), "x")}
     asked = f"count_over_time(ALERTS{{{_written(labels)}}}[{minute - 1}m:{_EVERY}m])"
     found = {"labels": f"{{{_written(every)}}}", "value": minute // _EVERY}
     return _expected(asked, minute, [found])

@@ -23,7 +23,7 @@ REFUSED: Final = "partition_topic:cmowatch_events_rejected:max"
 _LONG_REPLAY: Final = 600
 _FAR_BEHIND: Final = 1_000
 _UNFOLDABLE: Final = "partition_topic:cmowatch_events_unfoldable:max"
-_SEEN = "max by (partition) (last_over_time(cmowatch_shard_ready[1h]))"
+_SEEN = "max by (partition) (last_over_time(cmowatch_shard_ready[1d]))"
 
 
 def pipeline(held: str) -> Iterator[Rule]:
@@ -61,13 +61,13 @@ def _nobody_watches() -> Iterator[Rule]:
 def _nobody_is_heard() -> Iterator[Rule]:
     yield own(
         BROKER_UNREACHABLE,
-        f"max(time() - cmowatch_broker_answered_timestamp_seconds) > {STALE}",
+        f"min(time() - cmowatch_broker_answered_timestamp_seconds) > {STALE}",
         PAGE,
         lasting="2m",
-        summary="No broker has answered a worker for {{ $value | humanizeDuration }}",
-        what="A worker runs and asks, and no Kafka broker answers it. What stood stands; nothing "
+        summary="No broker has answered any worker for {{ $value | humanizeDuration }}",
+        what="Workers run and ask, and no Kafka broker answers. What stood stands; nothing "
         "new is seen, and no CMO is called silent for it.",
-        action="Look at the brokers and at the network between; the worker goes on by itself.",
+        action="Look at the brokers and at the network between; the workers go on by themselves.",
     )
 
 

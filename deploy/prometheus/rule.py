@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from deploy.links import BOARD, DOCS
+from deploy.links import CMO, DOCS, GRAFANA, MONITOR
 
 Rule = dict[str, str | Mapping[str, str]]
 
@@ -24,7 +24,10 @@ def alert(
     labels: Mapping[str, str] | None = None,
     **annotations: str,
 ) -> Rule:
-    """An alert; it fires once its expression was true for `lasting`."""
+    """An alert; it fires once its expression was true for `lasting`.
+
+    `board` chooses what the board of a CMO shows; without it the link leads to the monitor's own.
+    """
     waits = {"for": lasting, "keep_firing_for": keep_firing_for}
     return {
         "alert": name,
@@ -35,7 +38,7 @@ def alert(
             "summary": summary,
             "description": description,
             "runbook_url": f"{DOCS}/{runbook}",
-            "dashboard_url": f"{BOARD}?{board}" if board else BOARD,
+            "dashboard_url": f"{GRAFANA}/d/{CMO}?{board}" if board else f"{GRAFANA}/d/{MONITOR}",
             **annotations,
         },
     }

@@ -8,8 +8,8 @@ from alerts.catalogue import KPIS, Kpi
 from deploy.as_yaml import as_yaml
 from deploy.prometheus.claims import CLAIMS, claims
 from deploy.prometheus.objectives import EVERY, objectives
-from deploy.prometheus.pipeline import pipeline
-from deploy.prometheus.rule import PAGE, TICKET, UNNOTIFIED, Rule, alert, anchor
+from deploy.prometheus.pipeline import READY, pipeline
+from deploy.prometheus.rule import PAGE, TICKET, UNNOTIFIED, Rule, alert, anchor, recorded
 from deploy.prometheus.runbook import RUNBOOK, runbook
 from deploy.prometheus.unknown import unknown
 from deploy.prometheus.wording import (
@@ -29,6 +29,10 @@ CONFIG: Final = Path("deploy/prometheus/prometheus.yml")
 ESCALATED: Final = "CmowatchBreachEscalated"
 """The alert that repeats a breach, and climbs with it."""
 
+STANDING: Final = "breach:cmo_breach_open:max"
+CLIMBED: Final = "breach_role:cmo_breach_escalation_level:max"
+"""Series of what stands and has climbed, whichever worker says so, kept while none does."""
+
 HELD = "10m"
 """How long a breach's alert outlasts its series: longer than a worker takes to be ready again."""
 
@@ -38,15 +42,36 @@ _MADE = "Made from alerts/catalogue.py and deploy/prometheus by `cmowatch render
 def rule_groups(kpis: Iterable[Kpi] = KPIS, *, held: str = HELD) -> dict[str, object]:
     """Every rule, in groups; an alert of a breach outlasts its series by `held`."""
     every = tuple(kpis)
+    # One group: what is held is worked out before the alerts that rest on it.
+    of_breaches = [
+        *_held(),
+        *_each(every, _of_breaches, held),
+        *_each(every, _of_escalation, held),
+    ]
     return {
         "groups": [
-            {"name": "cmowatch-breaches", "rules": [*_each(every, _of_breaches, held)]},
-            {"name": "cmowatch-escalation", "rules": [*_each(every, _of_escalation, held)]},
+            {"name": "cmowatch-breaches", "rules": of_breaches},
             {"name": "cmowatch-unknown", "rules": [*unknown(every, held)]},
             {"name": "cmowatch-pipeline", "rules": [*pipeline(held)]},
             {"name": "cmowatch-objectives", "interval": f"{EVERY}s", "rules": [*objectives()]},
         ]
     }
+
+
+def _held() -> Iterator[Rule]:
+    """What stands, and what stood where nobody can tell: an outage of ours resolves nothing."""
+    scope = "breach_id, kpi, cmo, site, product, lot_state, topic, partition"
+    taken = "max by (breach_id) (cmo_breach_acknowledged_until_timestamp_seconds) > time()"
+    watched = f"unless on (partition) ({READY})"
+    yield recorded(
+        STANDING,
+        f"max by ({scope}, severity, nth) (cmo_breach_open)\nor {STANDING} {watched}\n",
+    )
+    yield recorded(
+        CLIMBED,
+        f"max by ({scope}, role) (cmo_breach_escalation_level) unless on (breach_id) ({taken})\n"
+        f"or {CLIMBED} {watched}\n",
+    )
 
 
 def _each(
@@ -93,20 +118,12 @@ def _of_escalation(kpi: Kpi, held: str) -> Iterator[Rule]:
         return
     where = ", ".join(scope(kpi))
     paged = f"max by ({where}) ({_paged(kpi)})"
-    told = _nobody_has_taken_on(kpi)
+    by = ", ".join(["kpi", *scope(kpi), "breach_id", "role"])
+    told = f'max by ({by}) ({CLIMBED}{{kpi="{kpi.name}"}})'
     if kpi.judged == "page":
         yield _escalated(kpi, f"{told}\nand on ({where}) {paged}\n", PAGE, held)
         told = f"{told}\nunless on ({where}) {paged}\n"
     yield _escalated(kpi, told, TICKET, held)
-
-
-def _nobody_has_taken_on(kpi: Kpi) -> str:
-    by = ", ".join(["kpi", *scope(kpi), "breach_id", "role"])
-    taken = f'cmo_breach_acknowledged_until_timestamp_seconds{{kpi="{kpi.name}"}}'
-    return (
-        f'max by ({by}) (cmo_breach_escalation_level{{kpi="{kpi.name}"}})\n'
-        f"unless on (breach_id) (max by (breach_id) ({taken}) > time())"
-    )
 
 
 def _escalated(kpi: Kpi, expression: str, severity: str, held: str) -> Rule:
@@ -125,9 +142,9 @@ def _escalated(kpi: Kpi, expression: str, severity: str, held: str) -> Rule:
 
 
 def _standing(kpi: Kpi, **equal: str) -> str:
-    """Whether a breach stands, whichever worker says so and whatever its id is."""
+    """Whether a breach stands; the next of its kind is another alert, and is told anew."""
     matchers = ",".join(f'{name}="{value}"' for name, value in {"kpi": kpi.name, **equal}.items())
-    return f"max by ({', '.join(['kpi', *scope(kpi)])}) (cmo_breach_open{{{matchers}}})"
+    return f"max by ({', '.join(['kpi', *scope(kpi), 'nth'])}) ({STANDING}{{{matchers}}})"
 
 
 def _paging(kpi: Kpi) -> str:

@@ -39,7 +39,7 @@ def told(events: list[BreachEvent]) -> list[tuple[str, int, str | None]]:
     return [(each.data.turn, each.data.level, each.data.role) for each in events]
 
 
-def breach(since: datetime, severity: Any = "critical", level: int = 0) -> Breach:
+def breach(since: datetime, severity: Any = "critical", *told: str, **more: Any) -> Breach:
     return Breach(
         breach="b",
         ordinal=1,
@@ -48,7 +48,9 @@ def breach(since: datetime, severity: Any = "critical", level: int = 0) -> Breac
         cmo="acme",
         severity=severity,
         since=since,
-        level=level,
+        level=len(told),
+        told=told,
+        **more,
     )
 
 
@@ -141,16 +143,17 @@ def test_nobody_is_called_over_a_kpi_that_only_waits_for_a_review() -> None:
     assert watch.tick(on(40)) == []
 
 
-def test_a_breach_that_eases_stays_on_its_level_and_one_that_worsens_climbs_by_its_new_ages() -> (
+def test_a_breach_climbs_as_critical_since_it_is_critical_and_stays_on_its_level_as_it_eases() -> (
     None
 ):
     watch = climbing(37, 3)
     watch.tick(on(20))
     watch.tell(*lines(0, 20, name="worse"))
-    turns = told(watch.tick(on(20) + hours(5)))
-    assert turns == [("worsened", 0, None), ("escalated", 1, "planner"), ("escalated", 2, "head")]
+    assert told(watch.tick(on(20) + hours(5))) == [("worsened", 0, None)]
+    assert told(watch.tick(on(20) + hours(6))) == [("escalated", 1, "planner")]
+    assert told(watch.tick(on(20) + hours(9))) == [("escalated", 2, "head")]
     watch.tell(*lines(300, 0, name="better"))
-    assert told(watch.tick(on(20) + hours(6))) == [("eased", 2, "head")]
+    assert told(watch.tick(on(20) + hours(10))) == [("eased", 2, "head")]
 
 
 def test_a_breach_that_opens_again_begins_at_the_bottom() -> None:
@@ -180,13 +183,55 @@ def test_whoever_is_at_work_is_told_whether_those_below_are_or_not() -> None:
     assert at == [microseconds(saturday) + HOUR] * 2
 
 
-def test_what_is_ahead_and_who_was_told_go_by_the_level() -> None:
+def test_what_is_ahead_goes_by_who_was_told() -> None:
     ladder = Ladder(LADDER, ROLES)
     since = microseconds(MONDAY)
-    assert ladder.ahead(breach(MONDAY, level=1))[0] == (2, "head", since + 4 * HOUR)
-    assert ladder.told(breach(MONDAY, level=2)) == ["planner", "head"]
-    assert ladder.ahead(breach(MONDAY, "warning", level=2)) == []
+    assert ladder.ahead(breach(MONDAY, "critical", "planner"))[0] == (2, "head", since + 4 * HOUR)
+    assert ladder.ahead(breach(MONDAY, "warning", "planner", "head")) == []
     assert ladder.ahead(breach(MONDAY, "warning"))[0].at == since + DAY
+
+
+def test_a_warning_of_long_standing_that_turns_critical_is_no_later_told_for_it() -> None:
+    ladder = Ladder(LADDER, ROLES)
+    worsened = MONDAY + timedelta(hours=23, minutes=30)
+    (first, second, _) = ladder.ahead(breach(MONDAY, worsened=worsened))
+    assert first.at == microseconds(MONDAY) + DAY, "as a warning, half an hour before"
+    assert second.at == microseconds(worsened) + 4 * HOUR
+
+
+def test_on_a_ladder_that_has_changed_nobody_was_told_who_was_not_and_nobody_is_twice() -> None:
+    rungs = Rung(role="board", critical=0), Rung(role="planner", critical=0)
+    ahead = Ladder(rungs, ROLES).ahead(breach(MONDAY, "critical", "planner"))
+    assert [(step.level, step.role) for step in ahead] == [(2, "board")]
+
+
+def test_only_the_sponsors_word_of_a_breach_that_has_opened_keeps_its_ladder_down() -> None:
+    watch = climbing(10, 10)
+    name = "delivery_otif:acme:1"
+    watch.tell(acknowledged(name, on(1)), acknowledged(name, on(20) + hours(0.5), by="cmo"))
+    assert told(watch.tick(on(20))) == [("opened", 0, None)]
+    assert told(watch.tick(on(20) + hours(1))) == [("escalated", 1, "planner")]
+    watch.tell(acknowledged(name, on(20) + hours(2)))
+    assert told(watch.tick(on(20) + hours(4))) == [("acknowledged", 1, "planner")]
+
+
+def test_a_late_word_of_a_breach_that_has_cleared_or_of_an_earlier_one_changes_nothing() -> None:
+    late = lines(10, 10)
+    watch = climbing(0, 0, ladder=(Rung(role="head", warning=0),))
+    watch.tell(*late)
+    first = watch.due(on(20))
+    for event in first[:1]:
+        watch.ledger.fold(event)
+    watch.tell(*(retracted(each, on(22), "sponsor") for each in late))
+    cleared = watch.tick(on(23))[-1]
+    assert cleared.data.turn == "cleared"
+    watch.ledger.fold(first[1])
+    assert not watch.ledger.standing
+    watch.tell(*lines(10, 10, name="again"))
+    (opened, _) = watch.tick(on(24))
+    assert opened.data.breach == "delivery_otif:acme:2"
+    watch.ledger.fold(cleared)
+    assert [each.said.breach for each in watch.ledger.standing.values()] == [opened.data.breach]
 
 
 @pytest.mark.parametrize(

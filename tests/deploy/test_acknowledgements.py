@@ -1,5 +1,6 @@
 """Silences as acknowledgements: which are, what they say, and that each is said until delivered."""
 
+import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
@@ -24,10 +25,12 @@ from deploy.cli import main
 from events.data import BreachAcknowledged
 from events.errors import Undelivered
 from events.event import Event
+from events.publish import Delivery
 from streams.settings import Settings
 
 NOON = datetime(2026, 1, 5, 12, tzinfo=UTC)
 BREACH = "delivery_otif:acme:1"
+SILENCES = TypeAdapter(tuple[Silence, ...])
 MATCHER = {"name": "breach_id", "value": BREACH, "isRegex": False, "isEqual": True}
 
 
@@ -35,6 +38,7 @@ def told(
     id_: str = "s1",
     *matchers: dict[str, Any],
     state: str = "active",
+    starts: float = 0,
     ends: float = 4,
     changed: float = 0,
     **more: Any,
@@ -44,7 +48,7 @@ def told(
         "id": id_,
         "status": {"state": state},
         "matchers": matchers or [MATCHER],
-        "startsAt": _at(0),
+        "startsAt": _at(starts),
         "endsAt": _at(ends),
         "updatedAt": _at(changed),
         "createdBy": "Ada",
@@ -59,8 +63,8 @@ def _at(hours: float) -> str:
 
 
 def said(*given: dict[str, Any]) -> list[Event]:
-    read = TypeAdapter(tuple[Silence, ...]).validate_json(to_json(given))
-    return list(acknowledgements(read, "/sponsor"))
+    read = SILENCES.validate_json(to_json(given))
+    return list(acknowledgements(read, "/sponsor", pytest.fail))
 
 
 def data(event: Event) -> BreachAcknowledged:
@@ -116,6 +120,25 @@ def test_a_breach_is_held_by_its_longest_silence_and_not_given_back_while_one_ho
     assert after.time > event.time, "the later word counts"
 
 
+def test_the_last_word_is_that_of_the_silence_that_changed_last() -> None:
+    bobs = told("z", state="expired", ends=0.25, changed=0.25)
+    adas = told("a", state="expired", ends=0.5, changed=0.4)
+    assert said(bobs, adas) == [], "Ada's ran out by itself, and that was known"
+    never_began = told("n", state="expired", starts=2, ends=2, changed=1)
+    assert said(never_began) == []
+
+
+def test_a_silence_no_event_can_be_made_of_is_refused_and_the_others_are_said() -> None:
+    odd = [told("o", {**MATCHER, "value": value}) for value in ("x:!!!:1", "x:a:" + "y" * 600)]
+    long = told("l", createdBy="A" * 9_000, comment="c" * 9_000)
+    refused: list[str] = []
+    read = SILENCES.validate_json(to_json([*odd, long]))
+    (event,) = acknowledgements(read, "/sponsor", refused.append)
+    assert len(refused) == 2
+    assert "x:!!!:1: no breach has such an id" in refused[0]
+    assert len(data(event).by) == len(data(event).why or "") == 4_000
+
+
 def test_whoever_gives_no_name_is_somebody() -> None:
     (event,) = said(told(createdBy=" ", comment=""))
     assert (data(event).by, data(event).why) == ("somebody", None)
@@ -162,43 +185,48 @@ def test_what_is_no_alertmanager_is_told_by_its_address(
 
 
 class Sent:
-    """A publisher that remembers, and fails as often as it is told."""
+    """A publisher that remembers, and fails with the breaches it is told to."""
 
-    failures: ClassVar[int] = 0
+    failing: ClassVar[set[str]] = set()
     events: ClassVar[list[Event]] = []
 
-    def __init__(self, *_: object, **__: object) -> None:
-        self._held: list[Event] = []
+    def __init__(self, *_: object, report: Any, **__: object) -> None:
+        self._report = report
 
     def __enter__(self) -> "Sent":
         return self
 
     def publish(self, event: Event) -> None:
-        self._held.append(event)
+        if data(event).breach in Sent.failing:
+            self._report(Delivery(event, event.topic, error=Undelivered("no broker")))
+            return
+        Sent.events.append(event)
+        self._report(Delivery(event, event.topic, 0, 0))
 
     def __exit__(self, *_: object) -> None:
-        if Sent.failures:
-            Sent.failures -= 1
-            raise Undelivered("no broker")
-        Sent.events += self._held
+        """Everything is settled as it is published."""
 
 
 @pytest.fixture
 def sent(monkeypatch: pytest.MonkeyPatch) -> type[Sent]:
-    Sent.failures, Sent.events = 0, []
+    Sent.failing, Sent.events = set(), []
     monkeypatch.setattr(bridge, "Publisher", Sent)
     return Sent
 
 
-def test_an_acknowledgement_is_handed_over_until_it_is_delivered_and_then_no_more(
+def test_an_acknowledgement_is_handed_over_until_it_is_delivered_and_keeps_back_no_other(
     sent: type[Sent],
 ) -> None:
-    sent.failures = 1
-    with answering(to_json([told()])) as url:
+    sent.failing = {BREACH}
+    other = told("s2", {**MATCHER, "value": "delivery_otif:borealis:1"})
+    with answering(to_json([told(), other])) as url:
         passing = Bridge(url, "/sponsor", Settings())
         with pytest.raises(Undelivered):
             passing.pass_on()
-        assert len(passing.pass_on()) == len(sent.events) == 1
+        assert [event.partitionkey for event in sent.events] == ["borealis"]
+        sent.failing = set()
+        assert len(passing.pass_on()) == 1
+        assert [event.partitionkey for event in sent.events] == ["borealis", "acme"]
         assert passing.pass_on() == []
 
 
@@ -224,3 +252,4 @@ def test_it_gives_up_after_failing_thirty_times_in_a_row(
     done = CliRunner().invoke(main, given)
     assert done.exit_code == bridge.UNAVAILABLE
     assert "30 of 30: http://127.0.0.1:9 does not answer" in done.output
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler

@@ -1,6 +1,7 @@
 """Who hears of which alert, when, in which words, and what keeps what quiet."""
 
 import json
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +9,7 @@ import pytest
 import yaml
 from jsonschema import Draft202012Validator
 
-from alerts.agreements import Agreement
+from alerts.agreements import Agreement, Agreements
 from alerts.ladder import Contact, Role, Rung
 from deploy.alertmanager import routing
 from deploy.alertmanager.message import TEMPLATE
@@ -23,7 +24,9 @@ from tests.deploy.tools import tool
 ROOT = Path(__file__).resolve().parents[2]
 ROUTES = ROOT / routing.CONFIG
 AURORA = "aurora-biologics-ltd"
-HEAD = f"production-head-{AURORA}"
+HEAD = f"role:production-head:{AURORA}"
+HEAD_OF_ALL = "role:external-manufacturing"
+PLANNER = "role:supply-planner"
 EVERY_WAY = (
     Contact(email="planner@sponsor.example"),
     Contact(slack="#supply"),
@@ -57,22 +60,28 @@ def test_alertmanager_takes_its_configuration() -> None:
 
 
 ESCALATION = f"alertname={ESCALATED} breach_id=b kpi=delivery_otif cmo={AURORA}"
-BREACH = "alertname=CmowatchDeliveryOtifBreach"
+BREACH = "alertname=CmowatchDeliveryOtifBreach nth=1"
+STOCK_OUT = "alertname=CmowatchDaysOfSupplyBreach nth=1"
 
 
 @pytest.mark.parametrize(
     ("labels", "receiver"),
     [
-        (f"alertname=CmowatchDaysOfSupplyBreach severity=critical cmo={AURORA}", ON_CALL),
-        (f"{BREACH} severity=warning cmo={AURORA}", "supply-planner"),
+        (f"{STOCK_OUT} severity=critical cmo={AURORA}", f"{PLANNER},{ON_CALL}"),
+        (f"{STOCK_OUT} severity=critical cmo=without-a-ladder", ON_CALL),
+        (f"{BREACH} severity=warning cmo={AURORA}", PLANNER),
         (f"{BREACH} severity=warning cmo=without-a-ladder", TICKETS),
         (f"alertname=CmowatchDeliveryOnTimeBreach severity=info cmo={AURORA}", NOBODY),
-        (f"alertname=CmowatchTurnedUnknown severity=warning cmo={AURORA}", "supply-planner"),
-        (f"{ESCALATION} severity=warning role=supply-planner level=1", "supply-planner"),
+        (f"alertname=CmowatchTurnedUnknown severity=warning cmo={AURORA}", PLANNER),
+        (f"{ESCALATION} severity=warning role=supply-planner level=1", PLANNER),
         (f"{ESCALATION} severity=warning role=production-head level=2", HEAD),
         (f"{ESCALATION} severity=critical role=production-head level=2", HEAD),
-        (f"{ESCALATION} severity=critical role=external-manufacturing", "external-manufacturing"),
+        (
+            f"{ESCALATION} severity=critical role=external-manufacturing",
+            "role:external-manufacturing",
+        ),
         (f"alertname={ESCALATED} severity=critical role=nobody-known cmo=other", ON_CALL),
+        (f"alertname={ESCALATED} severity=warning role=nobody-known cmo=other", TICKETS),
         ("alertname=CmowatchWorkerDown severity=critical", ON_CALL),
         ("alertname=CmowatchLagging severity=warning partition=0", TICKETS),
         (f"alertname={DEAD_MANS_SWITCH} severity=none", SWITCH),
@@ -93,14 +102,25 @@ def test_a_cmos_alerts_are_one_message_said_once_and_repeated_only_for_who_must_
     assert [each["matchers"] for each in again] == [[f'alertname="{ESCALATED}"']]
 
 
+def test_a_ticket_that_climbs_no_ladder_is_said_again_every_day() -> None:
+    made = configuration([on_a_ladder("acme", planner=someone())])
+    (first,) = [each for each in made["route"]["routes"] if "routes" in each and "nth" in str(each)]
+    (rest,) = first["routes"]
+    assert (rest["matchers"], rest["repeat_interval"]) == (['nth=""'], "1d")
+    last = made["route"]["routes"][-1]
+    assert (last["receiver"], last["repeat_interval"]) == (TICKETS, "1d")
+
+
 def test_a_ticket_waits_for_the_hours_of_its_people_and_a_page_for_nobody() -> None:
     made = configuration([on_a_ladder("acme", planner=someone(hours=("08:00", "17:00")))])
     routes = made["route"]["routes"]
     climbed = next(each["routes"] for each in routes if each.get("group_by") == ["cmo", "role"])
     waiting = [(each["matchers"][-1], "active_time_intervals" in each) for each in climbed]
-    assert waiting == [('severity="critical"', False), ('cmo=~"acme"', True)]
-    (first,) = [each for each in routes if each["receiver"] == "planner"]
-    assert first["active_time_intervals"] == ["planner-at-work"]
+    expected = [('severity="critical"', False), ('cmo=~"acme"', True), ('severity="warning"', True)]
+    assert waiting == expected
+    paged, first = [each for each in routes if each["receiver"] == "role:planner"]
+    assert (paged["continue"], "active_time_intervals" in paged) == (True, False)
+    assert first["active_time_intervals"] == ["role:planner-at-work"]
     (page,) = [each for each in routes if each.get("matchers") == ['severity="critical"']]
     assert (page["receiver"], "active_time_intervals" in page) == (ON_CALL, False)
 
@@ -113,7 +133,7 @@ def test_the_hours_and_holidays_are_those_of_the_agreement_in_their_zone() -> No
         holidays=("2026-12-25",),
     )
     made = configuration([on_a_ladder("acme", planner=who)])
-    work, off = (each for each in made["time_intervals"] if each["name"].startswith("planner"))
+    work, off = (each for each in made["time_intervals"] if each["name"].startswith("role:"))
     assert work["time_intervals"] == [
         {
             "weekdays": ["sunday", "monday"],
@@ -124,8 +144,8 @@ def test_the_hours_and_holidays_are_those_of_the_agreement_in_their_zone() -> No
     assert off["time_intervals"] == [
         {"years": ["2026"], "months": ["12"], "days_of_month": ["25"], "location": "Asia/Kolkata"}
     ]
-    (first,) = (each for each in made["route"]["routes"] if each["receiver"] == "planner")
-    assert first["mute_time_intervals"] == ["planner-on-holiday"]
+    *_, first = (each for each in made["route"]["routes"] if each["receiver"] == "role:planner")
+    assert first["mute_time_intervals"] == ["role:planner-on-holiday"]
 
 
 def test_people_shared_by_cmos_are_one_receiver_and_others_of_that_role_another() -> None:
@@ -133,15 +153,54 @@ def test_people_shared_by_cmos_are_one_receiver_and_others_of_that_role_another(
     held = [on_a_ladder(cmo, planner=shared) for cmo in ("acme", "borealis")]
     made = configuration([*held, on_a_ladder("corvus", planner=own)])
     names = receivers(made)
-    assert names["planner-acme"]["email_configs"][0]["to"] == "a@b.example"
-    assert names["planner-corvus"]["email_configs"][0]["to"] == "own@cmo.example"
-    (first,) = (each for each in made["route"]["routes"] if each["receiver"] == "planner-acme")
+    assert names["role:planner:acme"]["email_configs"][0]["to"] == "a@b.example"
+    assert names["role:planner:corvus"]["email_configs"][0]["to"] == "own@cmo.example"
+    *_, first = (
+        each for each in made["route"]["routes"] if each["receiver"] == "role:planner:acme"
+    )
     assert first["matchers"] == ['severity="warning"', 'cmo=~"acme|borealis"']
+
+
+def test_no_role_of_an_agreement_takes_the_place_of_the_monitors_own_people() -> None:
+    names = (ON_CALL, TICKETS, SWITCH, NOBODY)
+    intruder = someone(contacts=(Contact(email="head@cmo.example"),))
+    made = configuration([on_a_ladder("acme", **dict.fromkeys(names, intruder))])
+    held = receivers(made)
+    assert len(held) == len(made["receivers"]) == 2 * len(names)
+    assert not [name for name in names if "head@cmo.example" in str(held[name])]
+
+
+def test_the_default_agreements_people_are_for_whoever_has_no_agreement_of_its_own(
+    tmp_path: Path,
+) -> None:
+    default = Agreement(
+        default=True,
+        version="1",
+        effective=date(2020, 1, 1),
+        contingency="Call.",
+        roles={"planner": someone(contacts=(Contact(email="all@b.example"),))},
+        ladder=(Rung(role="planner", warning=0),),
+    )
+    made = configuration([on_a_ladder("acme", planner=someone()), default])
+    file = tmp_path / "alertmanager.yml"
+    file.write_text(as_yaml({**made, "templates": []}))
+    ticket = "alertname=CmowatchDeliveryOtifBreach severity=warning nth=1"
+    for cmo, receiver in (("acme", "role:planner:acme"), ("other", "role:planner:*")):
+        given = (f"--config.file={file}", *ticket.split(), f"cmo={cmo}")
+        assert tool("amtool", "config", "routes", "test", *given).split() == [receiver]
+
+
+def test_the_people_are_those_of_the_version_in_force_on_the_day() -> None:
+    now, later = on_a_ladder("acme", planner=someone()), on_a_ladder("acme", chief=someone())
+    later = later.model_copy(update={"effective": date(2030, 1, 1)})
+    held = Agreements([now, later])
+    for day, role in ((date(2026, 1, 1), "planner"), (date(2031, 1, 1), "chief")):
+        assert f"role:{role}" in receivers(configuration(held.in_force(day)))
 
 
 def test_a_receiver_reaches_its_people_in_every_way_with_secrets_in_files_alone() -> None:
     made = configuration([on_a_ladder("acme", planner=someone(contacts=EVERY_WAY))])
-    told = receivers(made)["planner"]
+    told = receivers(made)["role:planner"]
     assert told["pagerduty_configs"][0]["routing_key_file"] == f"{SECRETS}/pagerduty-planner"
     assert told["msteamsv2_configs"][0]["webhook_url_file"] == f"{SECRETS}/teams-planner"
     assert told["webhook_configs"] == [
@@ -189,7 +248,7 @@ def test_teams_and_webhook_are_set_as_newer_alertmanagers_document_them() -> Non
     """Debian's knows neither Teams nor a webhook's address in a file."""
     made = configuration([on_a_ladder("acme", planner=someone(contacts=EVERY_WAY))])
     schema = Draft202012Validator(RECEIVER)
-    faults = list(schema.iter_errors(receivers(made)["planner"]))
+    faults = list(schema.iter_errors(receivers(made)["role:planner"]))
     assert faults == []
 
 
@@ -265,7 +324,7 @@ def test_a_meltdown_begins_with_a_line_for_each_of_its_alerts(tmp_path: Path) ->
     assert lines[:3] == ["- acme: late", "- acme: silent", "- acme: out of stock"]
     assert lines.count("What: late.") == 3
     assert [line for line in lines if line.endswith(("aged", "rejected"))] == [
-        "Repeated no more, taken on or cleared: acme: aged",
+        "Repeated so no more, taken on, eased or cleared: acme: aged",
         "Resolved: acme: rejected",
     ]
 

@@ -79,8 +79,8 @@ def monitor(
     agreements.mkdir()
     (agreements / "acme.yaml").write_text(AGREEMENT)
     worker = start_worker(WATCHING, agreements=agreements)
-    agreed = read_agreements(agreements, use_default=False).newest
-    folder, pace = tmp_path / "alerting", Pace("1s", "1s", "1h", "2s", "1s", at_any_hour=True)
+    agreed = read_agreements(agreements, use_default=False).in_force(datetime.now(UTC).date())
+    folder, pace = tmp_path / "alerting", Pace("1s", "1s", "1h", "2s", "1h", "1s", at_any_hour=True)
     with (
         Webhook() as webhook,
         LocalAlertmanager(folder, webhook.address, agreed, pace=pace) as alertmanager,
@@ -229,6 +229,7 @@ def test_a_stock_out_is_told_climbs_is_taken_on_and_clears_whatever_happens_to_t
         "kpi": "days_of_supply",
         "cmo": "acme",
         "product": "pills",
+        "nth": "1",
     }
     breach = told.annotations["breach_id"]
     assert breach == "days_of_supply:acme:pills:1"
@@ -254,7 +255,7 @@ def test_a_stock_out_is_told_climbs_is_taken_on_and_clears_whatever_happens_to_t
     assert told.annotations["acknowledge_url"].endswith(f"breach_id%3D%22{breach}%22%7D")
 
     def repeats() -> list[Alert]:
-        return told_of(webhook, ESCALATED, PAGE, "planner")
+        return told_of(webhook, ESCALATED, PAGE, "role:planner")
 
     eventually(lambda: len(repeats()) > 1, "it is repeated to the planner")
     climbed = repeats()[0]
@@ -283,7 +284,7 @@ def test_a_stock_out_is_told_climbs_is_taken_on_and_clears_whatever_happens_to_t
         lambda: heard_until(worker) > opened + TOP.total_seconds() + 1, "the last age is past", 90
     )
     assert levels(worker) == {("planner", 1)}, "it climbs no further once somebody has taken it on"
-    assert told_of(webhook, ESCALATED, PAGE, "head") == []
+    assert told_of(webhook, ESCALATED, PAGE, "role:head") == []
     assert len(repeats()) == repeated
 
     tell(settings, counted(500))

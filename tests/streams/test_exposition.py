@@ -1,6 +1,7 @@
 """What Prometheus is shown: of whom, as what, and how much of it."""
 
 import gzip
+import re
 from collections.abc import Mapping
 from datetime import UTC, datetime, time
 from types import SimpleNamespace
@@ -147,7 +148,45 @@ def test_who_was_told_of_a_breach_who_is_next_and_who_took_it_on_are_shown() -> 
         assert list(shard.tick(on(20.2)))
         read_back(shard)
         assert values(samples(shard), until, by="Ada", **where) == [shown]
-        assert values(samples(shard), upcoming) == []
+        assert values(samples(shard), upcoming) == ([shown] if given else [])
+
+
+def test_a_breach_that_was_given_back_shows_nobody_who_has_it() -> None:
+    shard = judged(STOCK_OUT)
+    (opened,) = read_back(shard)
+    said = acknowledged(opened.breach, on(20.1), until=on(20.3))
+    shard.fold("cmo.actions", 1, log([said])["cmo.actions"])
+    until = "cmo_breach_acknowledged_until_timestamp_seconds"
+    for now, shown in ((20.2, 1), (20.3, 0)):
+        assert list(shard.tick(on(now)))
+        read_back(shard)
+        assert len(values(samples(shard), until)) == shown
+
+
+def test_a_breach_of_a_kpi_nobody_is_told_of_has_nobody_next() -> None:
+    role = Role(side="cmo", contacts=(Contact(email="head@cmo.example"),))
+    late = [told for n in range(30) for told in (promised(f"{n}"), delivered(f"{n}", 12))]
+    shard = judged(late, agreed(roles={"head": role}, ladder=(Rung(role="head", warning=3_600),)))
+    read_back(shard)
+    upcoming = "cmo_breach_next_escalation_timestamp_seconds"
+    told = {s.labels["kpi"] for s in samples(shard) if s.name == upcoming}
+    assert told == {"delivery_otif"}
+
+
+def test_the_name_of_whoever_has_a_breach_is_one_short_line_that_passes_for_nothing_else() -> None:
+    shard = judged(STOCK_OUT)
+    (opened,) = read_back(shard)
+    name = "Ada\n\nResolved: all is well <!channel> https://evil.example/ " + "x" * 500
+    said = acknowledged(opened.breach, on(20.1))
+    data = said.event.data.model_copy(update={"by": name})
+    said = said._replace(event=said.event.model_copy(update={"data": data}))
+    shard.fold("cmo.actions", 1, log([said])["cmo.actions"])
+    assert list(shard.tick(on(20.2)))
+    read_back(shard)
+    taken = "cmo_breach_acknowledged_until_timestamp_seconds"
+    (by,) = (s.labels["by"] for s in samples(shard) if s.name == taken)
+    assert re.fullmatch("Ada Resolved all is well channel https evil.example x+", by)
+    assert len(by) == 64
 
 
 def test_a_breach_is_shown_with_the_day_it_clears_by_itself() -> None:
