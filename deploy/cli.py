@@ -7,6 +7,7 @@ import click
 
 from alerts.errors import InvalidAgreement
 from deploy import render as rendering
+from deploy.alertmanager import routing
 from deploy.alertmanager.acknowledgements import command as acknowledgements
 from deploy.alertmanager.routing import AGREEMENTS
 from deploy.backfill import backfill
@@ -73,6 +74,8 @@ def simulate(
     type=click.Path(exists=True, file_okay=False, path_type=Path),
     default=AGREEMENTS,
     show_default="those of the demo",
+    envvar="CMOWATCH_AGREEMENTS",
+    show_envvar=True,
     help="Whose roles, contacts and hours Alertmanager's routes are made of.",
 )
 def render(check: bool, folder: Path, agreements: Path) -> None:
@@ -89,6 +92,8 @@ def render(check: bool, folder: Path, agreements: Path) -> None:
 
 
 def _render(folder: Path, agreements: Path, *, check: bool) -> None:
+    for cmo in routing.without_a_ladder(agreements):
+        click.echo(f"{cmo}: no ladder is in force today; the monitor's own people hear", err=True)
     if not check:
         rendering.write(folder, agreements)
     elif differences := rendering.differences(folder, agreements):

@@ -13,7 +13,8 @@ _MADE: Final = (
 
 _SUBJECT: Final = """\
 {{ define "cmowatch.subject" -}}
-[{{ if eq .Status "firing" }}{{ .Alerts.Firing | len }} firing{{ else }}resolved{{ end }}] \
+[{{ if eq .Status "firing" }}{{ if eq .CommonLabels.severity "critical" }}PAGE, {{ end }}\
+{{ .Alerts.Firing | len }} firing{{ else }}resolved{{ end }}] \
 {{ with .GroupLabels.cmo }}{{ . }}{{ else }}cmowatch{{ end }}: \
 {{ if eq (len .Alerts) 1 }}{{ (index .Alerts 0).Annotations.summary }}\
 {{ else }}{{ len .Alerts }} alerts{{ end }}

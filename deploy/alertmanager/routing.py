@@ -242,3 +242,10 @@ def documents(agreements: Path = AGREEMENTS, day: date | None = None) -> dict[Pa
         "change it there. What is secret lies in the files that are named here.",
     )
     return {CONFIG: configured, TEMPLATE: template()}
+
+
+def without_a_ladder(agreements: Path, day: date | None = None) -> list[str]:
+    """The CMOs of a folder's agreements for whom nobody is named on a day, or else today."""
+    agreed = read_agreements(agreements, use_default=False)
+    held = agreed.in_force(day or datetime.now(UTC).date())
+    return sorted({*agreed.cmos} - {str(each.cmo) for each in held if each.ladder})

@@ -21,10 +21,11 @@ first, what the agreement says to do, who is told next and when it clears by its
 {held} after the breach is cleared, so that a worker that restarts neither resolves nor repeats it.
 
 **To take a breach on**, open the link *Acknowledge* of the message and save the silence, with your
-name, an end and why. The ladder stops, nobody is told again, and everybody sees on the boards who
-has it. When the silence ends or is expired and the breach still stands, it climbs on. That a breach
-is resolved is told in any case: its first alert is not what is silenced. Who takes a breach on has
-it until it clears, also when it gets worse meanwhile: choose an end that is near.
+name, an end and why. (Until the breach has climbed, the form's preview says that no alert is
+affected: save it all the same.) The ladder stops, nobody is told again, and everybody sees on the
+boards who has it. When the silence ends or is expired and the breach still stands, it climbs on.
+That a breach is resolved is told in any case: its first alert is not what is silenced. Who takes a
+breach on has it until it clears, also when it gets worse meanwhile: choose an end that is near.
 
 A ticket outside of its people's hours waits for them. That it resolved meanwhile is never told, for
 Alertmanager forgets it; the boards show what was cleared. The next breach of its kind is told

@@ -264,14 +264,16 @@ def test_silence_keeps_quiet_that_readings_turned_unknown_and_no_breach() -> Non
     assert not any("Breach" in str(target) for target in by_source.values())
 
 
-def said(template: str, alerts: list[dict[str, Any]], status: str, folder: Path) -> str:
+def said(
+    template: str, alerts: list[dict[str, Any]], status: str, folder: Path, severity: str = ""
+) -> str:
     """What Alertmanager makes of alerts of one CMO."""
     data = {
         "receiver": "planner",
         "status": status,
         "alerts": alerts,
         "groupLabels": {"cmo": "acme"},
-        "commonLabels": {},
+        "commonLabels": {"severity": severity} if severity else {},
         "commonAnnotations": {},
         "externalURL": "http://localhost:9093",
     }
@@ -312,6 +314,21 @@ def test_a_message_of_one_alert_says_all_of_it_with_its_links(tmp_path: Path) ->
         "Runbook: https://cmowatch.example/docs/runbook.md",
         "",
     ]
+
+
+def test_the_subject_of_a_page_says_so(tmp_path: Path) -> None:
+    subject = said("cmowatch.subject", [an_alert()], "firing", tmp_path, "critical")
+    assert subject.strip() == "[PAGE, 1 firing] acme: acme: late"
+
+
+def test_who_is_without_a_ladder_in_force_is_told_when_routes_are_made(tmp_path: Path) -> None:
+    least = 'version: "1"\neffective: {day}\ncontingency: Call.\n'
+    ladder = "roles: {head: {side: cmo, contacts: [{email: a@b.example}]}}\n"
+    ladder += "ladder: [{role: head, warning: 0}]\n"
+    (tmp_path / "a.yaml").write_text("cmo: acme\n" + least.format(day="2020-01-01") + ladder)
+    (tmp_path / "b.yaml").write_text("cmo: borealis\n" + least.format(day="2020-01-01"))
+    (tmp_path / "c.yaml").write_text("cmo: corvus\n" + least.format(day="2030-01-01") + ladder)
+    assert routing.without_a_ladder(tmp_path, date(2026, 1, 1)) == ["borealis", "corvus"]
 
 
 def test_a_meltdown_begins_with_a_line_for_each_of_its_alerts(tmp_path: Path) -> None:
