@@ -52,13 +52,13 @@ roles:
   head: {side: cmo, contacts: [{email: head@acme.example}]}
 ladder:
   - {role: planner, critical: 1}
-  - {role: head, critical: 40}
+  - {role: head, critical: 25}
 """
-TOP = timedelta(seconds=40)
+TOP = timedelta(seconds=25)
 """The age at which a critical breach is told to the last role, if nobody takes it on."""
 STOCK_OUT = "CmowatchDaysOfSupplyBreach"
-HELD = "30s"
-"""Longer than a killed worker takes to be replaced and ready, at these tests' session timeout."""
+HELD = "2s"
+"""Less than a killed worker takes to be replaced and ready: what stands is kept without it."""
 
 
 class Monitor(NamedTuple):
