@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help setup test test-fast chaos check format coverage demo bench up down secrets contract \
+.PHONY: help setup test test-fast chaos lint check format coverage demo bench up down secrets contract \
 	lock clean
 
 VENV := .venv
@@ -45,11 +45,12 @@ test-fast: setup ## Run the tests that need no broker and take no more than seco
 chaos: setup ## Run the faults and floods alone: workers, brokers and publishers that misbehave
 	@$(BIN)/python -m pytest -m chaos $(ARGS)
 
-check: setup ## Lint, formatting, types and fast tests
+lint: setup ## Lint, formatting and types
 	@$(BIN)/ruff check $(SOURCES)
 	@$(BIN)/ruff format --check $(SOURCES)
 	@$(BIN)/mypy
-	@$(MAKE) --no-print-directory test-fast
+
+check: lint test-fast ## Lint, formatting, types and fast tests
 
 format: setup ## Format the code and mend what the linter can
 	@$(BIN)/ruff check --fix $(SOURCES)
