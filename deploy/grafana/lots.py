@@ -145,10 +145,6 @@ def _open_lots() -> Json:
     )
 
 
-def _days_since(moments: str) -> str:
-    return f"(time() - {moments}) / {_DAY}"
-
-
 def _keyed(expression: str) -> str:
     return f'label_join({expression}, "key", "|", "cmo", "lot")'
 
