@@ -66,7 +66,7 @@ demo: setup ## Run the demo on a real Kafka; ARGS=--once ends it once all is jud
 	@$(BIN)/cmowatch demo $(ARGS)
 
 bench: setup $(BENCH)/locked.stamp ## Measure speed beside plain Faust and Quix Streams; ARGS="--help"
-	@$(BIN)/python -m deploy.bench --quix-python $(BENCH)/bin/python $(ARGS)
+	@$(BIN)/python -m deploy.lab.bench --quix-python $(BENCH)/bin/python $(ARGS)
 
 # Quix Streams wants other versions than ours, so it has an environment of its own.
 $(BENCH)/locked.stamp: bench-requirements.txt | setup
@@ -101,7 +101,7 @@ lock: setup ## Lock the newest allowed versions, with hashes, in the requirement
 	@$(BIN)/uv pip compile pyproject.toml --extra dev --universal --python-version 3.11 --upgrade \
 		--generate-hashes --no-emit-index-url --no-emit-find-links --no-annotate --quiet \
 		--custom-compile-command "make lock" --output-file requirements.txt
-	@$(BIN)/uv pip compile deploy/bench/requirements.in --universal --python-version 3.11 --upgrade \
+	@$(BIN)/uv pip compile deploy/lab/bench/requirements.in --universal --python-version 3.11 --upgrade \
 		--generate-hashes --no-emit-index-url --no-emit-find-links --no-annotate --quiet \
 		--custom-compile-command "make lock" --output-file bench-requirements.txt
 	@$(BIN)/uv pip compile pyproject.toml --universal --python-version 3.11 \

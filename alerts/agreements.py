@@ -13,7 +13,7 @@ from alerts.errors import InvalidAgreement
 from alerts.ladder import Ladder, Role, RoleName, Rung
 from events.data import InboundTopic, Speaker, Tolerance
 from events.sources import Source
-from events.values import Amount, CivilDate, Contract, Slug, Text
+from events.values import Amount, CivilDate, Slug, StrictModel, Text
 
 OpenState = Literal[
     "in_process",
@@ -35,7 +35,7 @@ DEFAULT_SOURCES = (
 )
 
 
-class Limit(Contract, extra="forbid"):
+class Limit(StrictModel, extra="forbid"):
     """A limit on one KPI: what is not named here is the catalogue's.
 
     For `feed_silence` and `open_lot_age` warning and critical are multiples of the agreed time.
@@ -48,7 +48,7 @@ class Limit(Contract, extra="forbid"):
     quantile: Literal["p50", "p90", "p95"] | None = None
 
 
-class Agreement(Contract, extra="forbid"):
+class Agreement(StrictModel, extra="forbid"):
     """One version of what was agreed with a CMO, or of the default for a CMO without its own."""
 
     cmo: Slug | None = None

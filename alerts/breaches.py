@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from alerts.calendar import DAY, HOUR, civil_day, moment
 from alerts.catalogue import BY_NAME, Kpi, hundredths
-from alerts.judge import Bounds, State, beyond, judge, wilson
+from alerts.judge import Bounds, Verdict, beyond, judge, wilson
 from alerts.ladder import NO_LADDER, Ladder, is_acknowledged
 from alerts.readings import SILENCE, Reading, unheard
 from alerts.records import Evidence
@@ -20,8 +20,8 @@ from events.values import MILLION, microseconds
 SILENCE_WAITS = HOUR // 6
 """For how long after we heard nothing ourselves no CMO's silence is held against it."""
 
-_SEVERITY: dict[State, Severity] = {State.WARNING: "warning", State.CRITICAL: "critical"}
-_STATE: dict[str, State] = {name: state for state, name in _SEVERITY.items()}
+_SEVERITY: dict[Verdict, Severity] = {Verdict.WARNING: "warning", Verdict.CRITICAL: "critical"}
+_STATE: dict[str, Verdict] = {name: state for state, name in _SEVERITY.items()}
 
 
 class Where(NamedTuple):
@@ -44,7 +44,7 @@ class Standing(NamedTuple):
     at: int
 
     @property
-    def severity(self) -> State:
+    def severity(self) -> Verdict:
         """How bad it stands."""
         return _STATE[self.said.severity]
 
@@ -173,13 +173,13 @@ def ladder_of(cmo: Cmo, said: Breach, now: int) -> Ladder:
     return agreement.escalation if agreement and kpi and kpi.is_told else NO_LADDER
 
 
-def _state_from(standing: Standing, reading: Reading) -> State:
+def _state_from(standing: Standing, reading: Reading) -> Verdict:
     """The state a reading means for a breach that stands: it has to be back past its limit."""
     state = reading.state
     if reading.why:
         return standing.severity
-    if state is None or state < State.OK or reading.value is None:
-        return State.OK
+    if state is None or state < Verdict.OK or reading.value is None:
+        return Verdict.OK
     eased = reading.bounds.eased(
         higher_is_better=reading.kpi.higher_is_better, best=reading.kpi.best
     )
@@ -197,7 +197,7 @@ def _awaits_acceptance(
     cmo: Cmo, where: Where, standing: Standing, reading: Reading | None, now: int
 ) -> bool:
     """Whether a critical breach would end by corrections the sponsor has not accepted."""
-    if standing.severity is not State.CRITICAL:
+    if standing.severity is not Verdict.CRITICAL:
         return False
     acceptance = cmo.acceptances.get(standing.said.breach)
     if acceptance is not None and acceptance.accepted:
@@ -205,7 +205,7 @@ def _awaits_acceptance(
     corrected = sum(not by_sponsor for by_sponsor in _corrections(cmo, where, standing, now))
     if not corrected or reading is None:
         return corrected > 0
-    return _state_from(standing, _without(corrected, reading)) > State.WARNING
+    return _state_from(standing, _without(corrected, reading)) > Verdict.WARNING
 
 
 def _corrections(cmo: Cmo, where: Where, standing: Standing, now: int) -> Iterator[bool]:
@@ -224,7 +224,7 @@ def _without(corrected: int, reading: Reading) -> Reading:
     """A reading as it would be with so many failures uncorrected; critical where that is open."""
     good, n = (reading.numerator or 0) - corrected, int(reading.denominator or 0)
     if reading.interval is None or not n:
-        return replace(reading, state=State.CRITICAL, value=reading.value or 0)
+        return replace(reading, state=Verdict.CRITICAL, value=reading.value or 0)
     good, evidence = max(0, int(good)), reading.n + corrected
     interval, higher = wilson(good, n), reading.kpi.higher_is_better
     state = judge(good / n, interval, evidence, reading.bounds, higher_is_better=higher)
@@ -262,7 +262,7 @@ def _opened(cmo: Cmo, where: Where, ledger: Ledger, reading: Reading, now: int) 
 
 
 def _turned(
-    cmo: Cmo, standing: Standing, reading: Reading, turn: Turn, state: State, now: int
+    cmo: Cmo, standing: Standing, reading: Reading, turn: Turn, state: Verdict, now: int
 ) -> BreachEvent:
     news = {"severity": _SEVERITY[state], **_figures(cmo, reading, now)}
     if turn == "worsened":
@@ -289,7 +289,7 @@ def _cleared_by(
     kpi, window = BY_NAME.get(where.kpi), cmo.windows.get((where.kpi, where.scope))
     newest = cmo.latest.get(kpi.record, 0) if kpi else 0
     newest = max(newest, window.newest(now) if window else 0)
-    too_little = reading is not None and reading.state in (State.INSUFFICIENT, State.UNKNOWN)
+    too_little = reading is not None and reading.state in (Verdict.INSUFFICIENT, Verdict.UNKNOWN)
     return "improved" if newest > standing.at and not too_little else "aged_out"
 
 
@@ -300,7 +300,7 @@ def _stands_under(bounds: Bounds, standing: Standing, reading: Reading) -> bool:
     higher = reading.kpi.higher_is_better
     state = judge(reading.value, reading.interval, reading.n, bounds, higher_is_better=higher)
     before = replace(reading, bounds=bounds, state=state)
-    return _state_from(standing, before) >= State.WARNING
+    return _state_from(standing, before) >= Verdict.WARNING
 
 
 def _with(said: Breach, turn: Turn, now: int, **news: object) -> BreachEvent:
@@ -375,12 +375,12 @@ def _clears_on(cmo: Cmo, reading: Reading, now: int) -> date | None:
     if days is None or window is None:
         return None
     for ahead in range(1, days + 1):
-        if _state_on(window, reading, days, now + ahead * DAY) < State.WARNING:
+        if _state_on(window, reading, days, now + ahead * DAY) < Verdict.WARNING:
             return civil_day("UTC", now + ahead * DAY)
     return None
 
 
-def _state_on(window: Window | Values, reading: Reading, days: int, at: int) -> State:
+def _state_on(window: Window | Values, reading: Reading, days: int, at: int) -> Verdict:
     """The state the evidence there is now would have on a later day."""
     kpi = reading.kpi
     bounds = reading.bounds.eased(higher_is_better=kpi.higher_is_better, best=kpi.best)
@@ -388,12 +388,12 @@ def _state_on(window: Window | Values, reading: Reading, days: int, at: int) -> 
         held = window.values(days, at)
         n = sum(often for _, often in held)
         if n < bounds.minimum:
-            return State.INSUFFICIENT
+            return Verdict.INSUFFICIENT
         value = nearest_rank(held, hundredths(reading.quantile or kpi.quantiles[-1])) / MILLION
         return judge(value, None, n, bounds, higher_is_better=kpi.higher_is_better)
     sums = window.total(days, at)
     if sums.n < bounds.minimum or not sums.denominator:
-        return State.INSUFFICIENT
+        return Verdict.INSUFFICIENT
     interval = wilson(sums.numerator, sums.denominator) if kpi.interval else None
     value = sums.numerator / sums.denominator
     return judge(value, interval, sums.n, bounds, higher_is_better=kpi.higher_is_better)

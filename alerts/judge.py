@@ -7,7 +7,7 @@ from typing import NamedTuple
 _Z = 1.959963984540054
 
 
-class State(IntEnum):
+class Verdict(IntEnum):
     """What a reading is worth; the numbers are those of `cmo_kpi_state`."""
 
     UNKNOWN = -2
@@ -80,16 +80,16 @@ def beyond(value: float, bound: float | None, *, higher_is_better: bool) -> bool
 
 def judge(
     value: float, interval: Interval | None, n: int, bounds: Bounds, *, higher_is_better: bool
-) -> State:
+) -> Verdict:
     """The state of a value that is known: critical when the whole interval is beyond the limit."""
     if n < bounds.minimum:
-        return State.INSUFFICIENT
+        return Verdict.INSUFFICIENT
     nearest = value
     if interval is not None:
         nearest = interval.high if higher_is_better else interval.low
     if beyond(nearest, bounds.critical, higher_is_better=higher_is_better):
-        return State.CRITICAL
+        return Verdict.CRITICAL
     limit = bounds.warning if bounds.warning is not None else bounds.critical
     if beyond(value, limit, higher_is_better=higher_is_better):
-        return State.WARNING
-    return State.OK
+        return Verdict.WARNING
+    return Verdict.OK

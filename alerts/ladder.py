@@ -8,7 +8,7 @@ from pydantic import Field, model_validator
 
 from alerts.calendar import WEEKDAYS, Weekday, WorkingCalendar, Zone
 from events.breaches import Breach
-from events.values import MILLION, CivilDate, Contract, microseconds
+from events.values import MILLION, CivilDate, StrictModel, microseconds
 
 RoleName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,62}$")]
 FileName = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9.-]{0,127}$")]
@@ -16,7 +16,7 @@ HourOfDay = Annotated[str, Field(pattern=r"^([01]\d|2[0-3]):[0-5]\d$")]
 Age = Annotated[int | float, Field(ge=0, le=10**7)]
 
 
-class Contact(Contract, extra="forbid"):
+class Contact(StrictModel, extra="forbid"):
     """One way to reach somebody; what has to stay secret is named by its file, never written here.
 
     `email` is an address and `slack` a channel; `pagerduty`, `teams` and `webhook` name the file
@@ -36,7 +36,7 @@ class Contact(Contract, extra="forbid"):
         return self
 
 
-class Role(Contract, extra="forbid"):
+class Role(StrictModel, extra="forbid"):
     """People who answer for something on one side: how they are reached, and when they work."""
 
     side: Literal["sponsor", "cmo"]
@@ -62,7 +62,7 @@ class Role(Contract, extra="forbid"):
         return WorkingCalendar(self.zone, self.working_days, self.holidays, hours)
 
 
-class Rung(Contract, extra="forbid"):
+class Rung(StrictModel, extra="forbid"):
     """A level of the ladder: whom a breach is told to once it is so old, in their working seconds.
 
     `warning` counts since it opened, `critical` since it is critical; the first of them that comes

@@ -7,7 +7,7 @@ from fractions import Fraction
 from alerts.agreements import Agreement, Limit
 from alerts.calendar import midnight
 from alerts.catalogue import KPIS, Kpi, hundredths
-from alerts.judge import NO_BOUNDS, Bounds, Interval, State, beyond, judge, wilson
+from alerts.judge import NO_BOUNDS, Bounds, Interval, Verdict, beyond, judge, wilson
 from alerts.state import WHOLE, Cmo, Scope
 from alerts.stock import Book, Daily, Position, book, demand_in_force, doubt, total
 from alerts.windows import Values, Window, nearest_rank
@@ -36,7 +36,7 @@ class Reading:
     n: int = 0
     interval: Interval | None = None
     bounds: Bounds = NO_BOUNDS
-    state: State | None = None
+    state: Verdict | None = None
     judged: bool = False
     why: str = ""
     events: tuple[str, ...] = field(default=(), compare=False)
@@ -107,7 +107,7 @@ def _judged(
     bounds = _bounds(kpi, limit, measured.agreed) if judged else NO_BOUNDS
     why = measured.why or next((missing[t] for t in kpi.needs if t in missing), "")
     stock_out = judged and kpi.unit == "days" and measured.value == 0
-    state: State | None = None
+    state: Verdict | None = None
     if judged and (bounds.in_force or stock_out):
         state = _state(kpi, measured, bounds, why=why, stock_out=stock_out)
     return Reading(
@@ -129,11 +129,11 @@ def _judged(
     )
 
 
-def _state(kpi: Kpi, measured: _Measured, bounds: Bounds, *, why: str, stock_out: bool) -> State:
+def _state(kpi: Kpi, measured: _Measured, bounds: Bounds, *, why: str, stock_out: bool) -> Verdict:
     if why or measured.n == 0 or measured.value is None:
-        return State.UNKNOWN
+        return Verdict.UNKNOWN
     if stock_out:
-        return State.CRITICAL
+        return Verdict.CRITICAL
     return judge(
         measured.value,
         measured.interval,

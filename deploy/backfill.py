@@ -15,24 +15,24 @@ from rich.progress import Progress
 from alerts.agreements import Agreements
 from alerts.calendar import days_from_epoch
 from alerts.readings import Reading
-from deploy.servers import KEPT_DAYS
+from deploy.lab.servers import KEPT_DAYS
 from events.decode import Accepted, Rejection
 from events.errors import EventError
 from events.files import replay
-from streams.errors import StreamError
-from streams.exposition import ReadingFamilies
-from streams.history import outcomes
-from streams.replay import Diary, recorded
-from streams.series import Add, label
-from streams.settings import Settings
-from streams.shard import decoder_of
-from streams.watching import (
+from streams.commands.watch import (
     AGREEMENTS,
     BROKERS,
     agreements_or_exit,
     settings_or_exit,
     tell_refused,
 )
+from streams.errors import StreamError
+from streams.kafka.whole_log import outcomes
+from streams.metrics.exposition import ReadingFamilies
+from streams.metrics.text_format import Add, label
+from streams.replay import Diary, recorded
+from streams.settings import Settings
+from streams.shard import decoder_of
 
 JOB: Final = "cmowatch-backfill"
 

@@ -11,11 +11,11 @@ from deploy.alertmanager import routing
 from deploy.alertmanager.acknowledgements import command as acknowledgements
 from deploy.alertmanager.routing import AGREEMENTS
 from deploy.backfill import backfill
-from deploy.demo.command import demo
 from deploy.grafana.command import provision
-from deploy.simulate.errors import TooFewEvents
-from deploy.simulate.simulator import MONTHS, UNTIL
-from deploy.simulate.simulator import simulate as simulated
+from deploy.lab.demo.command import demo
+from deploy.lab.simulate.errors import TooFewEvents
+from deploy.lab.simulate.simulator import MONTHS, UNTIL
+from deploy.lab.simulate.simulator import simulate as simulated
 from streams.cli import main
 
 __all__ = ["main"]

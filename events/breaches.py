@@ -4,14 +4,14 @@ from typing import Annotated, Literal
 
 from pydantic import Field, TypeAdapter
 
-from events.values import CivilDate, Contract, Instant
+from events.values import CivilDate, Instant, StrictModel
 
 Turn = Literal["opened", "worsened", "eased", "acknowledged", "escalated", "cleared"]
 Severity = Literal["warning", "critical"]
 ClearedBy = Literal["limit_changed", "corrected", "improved", "aged_out"]
 
 
-class Breach(Contract):
+class Breach(StrictModel):
     """A breach as of one of its transitions: what was agreed, what is, on how much evidence.
 
     `breach` is the id it keeps; `ordinal` counts its transitions from 1. `value` is in the KPI's
@@ -55,7 +55,7 @@ class Breach(Contract):
     worsened: Instant | None = None
 
 
-class BreachEvent(Contract):
+class BreachEvent(StrictModel):
     """The CloudEvents envelope of a transition; its time is the moment it was judged at."""
 
     specversion: Literal["1.0"] = "1.0"

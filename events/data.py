@@ -9,13 +9,13 @@ from pydantic import Field
 from events.values import (
     Amount,
     CivilDate,
-    Contract,
     Instant,
-    Number,
-    Ordered,
+    NonNegativeQuantity,
+    PositiveQuantity,
     Quantity,
+    Reference,
     Slug,
-    Stock,
+    StrictModel,
     Text,
 )
 
@@ -41,7 +41,7 @@ class Speaker(StrEnum):
 _SPEAKERS = {"C": Speaker.CMO, "S": Speaker.SPONSOR, "L": Speaker.LAB, "T": Speaker.CARRIER}
 
 
-class Data(Contract):
+class Data(StrictModel):
     """The data of one event type; a subclass names its type, its topic and who may say it."""
 
     TYPE: ClassVar[str]
@@ -68,35 +68,35 @@ Decision = Literal[
 DeviationClass = Literal["minor", "major", "critical"]
 StockStatus = Literal["unrestricted", "quality_inspection", "blocked", "in_transit"]
 Party = Literal["cmo", "sponsor", "lab", "transit"]
-Names = Annotated[tuple[Number, ...], Field(max_length=100)]
+Names = Annotated[tuple[Reference, ...], Field(max_length=100)]
 
 
 # --- cmo.lots
 
 
-class LotInput(Contract):
+class LotInput(StrictModel):
     """A lot another lot was made from; it may be another CMO's."""
 
     cmo: Slug
-    lot: Number
+    lot: Reference
 
 
 class LotPlanned(Data, type="cmo.lot.planned.v1", topic=LOTS, by="CS", plan=True):
     """A lot is planned."""
 
-    lot: Number
+    lot: Reference
     product: Slug
     site: Slug | None = None
     purpose: Purpose | None = None
     planned_start: CivilDate | None = None
     planned_completion: CivilDate | None = None
-    quantity: Ordered | None = None
+    quantity: PositiveQuantity | None = None
 
 
 class LotStarted(Data, type="cmo.lot.started.v1", topic=LOTS, by="C"):
     """Manufacture of a lot began; its inputs carry the genealogy across CMOs."""
 
-    lot: Number
+    lot: Reference
     product: Slug
     site: Slug | None = None
     purpose: Purpose | None = None
@@ -106,7 +106,7 @@ class LotStarted(Data, type="cmo.lot.started.v1", topic=LOTS, by="C"):
 class LotProgressed(Data, type="cmo.lot.progressed.v1", topic=LOTS, by="C"):
     """A manufacturing step of a lot is done."""
 
-    lot: Number
+    lot: Reference
     step: Text
     planned_completion: CivilDate | None = None
     expected_completion: CivilDate | None = None
@@ -115,15 +115,15 @@ class LotProgressed(Data, type="cmo.lot.progressed.v1", topic=LOTS, by="C"):
 class LotCompleted(Data, type="cmo.lot.completed.v1", topic=LOTS, by="C"):
     """Manufacture of a lot is complete."""
 
-    lot: Number
-    actual: Stock | None = None
-    expected: Ordered | None = None
+    lot: Reference
+    actual: NonNegativeQuantity | None = None
+    expected: PositiveQuantity | None = None
 
 
 class LotReplanned(Data, type="cmo.lot.replanned.v1", topic=LOTS, by="CS", plan=True):
     """A lot has other planned dates."""
 
-    lot: Number
+    lot: Reference
     planned_start: CivilDate | None = None
     planned_completion: CivilDate | None = None
     reason: Text | None = None
@@ -132,21 +132,21 @@ class LotReplanned(Data, type="cmo.lot.replanned.v1", topic=LOTS, by="CS", plan=
 class LotCancelled(Data, type="cmo.lot.cancelled.v1", topic=LOTS, by="CS"):
     """A planned lot will not be made."""
 
-    lot: Number
+    lot: Reference
     reason: Text | None = None
 
 
 class LotAborted(Data, type="cmo.lot.aborted.v1", topic=LOTS, by="CS"):
     """A lot was given up while in process."""
 
-    lot: Number
+    lot: Reference
     reason: Text | None = None
 
 
 class LotTested(Data, type="cmo.lot.tested.v1", topic=LOTS, by="CL"):
     """A test of a lot has its result."""
 
-    lot: Number
+    lot: Reference
     test: Text
     purpose: Literal["release", "stability", "in_process"]
     result: Text | Amount
@@ -157,8 +157,8 @@ class LotTested(Data, type="cmo.lot.tested.v1", topic=LOTS, by="CL"):
 class OosOpened(Data, type="cmo.oos.opened.v1", topic=LOTS, by="CL"):
     """An out-of-specification result is under investigation."""
 
-    oos: Number
-    lot: Number
+    oos: Reference
+    lot: Reference
     test: Text
     purpose: Literal["release", "stability", "in_process"]
 
@@ -166,8 +166,8 @@ class OosOpened(Data, type="cmo.oos.opened.v1", topic=LOTS, by="CL"):
 class OosConcluded(Data, type="cmo.oos.concluded.v1", topic=LOTS, by="CL"):
     """An out-of-specification investigation is concluded."""
 
-    oos: Number
-    lot: Number
+    oos: Reference
+    lot: Reference
     conclusion: Literal["confirmed", "invalidated"]
     cause: Text | None = None
 
@@ -175,25 +175,25 @@ class OosConcluded(Data, type="cmo.oos.concluded.v1", topic=LOTS, by="CL"):
 class LotShipped(Data, type="cmo.lot.shipped.v1", topic=LOTS, by="CT"):
     """A lot left, released or under quarantine."""
 
-    lot: Number
+    lot: Reference
     under_quarantine: bool = False
-    shipment: Number | None = None
-    quantity: Ordered | None = None
+    shipment: Reference | None = None
+    quantity: PositiveQuantity | None = None
 
 
 class LotReceived(Data, type="cmo.lot.received.v1", topic=LOTS, by="S"):
     """The sponsor received a lot; on an order line it outranks "delivered"."""
 
-    lot: Number
-    order: Number | None = None
-    line: Number | None = None
-    quantity: Stock | None = None
+    lot: Reference
+    order: Reference | None = None
+    line: Reference | None = None
+    quantity: NonNegativeQuantity | None = None
 
 
 class DeviationOpened(Data, type="cmo.deviation.opened.v1", topic=LOTS, by="C"):
     """A departure from the approved process was recorded."""
 
-    deviation: Number
+    deviation: Reference
     class_: Annotated[DeviationClass, Field(alias="class")]
     lots: Names = ()
 
@@ -201,31 +201,31 @@ class DeviationOpened(Data, type="cmo.deviation.opened.v1", topic=LOTS, by="C"):
 class DeviationClosed(Data, type="cmo.deviation.closed.v1", topic=LOTS, by="C"):
     """A deviation is closed; when its class changed it names the lots again."""
 
-    deviation: Number
+    deviation: Reference
     class_: Annotated[DeviationClass, Field(alias="class")]
     lots: Names = ()
     root_cause: Text | None = None
-    recurrence_of: Number | None = None
+    recurrence_of: Reference | None = None
 
 
 class CapaOpened(Data, type="cmo.capa.opened.v1", topic=LOTS, by="CS"):
     """A corrective or preventive action is due by a day."""
 
-    capa: Number
+    capa: Reference
     due: CivilDate
-    deviation: Number | None = None
+    deviation: Reference | None = None
 
 
 class CapaClosed(Data, type="cmo.capa.closed.v1", topic=LOTS, by="CS"):
     """A corrective or preventive action is done."""
 
-    capa: Number
+    capa: Reference
 
 
 class NoticeRaised(Data, type="cmo.notice.raised.v1", topic=LOTS, by="CS"):
     """The other side is told of something it must know."""
 
-    notice: Number
+    notice: Reference
     kind: Literal["change_control", "audit_finding", "supply_shortage", "deviation", "other"]
     discovered: Instant
     due: CivilDate | None = None
@@ -234,15 +234,15 @@ class NoticeRaised(Data, type="cmo.notice.raised.v1", topic=LOTS, by="CS"):
 class NoticeClosed(Data, type="cmo.notice.closed.v1", topic=LOTS, by="CS"):
     """A notice needs nothing more."""
 
-    notice: Number
+    notice: Reference
 
 
 class ComplaintReceived(Data, type="cmo.complaint.received.v1", topic=LOTS, by="S"):
     """A complaint about a product reached the sponsor."""
 
-    complaint: Number
+    complaint: Reference
     product: Slug
-    lot: Number | None = None
+    lot: Reference | None = None
 
 
 # --- cmo.inventory
@@ -253,9 +253,9 @@ class StockCounted(Data, type="cmo.stock.counted.v1", topic=INVENTORY, by="C"):
 
     site: Slug
     product: Slug
-    quantity: Stock
+    quantity: NonNegativeQuantity
     status: StockStatus = "unrestricted"
-    lot: Number | None = None
+    lot: Reference | None = None
     expiry: CivilDate | None = None
 
 
@@ -267,7 +267,7 @@ class StockAdjusted(Data, type="cmo.stock.adjusted.v1", topic=INVENTORY, by="C")
     delta: Quantity
     reason: Text
     status: StockStatus = "unrestricted"
-    lot: Number | None = None
+    lot: Reference | None = None
 
 
 class StockConsumed(Data, type="cmo.stock.consumed.v1", topic=INVENTORY, by="C"):
@@ -275,16 +275,16 @@ class StockConsumed(Data, type="cmo.stock.consumed.v1", topic=INVENTORY, by="C")
 
     site: Slug
     product: Slug
-    quantity: Stock
+    quantity: NonNegativeQuantity
     status: StockStatus = "unrestricted"
-    lot: Number | None = None
+    lot: Reference | None = None
 
 
 class DemandForecast(Data, type="cmo.demand.forecast.v1", topic=INVENTORY, by="S", plan=True):
     """What will be needed of a product over a span of days, both ends included."""
 
     product: Slug
-    quantity: Stock
+    quantity: NonNegativeQuantity
     start: CivilDate
     end: CivilDate
     site: Slug | None = None
@@ -294,12 +294,12 @@ class TemperatureMeasured(Data, type="cmo.temperature.measured.v1", topic=INVENT
     """A temperature, in °C, at a place or in a shipment of a storage class."""
 
     celsius: Annotated[Amount, Field(ge=-274, le=2_000)]
-    storage_class: Number
-    place: Number | None = None
-    shipment: Number | None = None
+    storage_class: Reference
+    place: Reference | None = None
+    shipment: Reference | None = None
 
 
-class Tolerance(Contract):
+class Tolerance(StrictModel):
     """What still counts as agreed: days late, and shares of the quantity under and over."""
 
     days: Annotated[int, Field(ge=0, le=365)] | None = None
@@ -310,10 +310,10 @@ class Tolerance(Contract):
 class OrderPromised(Data, type="cmo.order.promised.v1", topic=INVENTORY, by="S", plan=True):
     """An order line is agreed: the baseline it is judged by."""
 
-    order: Number
-    line: Number
+    order: Reference
+    line: Reference
     product: Slug
-    quantity: Ordered
+    quantity: PositiveQuantity
     due: CivilDate
     tolerance: Tolerance | None = None
 
@@ -321,18 +321,18 @@ class OrderPromised(Data, type="cmo.order.promised.v1", topic=INVENTORY, by="S",
 class OrderExpected(Data, type="cmo.order.expected.v1", topic=INVENTORY, by="C", plan=True):
     """The CMO now expects an order line on this day."""
 
-    order: Number
-    line: Number
+    order: Reference
+    line: Reference
     expected: CivilDate
 
 
 class OrderChanged(Data, type="cmo.order.changed.v1", topic=INVENTORY, by="CS", plan=True):
     """An order line is changed; only the sponsor's word replaces the baseline."""
 
-    order: Number
-    line: Number
+    order: Reference
+    line: Reference
     due: CivilDate | None = None
-    quantity: Ordered | None = None
+    quantity: PositiveQuantity | None = None
     changed_by: Party | None = None
     agreed_by: Party | None = None
 
@@ -340,8 +340,8 @@ class OrderChanged(Data, type="cmo.order.changed.v1", topic=INVENTORY, by="CS", 
 class OrderCancelled(Data, type="cmo.order.cancelled.v1", topic=INVENTORY, by="CS"):
     """An order line is cancelled; only the sponsor's word takes it out of the count."""
 
-    order: Number
-    line: Number
+    order: Reference
+    line: Reference
     cancelled_by: Party | None = None
     agreed_by: Party | None = None
 
@@ -349,9 +349,9 @@ class OrderCancelled(Data, type="cmo.order.cancelled.v1", topic=INVENTORY, by="C
 class OrderDelivered(Data, type="cmo.order.delivered.v1", topic=INVENTORY, by="CT"):
     """A quantity of an order line reached the client."""
 
-    order: Number
-    line: Number
-    quantity: Ordered
+    order: Reference
+    line: Reference
+    quantity: PositiveQuantity
 
 
 # --- cmo.releases
@@ -360,14 +360,14 @@ class OrderDelivered(Data, type="cmo.order.delivered.v1", topic=INVENTORY, by="C
 class ReleaseRequested(Data, type="cmo.release.requested.v1", topic=RELEASES, by="CS"):
     """A lot is put up for release; a due date is taken from the sponsor only."""
 
-    lot: Number
+    lot: Reference
     due: CivilDate | None = None
 
 
 class ReleaseStepCompleted(Data, type="cmo.release.step_completed.v1", topic=RELEASES, by="CSL"):
     """A step of a release is done, and the lot's papers pass from one holder to the next."""
 
-    lot: Number
+    lot: Reference
     step: Text
     holder_before: Party
     holder_after: Party
@@ -376,7 +376,7 @@ class ReleaseStepCompleted(Data, type="cmo.release.step_completed.v1", topic=REL
 class ReleaseDecided(Data, type="cmo.release.decided.v1", topic=RELEASES, by="CS"):
     """A quality unit decided on a lot."""
 
-    lot: Number
+    lot: Reference
     decision: Decision
     markets: Annotated[tuple[Text, ...], Field(max_length=300)] = ()
     role: Text | None = None
@@ -385,14 +385,14 @@ class ReleaseDecided(Data, type="cmo.release.decided.v1", topic=RELEASES, by="CS
 class CertificateIssued(Data, type="cmo.certificate.issued.v1", topic=RELEASES, by="CL"):
     """A certificate of analysis was issued for a lot."""
 
-    lot: Number
-    certificate: Number
+    lot: Reference
+    certificate: Reference
 
 
 class LotRecalled(Data, type="cmo.lot.recalled.v1", topic=RELEASES, by="S"):
     """A lot is called back from the market."""
 
-    lot: Number
+    lot: Reference
     reason: Text | None = None
 
 
@@ -415,24 +415,24 @@ class BreachAcknowledged(Data, type="cmo.breach.acknowledged.v1", topic=ACTIONS,
 class ImprovementOpened(Data, type="cmo.improvement.opened.v1", topic=ACTIONS, by="CS"):
     """An improvement action has an owner and a day it is due."""
 
-    improvement: Number
+    improvement: Reference
     title: Text
     owner: Text
     due: CivilDate
-    kpi: Number | None = None
+    kpi: Reference | None = None
 
 
 class ImprovementClosed(Data, type="cmo.improvement.closed.v1", topic=ACTIONS, by="CS"):
     """An improvement action is done."""
 
-    improvement: Number
+    improvement: Reference
     outcome: Text | None = None
 
 
 class ReviewHeld(Data, type="cmo.review.held.v1", topic=ACTIONS, by="CS"):
     """The two sides reviewed the work of a period."""
 
-    review: Number
+    review: Reference
     period_start: CivilDate
     period_end: CivilDate
 
@@ -440,7 +440,7 @@ class ReviewHeld(Data, type="cmo.review.held.v1", topic=ACTIONS, by="CS"):
 class DisputeRaised(Data, type="cmo.dispute.raised.v1", topic=ACTIONS, by="CS"):
     """One side disputes a breach or a fact."""
 
-    dispute: Number
+    dispute: Reference
     about: Text
     breach: BreachId | None = None
 
@@ -448,14 +448,14 @@ class DisputeRaised(Data, type="cmo.dispute.raised.v1", topic=ACTIONS, by="CS"):
 class DisputeResolved(Data, type="cmo.dispute.resolved.v1", topic=ACTIONS, by="CS"):
     """A dispute has its outcome."""
 
-    dispute: Number
+    dispute: Reference
     outcome: Text
 
 
 class AgreementInForce(Data, type="cmo.agreement.in_force.v1", topic=ACTIONS, by="CS"):
     """A version of the agreement is in force."""
 
-    version: Number
+    version: Reference
     effective: CivilDate
 
 
@@ -487,9 +487,9 @@ class Retracted(Data, type="cmo.event.retracted.v1", by="CSLT"):
 
     topic: InboundTopic
     source: Annotated[str, Field(min_length=1, max_length=256)]
-    event: Annotated[Number, Field(alias="id")]
+    event: Annotated[Reference, Field(alias="id")]
     reason: Literal["did_not_occur", "incorrect_data"]
-    corrective_event: Number | None = None
+    corrective_event: Reference | None = None
 
 
 DATA: tuple[type[Data], ...] = tuple(cls for cls in Data.__subclasses__())

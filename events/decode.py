@@ -16,7 +16,7 @@ from events.data import Data, Speaker
 from events.event import ANY_EVENT, EVENTS, Event, sequence_number
 from events.partition import partition_of
 from events.sources import Source, Voice, voice
-from events.values import EPOCH, Contract
+from events.values import EPOCH, StrictModel
 
 AHEAD = timedelta(hours=24)
 """How far a fact's event time may lie after its record time."""
@@ -394,12 +394,12 @@ def _unknown_fields(data: Data) -> list[Any]:
     return [data.__pydantic_extra__, *(model.__pydantic_extra__ for model in _within(data))]
 
 
-def _within(data: Data) -> list[Contract]:
+def _within(data: Data) -> list[StrictModel]:
     """The models inside of an event's data."""
-    found: list[Contract] = []
+    found: list[StrictModel] = []
     for value in data.__dict__.values():
-        if issubclass(type(value), Contract):  # asking for an instance is slow of a model
+        if issubclass(type(value), StrictModel):  # asking for an instance is slow of a model
             found.append(value)
         elif type(value) is tuple:
-            found.extend(each for each in value if isinstance(each, Contract))
+            found.extend(each for each in value if isinstance(each, StrictModel))
     return found

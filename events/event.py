@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal, Union
 from pydantic import BeforeValidator, Field, TypeAdapter, create_model
 
 from events.data import DATA, Data, Speaker
-from events.values import Contract, Instant, Number, Slug, Text
+from events.values import Instant, Reference, Slug, StrictModel, Text
 
 
 def sequence_number(given: Any) -> Any:
@@ -13,11 +13,11 @@ def sequence_number(given: Any) -> Any:
     return int(given) if isinstance(given, str) and given.isdecimal() and len(given) < 17 else given
 
 
-class Event(Contract):
+class Event(StrictModel):
     """The envelope (CloudEvents 1.0.2), with this contract's extensions from `sequence` on."""
 
     specversion: Literal["1.0"] = "1.0"
-    id: Number
+    id: Reference
     source: Annotated[str, Field(min_length=1, max_length=256)]
     type: str
     time: Instant

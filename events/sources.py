@@ -7,10 +7,10 @@ from typing import Annotated, NamedTuple
 from pydantic import Field
 
 from events.data import Speaker
-from events.values import CivilDate, Contract
+from events.values import CivilDate, StrictModel
 
 
-class Source(Contract, extra="forbid"):
+class Source(StrictModel, extra="forbid"):
     """A source that may speak; `{cmo}` stands for the CMO's id, a final `*` for anything."""
 
     source: Annotated[str, Field(pattern=r"^[^*{}]*(\{cmo\}[^*{}]*)?\*?$", max_length=256)]

@@ -26,7 +26,7 @@ MILLION = 10**6
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
-class Contract(BaseModel):
+class StrictModel(BaseModel):
     """Base of everything read from a partner: strict, frozen, finite; unknown fields are kept."""
 
     model_config = ConfigDict(
@@ -130,7 +130,7 @@ def _exact(text: str) -> str:
 Slug = Annotated[str, Field(min_length=1, max_length=512), AfterValidator(_slug)]
 """The id of a CMO, site or product, made from the name as given."""
 
-Number = Annotated[str, Field(min_length=1, max_length=128), AfterValidator(_exact)]
+Reference = Annotated[str, Field(min_length=1, max_length=128), AfterValidator(_exact)]
 """A lot, order or document number: exact, NFC, trimmed."""
 
 Text = Annotated[str, Field(max_length=4_000)]
@@ -161,7 +161,7 @@ def millionths(amount: int | float) -> int:
     return whole
 
 
-class Quantity(Contract):
+class Quantity(StrictModel):
     """A number of a unit, by its UN/ECE Recommendation 20 code (EA, KGM, LTR …)."""
 
     value: Amount
@@ -201,8 +201,8 @@ def _value(bound: str) -> FieldInfo:
     return said
 
 
-Stock = Annotated[Quantity, AfterValidator(_not_negative), _value("minimum")]
+NonNegativeQuantity = Annotated[Quantity, AfterValidator(_not_negative), _value("minimum")]
 """A quantity of 0 or more."""
 
-Ordered = Annotated[Quantity, AfterValidator(_positive), _value("exclusiveMinimum")]
+PositiveQuantity = Annotated[Quantity, AfterValidator(_positive), _value("exclusiveMinimum")]
 """A quantity above 0."""

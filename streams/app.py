@@ -17,13 +17,13 @@ from mode.utils.logging import get_logger
 
 from events.data import TOPICS
 from streams.errors import NoBroker, TopicRefused, WrongPartitions
-from streams.following import Follower, Followers
+from streams.kafka.assignment import Assignment, PartitionProgress
+from streams.kafka.producer import Sink
+from streams.kafka.topics import Difference, create_or_verify
+from streams.kafka.transport import Consumer, Transport
 from streams.logs import log_to
 from streams.memory import Collector
 from streams.settings import Settings
-from streams.sink import Sink
-from streams.topics import Difference, create_or_verify
-from streams.transport import Consumer, Transport
 
 log = get_logger(__name__)
 
@@ -48,8 +48,8 @@ class App(faust.App):
         """We keep no state on disk."""
 
 
-def create_app(settings: Settings, followers: Followers, pages: Pages) -> App:
-    """The application that follows all topics with these followers, and serves these pages."""
+def create_app(settings: Settings, assignment: Assignment, pages: Pages) -> App:
+    """The application that follows all topics with these assignment, and serves these pages."""
     app = App(
         settings.group,
         broker=f"kafka://{settings.brokers}",
@@ -64,11 +64,11 @@ def create_app(settings: Settings, followers: Followers, pages: Pages) -> App:
         web_bind=settings.web_host,
         web_port=settings.web_port,
     )
-    app.transport = Transport(settings, followers, app)
+    app.transport = Transport(settings, assignment, app)
     _follow(app)
-    _hold_what_comes(app, settings, followers)
-    _keep_time(app, settings, followers, Sink(settings))
-    _serve(app, settings, followers, pages)
+    _hold_what_comes(app, settings, assignment)
+    _keep_time(app, settings, assignment, Sink(settings))
+    _serve(app, settings, assignment, pages)
     return app
 
 
@@ -117,18 +117,18 @@ def _follow(app: App) -> None:
     async def fold(stream: Any) -> None:
         async for event in stream.events():
             message = event.message
-            with unforeseen_ends_us(f"{message.topic}[{message.partition}]", message.value):
+            with exit_on_unexpected_error(f"{message.topic}[{message.partition}]", message.value):
                 await _consumer(app).fold(message)
             collector.folded(len(message.value.records))
 
 
-def _hold_what_comes(app: App, settings: Settings, followers: Followers) -> None:
+def _hold_what_comes(app: App, settings: Settings, assignment: Assignment) -> None:
     @app.on_partitions_assigned.connect(weak=False)
     async def hold(_: Any, assigned: Any, **__: Any) -> None:
-        with unforeseen_ends_us("making the shards"):
+        with exit_on_unexpected_error("making the shards"):
             numbers = {tp.partition for tp in assigned}
             _refuse_beyond(numbers, settings.partitions)
-            followers.hold(numbers)
+            assignment.hold(numbers)
 
 
 def _refuse_beyond(numbers: Collection[int], pinned: int) -> None:
@@ -140,17 +140,17 @@ def _refuse_beyond(numbers: Collection[int], pinned: int) -> None:
         )
 
 
-def _keep_time(app: App, settings: Settings, followers: Followers, sink: Sink) -> None:
+def _keep_time(app: App, settings: Settings, assignment: Assignment, sink: Sink) -> None:
     async def tick() -> None:
         if app.rebalancing:
             return
-        with unforeseen_ends_us("the log"):
+        with exit_on_unexpected_error("the log"):
             await _consumer(app).listen(time.monotonic())
-        for follower in followers:
-            with unforeseen_ends_us(f"the shard of partition {follower.shard.partition}"):
-                await judge(follower, settings.stale_after, datetime.now(UTC))
-                if followers.holds(follower) and follower.own_are_read and not app.rebalancing:
-                    await sink.send(follower.shard.outputs())
+        for progress in assignment:
+            with exit_on_unexpected_error(f"the shard of partition {progress.shard.partition}"):
+                await judge(progress, settings.stale_after, datetime.now(UTC))
+                if assignment.holds(progress) and progress.own_are_read and not app.rebalancing:
+                    await sink.send(progress.shard.to_send())
 
     async def commit() -> None:
         await _consumer(app).commit_folded()
@@ -167,16 +167,16 @@ def _consumer(app: App) -> Consumer:
     return cast(Consumer, app.consumer)
 
 
-async def judge(follower: Follower, stale_after: float, now: datetime) -> None:
+async def judge(progress: PartitionProgress, stale_after: float, now: datetime) -> None:
     """Ticks a shard at the instant up to which it heard the log, unless that is too long ago."""
-    until = follower.heard_until
-    if until and follower.caught_up and not follower.stale(now, stale_after):
-        for _ in follower.judge(until, stale_after):
+    until = progress.watermark
+    if until and progress.caught_up and not progress.stale(now, stale_after):
+        for _ in progress.judge(until, stale_after):
             await asyncio.sleep(0)
 
 
 @contextmanager
-def unforeseen_ends_us(where: str, batch: Any = None) -> Iterator[None]:
+def exit_on_unexpected_error(where: str, batch: Any = None) -> Iterator[None]:
     """Ends the process at an exception: Faust would acknowledge the batch and go on without it."""
     try:
         yield
@@ -195,15 +195,15 @@ def _end(what: str) -> NoReturn:
     os._exit(UNEXPECTED)
 
 
-def _serve(app: App, settings: Settings, followers: Followers, pages: Pages) -> None:
+def _serve(app: App, settings: Settings, assignment: Assignment, pages: Pages) -> None:
     @app.page("/health/live", name="live")
     async def live(view: Any, request: Any) -> Any:
         return view.text("alive\n")
 
     @app.page("/health/ready", name="ready")
     async def ready(view: Any, request: Any) -> Any:
-        ok = followers.ready and not app.rebalancing
-        return view.json(health(followers, settings.stale_after), status=200 if ok else 503)
+        ok = assignment.ready and not app.rebalancing
+        return view.json(health(assignment, settings.stale_after), status=200 if ok else 503)
 
     for path, page in pages.items():
         app.page(path, name=path)(_served(page))
@@ -221,19 +221,19 @@ def _served(page: Page) -> Callable[[Any, Any], Awaitable[Any]]:
     return get
 
 
-def health(followers: Followers, stale_after: float) -> dict[str, Any]:
+def health(assignment: Assignment, stale_after: float) -> dict[str, Any]:
     """What a person asks a worker: which partitions it holds, and what each still waits for."""
-    stale = followers.stale(stale_after)
+    stale = assignment.stale(stale_after)
     return {
-        "ready": followers.ready,
+        "ready": assignment.ready,
         "partitions": {
-            str(follower.shard.partition): {
-                "waits_for": follower.why_not_ready,
-                "heard_until": (until := follower.heard_until) and until.isoformat(),
-                "stale": follower.shard.partition in stale,
-                "next": dict(follower.shard.next),
+            str(progress.shard.partition): {
+                "waits_for": progress.why_not_ready,
+                "heard_until": (until := progress.watermark) and until.isoformat(),
+                "stale": progress.shard.partition in stale,
+                "next": dict(progress.shard.next),
             }
-            for follower in followers
+            for progress in assignment
         },
     }
 
@@ -262,7 +262,7 @@ async def wait_for_topics(
             wait = min(wait * 2, _LONGEST_WAIT)
 
 
-def run_worker(settings: Settings, followers: Followers, pages: Pages) -> int:
+def run_worker(settings: Settings, assignment: Assignment, pages: Pages) -> int:
     """Follows the log until a signal ends it; returns the exit code of the process.
 
     0 after SIGTERM or SIGINT, 69 when no broker answered, 70 when something was not foreseen.
@@ -270,13 +270,13 @@ def run_worker(settings: Settings, followers: Followers, pages: Pages) -> int:
     """
     log_to(sys.stderr, settings.log_level)
     try:
-        differences = asyncio.run(wait_for_topics(settings, unheard=followers.heard_nothing))
+        differences = asyncio.run(wait_for_topics(settings, unheard=assignment.heard_nothing))
     except NoBroker as error:
         log.critical("%s", error)
         return UNAVAILABLE
     refuse_other_settings(differences)
     gc.set_threshold(100_000, 50, 50)
-    return _run(settings, followers, pages)
+    return _run(settings, assignment, pages)
 
 
 def refuse_other_settings(differences: Sequence[Difference]) -> None:
@@ -294,10 +294,10 @@ def refuse_other_settings(differences: Sequence[Difference]) -> None:
         )
 
 
-def _run(settings: Settings, followers: Followers, pages: Pages) -> int:
+def _run(settings: Settings, assignment: Assignment, pages: Pages) -> int:
     loop = asyncio.new_event_loop()
     asyncio.set_event_loop(loop)
-    app = create_app(settings, followers, pages)
+    app = create_app(settings, assignment, pages)
     worker = faust.Worker(app, loop=loop, quiet=True, override_logging=False)
     worker.spinner = None
     try:

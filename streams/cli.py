@@ -17,9 +17,9 @@ from events.event import Event
 from events.files import events_in
 from events.publish import Publisher
 from streams import documents
-from streams.sending import Refused, Tally, security, send
+from streams.commands.publish import Refused, Tally, security, send
+from streams.commands.watch import replay, topics, worker
 from streams.settings import Settings
-from streams.watching import replay, topics, worker
 
 NOT_ALL = 1
 """Exit code when something was refused or did not arrive; 2 is wrong usage, as click has it."""

@@ -13,7 +13,7 @@ _LONGEST = 1_000
 _MOST_HEADERS = 64
 
 
-class Output(NamedTuple):
+class OutboxMessage(NamedTuple):
     """One message for one of our own topics; `id` names what it stands for."""
 
     id: str
@@ -31,7 +31,7 @@ class Coordinates(NamedTuple):
     offset: int
 
 
-def dead_letter(rejection: Rejection, *, whole: bool) -> Output:
+def dead_letter(rejection: Rejection, *, whole: bool) -> OutboxMessage:
     """The dead letter of a rejection: raw bytes untouched, coordinates and reason as headers."""
     message = rejection.message
     headers = {
@@ -45,7 +45,7 @@ def dead_letter(rejection: Rejection, *, whole: bool) -> Output:
         "value": rejection.value,
         "bytes": "whole" if whole else "left in the topic it came from",
     }
-    return Output(
+    return OutboxMessage(
         f"{message.topic}/{message.partition}/{message.offset}",
         DEAD_LETTERS,
         message.partition,

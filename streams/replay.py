@@ -13,7 +13,7 @@ from alerts.agreements import Agreements
 from alerts.readings import Reading, readings
 from alerts.state import REFUSALS, Cmo
 from events.decode import Accepted, Rejection
-from events.values import EPOCH, Contract, Instant, microseconds
+from events.values import EPOCH, Instant, StrictModel, microseconds
 
 
 def end_of(text: str) -> datetime:
@@ -127,7 +127,7 @@ class Diary(_Fold):
             self._take(outcome)
 
 
-class _Imported(Contract):
+class _Imported(StrictModel):
     """What a message of an import says of its own recording."""
 
     recordedtime: Instant

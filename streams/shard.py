@@ -19,7 +19,7 @@ from events.values import microseconds
 from streams.dead_letters import (
     WHOLE_PER_MINUTE,
     Coordinates,
-    Output,
+    OutboxMessage,
     dead_letter,
     read_back,
 )
@@ -73,7 +73,7 @@ class Shard:
         self._clock = clock
         self._refused: dict[Coordinates, Reason] = {}
         self._figures: dict[str, Figures] = {}
-        self._due: dict[str, Output] = {}
+        self._due: dict[str, OutboxMessage] = {}
         self._bytes_due = 0
         self._sent: dict[str, float] = {}
         self._whole: dict[tuple[bytes, int], int] = {}
@@ -106,7 +106,7 @@ class Shard:
             yield name
         self.judged_at = at
 
-    def outputs(self) -> list[Output]:
+    def to_send(self) -> list[OutboxMessage]:
         """What should stand on our topics, does not, and is not on its way."""
         now = self._clock()
         due = [o for o in self._due.values() if now - self._sent.get(o.id, -1e9) >= AGAIN_AFTER]
@@ -125,9 +125,9 @@ class Shard:
             if event.id not in self._due:
                 self._due[event.id] = self._breach(event)
 
-    def _breach(self, event: BreachEvent) -> Output:
+    def _breach(self, event: BreachEvent) -> OutboxMessage:
         key = event.partitionkey.encode()
-        return Output(event.id, BREACHES, self.partition, key, event.json_line(), [])
+        return OutboxMessage(event.id, BREACHES, self.partition, key, event.json_line(), [])
 
     def _take(self, message: Message) -> None:
         where = Coordinates(message.topic, message.offset)

@@ -7,10 +7,10 @@ from uuid import uuid4
 import pytest
 from aiokafka.admin import AIOKafkaAdminClient
 
-from deploy.kafka import LocalKafka
+from deploy.lab.kafka import LocalKafka
 from events.data import TOPICS
+from streams.kafka.topics import create_or_verify
 from streams.settings import Settings
-from streams.topics import create_or_verify
 
 
 @pytest.fixture(scope="session")

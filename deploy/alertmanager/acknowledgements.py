@@ -19,9 +19,9 @@ from events.errors import EventError, InvalidIdentifier
 from events.event import Event, event
 from events.publish import Delivery, Publisher
 from events.values import microseconds
-from streams.sending import printable, security
+from streams.commands.publish import printable, security
+from streams.commands.watch import BROKERS, settings_or_exit
 from streams.settings import Settings
-from streams.watching import BROKERS, settings_or_exit
 
 UNAVAILABLE: Final = 69
 

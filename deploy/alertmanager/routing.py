@@ -10,7 +10,7 @@ from alerts.agreements import Agreement
 from alerts.ladder import Role
 from alerts.readings import SILENCE
 from deploy.alertmanager.message import TEMPLATE, template
-from deploy.alertmanager.people import (
+from deploy.alertmanager.receivers import (
     GLOBAL,
     NOBODY,
     ON_CALL,
@@ -23,6 +23,7 @@ from deploy.alertmanager.people import (
     in_their_hours,
 )
 from deploy.as_yaml import as_yaml
+from deploy.prometheus.data_quality import GAP, TURNED_UNKNOWN
 from deploy.prometheus.pipeline import (
     BROKER_UNREACHABLE,
     DEAD_MANS_SWITCH,
@@ -32,7 +33,6 @@ from deploy.prometheus.pipeline import (
 )
 from deploy.prometheus.rule import PAGE, TICKET, UNNOTIFIED
 from deploy.prometheus.rules import ESCALATED
-from deploy.prometheus.unknown import GAP, TURNED_UNKNOWN
 from deploy.prometheus.wording import alert_name
 from streams.agreements import read_agreements
 

@@ -11,9 +11,9 @@ from deploy.grafana.annotations import changes as annotation_changes
 from deploy.grafana.api import Grafana, address
 from deploy.grafana.errors import BadAddress, GrafanaError
 from deploy.grafana.provision import Change, changes
+from streams.commands.watch import BROKERS, settings_or_exit
 from streams.errors import StreamError
-from streams.history import transitions
-from streams.watching import BROKERS, settings_or_exit
+from streams.kafka.whole_log import transitions
 
 
 @click.group()

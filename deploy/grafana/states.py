@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator
 from typing import Final
 
 from alerts.catalogue import KPIS, Kpi, Unit
-from alerts.judge import State
+from alerts.judge import Verdict
 from deploy.grafana.panels import BLUE, GREEN, NONE, PURPLE, RED, YELLOW, Json, mapped, override
 
 UNWATCHED: Final = -1
@@ -14,11 +14,11 @@ NO_LIMIT: Final = -3
 """Stands for a reading that no limit judges, where a board shows states."""
 
 _SIGNS: Final = {
-    State.CRITICAL: ("✖ critical", RED),
-    State.WARNING: ("▲ warning", YELLOW),
-    State.OK: ("● ok", GREEN),
-    State.INSUFFICIENT: ("◌ too few", BLUE),
-    State.UNKNOWN: ("? unknown", PURPLE),
+    Verdict.CRITICAL: ("✖ critical", RED),
+    Verdict.WARNING: ("▲ warning", YELLOW),
+    Verdict.OK: ("● ok", GREEN),
+    Verdict.INSUFFICIENT: ("◌ too few", BLUE),
+    Verdict.UNKNOWN: ("? unknown", PURPLE),
 }
 
 STATES: Final = mapped(
@@ -31,17 +31,19 @@ STATES: Final = mapped(
 
 SHORT_STATES: Final = mapped(
     {
-        str(int(State.CRITICAL)): ("✖ crit.", RED),
-        str(int(State.WARNING)): ("▲ warn.", YELLOW),
-        str(int(State.OK)): ("● ok", GREEN),
-        str(int(State.INSUFFICIENT)): ("◌ few", BLUE),
-        str(int(State.UNKNOWN)): ("? unkn.", PURPLE),
+        str(int(Verdict.CRITICAL)): ("✖ crit.", RED),
+        str(int(Verdict.WARNING)): ("▲ warn.", YELLOW),
+        str(int(Verdict.OK)): ("● ok", GREEN),
+        str(int(Verdict.INSUFFICIENT)): ("◌ few", BLUE),
+        str(int(Verdict.UNKNOWN)): ("? unkn.", PURPLE),
         str(NO_LIMIT): ("–", "transparent"),
     }
 )
 """The same where a column is narrow."""
 
-SEVERITIES: Final = mapped({str(state): _SIGNS[state] for state in (State.CRITICAL, State.WARNING)})
+SEVERITIES: Final = mapped(
+    {str(state): _SIGNS[state] for state in (Verdict.CRITICAL, Verdict.WARNING)}
+)
 
 
 def titled(kpis: Iterable[Kpi]) -> Iterator[Json]:
@@ -68,7 +70,7 @@ def counted(*, alarming: str | None, above: float = 1) -> Json:
                 *([{"value": above, "color": alarming}] if alarming else []),
             ],
         },
-        "mappings": mapped({"0": ("● none", None), str(UNWATCHED): _SIGNS[State.UNKNOWN]}),
+        "mappings": mapped({"0": ("● none", None), str(UNWATCHED): _SIGNS[Verdict.UNKNOWN]}),
         "unit": NONE,
     }
 

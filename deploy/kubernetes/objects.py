@@ -9,8 +9,8 @@ from deploy.grafana.boards import FOLDER as BOARDS
 from deploy.grafana.provision import FOLDER_TITLE
 from deploy.prometheus.rules import rule_groups
 from events.data import TOPICS
+from streams.kafka.topics import wanted
 from streams.settings import Settings
-from streams.topics import wanted
 
 RULES: Final = Path("deploy/kubernetes/base/prometheus-rule.yaml")
 KAFKA_TOPICS: Final = Path("deploy/kubernetes/strimzi/topics.yaml")
@@ -82,7 +82,7 @@ def documents(others: Iterable[Path]) -> dict[Path, str]:
     """Every file for Kubernetes that is generated, the boards among the other files included."""
     boards = sorted(path.stem for path in others if path.parent == BOARDS)
     rules = _MADE.format("alerts/catalogue.py and deploy/prometheus")
-    topics = _MADE.format("streams/topics.py and streams/settings.py")
+    topics = _MADE.format("streams/kafka/topics.py and streams/settings.py")
     return {
         RULES: as_yaml(prometheus_rule(), rules),
         KAFKA_TOPICS: f"# {topics}\n" + "---\n".join(map(as_yaml, kafka_topics())),

@@ -6,12 +6,12 @@ from typing import Final
 
 from alerts.catalogue import KPIS, Kpi
 from deploy.as_yaml import as_yaml
-from deploy.prometheus.claims import CLAIMS, claims
-from deploy.prometheus.objectives import EVERY, objectives
+from deploy.prometheus.data_quality import unknown
 from deploy.prometheus.pipeline import READY, pipeline
+from deploy.prometheus.promtool_tests import CLAIMS, claims
 from deploy.prometheus.rule import PAGE, TICKET, UNNOTIFIED, Rule, alert, anchor, recorded
 from deploy.prometheus.runbook import RUNBOOK, runbook
-from deploy.prometheus.unknown import unknown
+from deploy.prometheus.slo import EVERY, objectives
 from deploy.prometheus.wording import (
     SILENCE,
     acknowledge_url,

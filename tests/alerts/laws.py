@@ -14,7 +14,7 @@ from alerts.readings import Reading
 from events.data import BREACHES, DEAD_LETTERS, INBOUND, Tolerance
 from events.decode import Message
 from events.partition import partition_of
-from streams.dead_letters import Output
+from streams.dead_letters import OutboxMessage
 from streams.shard import Shard
 from tests.builders import (
     Log,
@@ -258,16 +258,16 @@ def a_crash_anywhere_loses_and_doubles_nothing(held: Log, random: Random) -> Non
     own: Log = {DEAD_LETTERS: [], BREACHES: []}
     first = feed(Shard(0, 1, AGREEMENTS), held, random, random.random())
     list(first.tick(NOW - days(20)))
-    sent = first.outputs()
+    sent = first.to_send()
     publish(own, sent[: random.randint(0, len(sent))])
     if random.random() < 0.5:
         list(feed(first, held, random).tick(NOW - days(10)))
-        publish(own, first.outputs())
+        publish(own, first.to_send())
     again = restarted(own, held, random)
     never_crashed = clean(held)
     same(judged(again, NOW), judged(never_crashed, NOW))
     settle(again, own, NOW)
-    refused = {o.id for o in never_crashed.outputs() if o.topic == DEAD_LETTERS}
+    refused = {o.id for o in never_crashed.to_send() if o.topic == DEAD_LETTERS}
     letters = [_letter(m) for m in own[DEAD_LETTERS]]
     assert set(letters) == refused
 
@@ -302,18 +302,18 @@ def settle(shard: Shard, own: Log, now: datetime) -> None:
     for topic, messages in own.items():
         shard.fold(topic, len(messages), messages[read[topic] :])
     list(shard.tick(now))
-    assert not shard.outputs()
+    assert not shard.to_send()
     assert not shard.due
 
 
-def publish(own: Log, outputs: Iterable[Output]) -> None:
+def publish(own: Log, outputs: Iterable[OutboxMessage]) -> None:
     for each in outputs:
         held = own[each.topic]
         where = each.topic, each.partition, len(held), 0
         held.append(Message(*where, each.key, each.value, each.headers))
 
 
-def said(shard: Shard) -> dict[str, Output]:
+def said(shard: Shard) -> dict[str, OutboxMessage]:
     return {output.id: output for output in shard._due.values()}
 
 

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from alerts.agreements import Agreements
-from alerts.judge import State
+from alerts.judge import Verdict
 from events.data import Tolerance
 from tests.builders import (
     Told,
@@ -165,7 +165,7 @@ def test_a_line_is_visible_from_the_local_midnight_of_its_due_day() -> None:
 def test_unlike_units_make_the_reading_unknown_and_say_why() -> None:
     mixed = [promised("1"), delivered("1", 9, 100, unit="KGM"), promised("2"), delivered("2")]
     found = reading(mixed, OTIF, NOW)
-    assert (found.state, found.value, found.n) == (State.UNKNOWN, None, 2)
+    assert (found.state, found.value, found.n) == (Verdict.UNKNOWN, None, 2)
     assert found.why == "1 of 2 have quantities in unlike units"
 
 

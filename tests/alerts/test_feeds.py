@@ -4,7 +4,7 @@ from datetime import UTC, date, datetime
 
 from alerts.agreements import Agreements
 from alerts.breaches import Ledger, transitions
-from alerts.judge import State
+from alerts.judge import Verdict
 from alerts.readings import readings
 from events.decode import Reason, Rejection
 from events.values import microseconds
@@ -73,10 +73,10 @@ def test_a_new_version_of_the_agreement_does_not_end_a_silence() -> None:
 def test_silence_is_judged_by_multiples_of_the_cadence_and_makes_what_needs_it_unknown() -> None:
     cmo = folded([heartbeat(LOTS, on(0))], DAILY)
     states = [read(cmo, on(day), SILENCE, topic=LOTS).state for day in (1.5, 1.6, 3, 3.1)]
-    assert states == [State.OK, State.WARNING, State.WARNING, State.CRITICAL]
+    assert states == [Verdict.OK, Verdict.WARNING, Verdict.WARNING, Verdict.CRITICAL]
     assert read(cmo, on(3), "right_first_time").why == ""
     found = read(cmo, on(3.1), "right_first_time")
-    assert (found.state, found.why) == (State.UNKNOWN, "cmo.lots is silent")
+    assert (found.state, found.why) == (Verdict.UNKNOWN, "cmo.lots is silent")
 
 
 def test_a_topic_without_an_agreed_cadence_makes_nothing_unknown() -> None:
@@ -110,7 +110,7 @@ def test_a_refused_message_fills_its_place_in_the_sequence_and_counts_as_not_val
     cmo.refuse(refusal(2, 7, on(1)))
     assert read(cmo, on(2), "right_first_time").why == ""
     found = read(cmo, on(2), VALIDITY)
-    assert (found.numerator, found.denominator, found.state) == (2, 3, State.INSUFFICIENT)
+    assert (found.numerator, found.denominator, found.state) == (2, 3, Verdict.INSUFFICIENT)
     assert read(cmo, on(2), VALIDITY, topic=LOTS).denominator == 3
 
 

@@ -4,12 +4,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from alerts.judge import Bounds, State, beyond, judge, wilson
+from alerts.judge import Bounds, Verdict, beyond, judge, wilson
 
 BOUNDS = Bounds(0.95, 0.90, 20)
 
 
-def ratio(good: int, n: int, bounds: Bounds = BOUNDS) -> State:
+def ratio(good: int, n: int, bounds: Bounds = BOUNDS) -> Verdict:
     return judge(good / n, wilson(good, n), n, bounds, higher_is_better=True)
 
 
@@ -30,32 +30,32 @@ def test_an_interval_holds_its_ratio_and_stays_within_0_and_1(held: tuple[int, i
 
 
 def test_at_the_limit_is_not_beyond_it() -> None:
-    assert ratio(95, 100) is State.OK
-    assert ratio(94, 100) is State.WARNING
+    assert ratio(95, 100) is Verdict.OK
+    assert ratio(94, 100) is Verdict.WARNING
 
 
 def test_critical_is_the_whole_interval_beyond_the_limit() -> None:
-    assert ratio(80, 100) is State.CRITICAL  # 0.711 to 0.867
-    assert ratio(89, 100) is State.WARNING  # 0.814 to 0.937
+    assert ratio(80, 100) is Verdict.CRITICAL  # 0.711 to 0.867
+    assert ratio(89, 100) is Verdict.WARNING  # 0.814 to 0.937
 
 
 def test_without_an_interval_critical_is_by_the_reading() -> None:
     bounds = Bounds(10, 20, 1)
     found = [judge(v, None, 1, bounds, higher_is_better=False) for v in (10, 11, 20, 21)]
-    assert found == [State.OK, State.WARNING, State.WARNING, State.CRITICAL]
+    assert found == [Verdict.OK, Verdict.WARNING, Verdict.WARNING, Verdict.CRITICAL]
 
 
 def test_under_the_minimum_nothing_is_said() -> None:
-    assert ratio(0, 19) is State.INSUFFICIENT
-    assert ratio(0, 20) is State.CRITICAL
+    assert ratio(0, 19) is Verdict.INSUFFICIENT
+    assert ratio(0, 20) is Verdict.CRITICAL
 
 
 def test_a_lone_critical_limit_warns_until_the_whole_interval_is_beyond_it() -> None:
     alone = Bounds(None, 0.90, 1)
     assert [ratio(good, 100, alone) for good in (90, 89, 70)] == [
-        State.OK,
-        State.WARNING,
-        State.CRITICAL,
+        Verdict.OK,
+        Verdict.WARNING,
+        Verdict.CRITICAL,
     ]
 
 

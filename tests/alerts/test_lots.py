@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from alerts.judge import State
+from alerts.judge import Verdict
 from alerts.lots import MOVES, OPEN_STATES
 from alerts.state import Unfoldable
 from events import data as said
@@ -217,14 +217,14 @@ def test_the_age_of_a_state_is_that_of_its_oldest_lot_since_any_fact_about_it() 
     in_process = read(cmo, on(10), AGE, lot_state="in_process")
     assert (in_process.value, in_process.n) == (6 * DAY, 2)  # L2 since day 4, not L1 since 6
     assert (in_process.bounds.warning, in_process.bounds.critical) == (15 * DAY, 30 * DAY)
-    assert in_process.state is State.OK
+    assert in_process.state is Verdict.OK
     assert in_process.events == (lots[1].id,)
     done = read(cmo, on(10), AGE, lot_state="completed")
     assert (done.value, done.state) == (3 * DAY, None)
 
 
 @pytest.mark.parametrize(
-    ("day", "state"), [(15, State.OK), (16, State.WARNING), (30, State.WARNING), (31, 2)]
+    ("day", "state"), [(15, Verdict.OK), (16, Verdict.WARNING), (30, Verdict.WARNING), (31, 2)]
 )
 def test_a_lot_is_too_old_at_one_and_a_half_and_at_three_times_the_agreed_time(
     day: int, state: int

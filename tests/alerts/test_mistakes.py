@@ -30,12 +30,12 @@ def _joins_at_the_end(record: Record, fact: Any) -> None:
     record.facts.append(fact)
 
 
-def _judges_without_minimum(*given: Any, **side: Any) -> judge.State:
+def _judges_without_minimum(*given: Any, **side: Any) -> judge.Verdict:
     value, interval, _, bounds = given
     return judge.judge(value, interval, 10**9, bounds, **side)
 
 
-def _judges_the_wrong_side(*given: Any, higher_is_better: bool) -> judge.State:
+def _judges_the_wrong_side(*given: Any, higher_is_better: bool) -> judge.Verdict:
     return judge.judge(*given, higher_is_better=not higher_is_better)
 
 

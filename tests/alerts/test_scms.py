@@ -50,7 +50,7 @@ def outcomes() -> list[Accepted]:
 
 
 def _outcomes(decoder: Decoder) -> Iterator[Accepted]:
-    rows = read_table(ROOT / "deploy" / "demo" / "scms.yaml", DELIVERIES)
+    rows = read_table(ROOT / "deploy" / "lab" / "demo" / "scms.yaml", DELIVERIES)
     for offset, event in enumerate(rows):
         assert isinstance(event, Event)
         assert event.recordedtime is not None

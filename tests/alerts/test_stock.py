@@ -3,7 +3,7 @@
 import pytest
 
 from alerts.agreements import Limit
-from alerts.judge import State
+from alerts.judge import Verdict
 from alerts.state import Unfoldable
 from tests.builders import (
     Told,
@@ -63,13 +63,15 @@ def test_without_a_limit_a_stock_out_is_critical_and_anything_else_has_no_state(
     some = reading([counted("pills", 1), demand], COVER, NOW, product="pills")
     none = reading([counted("pills", 0), demand], COVER, NOW, product="pills")
     assert some.state is None
-    assert (none.value, none.state) == (0, State.CRITICAL)
+    assert (none.value, none.state) == (0, Verdict.CRITICAL)
 
 
 @pytest.mark.parametrize(
-    ("quantity", "state"), [(400, State.OK), (399, State.WARNING), (199, State.CRITICAL)]
+    ("quantity", "state"), [(400, Verdict.OK), (399, Verdict.WARNING), (199, Verdict.CRITICAL)]
 )
-def test_an_agreed_limit_judges_days_of_supply_by_the_reading(quantity: int, state: State) -> None:
+def test_an_agreed_limit_judges_days_of_supply_by_the_reading(
+    quantity: int, state: Verdict
+) -> None:
     events = [counted("pills", quantity), forecast("pills", 200)]
     assert reading(events, COVER, NOW, LIMIT, product="pills").state is state
 
@@ -94,7 +96,7 @@ def test_without_demand_or_with_unlike_units_the_cover_is_unknown_and_says_why(
     events: list[Told], why: str
 ) -> None:
     found = reading(events, COVER, NOW, LIMIT, product="pills")
-    assert (found.value, found.state, found.why) == (None, State.UNKNOWN, why)
+    assert (found.value, found.state, found.why) == (None, Verdict.UNKNOWN, why)
 
 
 def test_a_product_is_judged_and_its_sites_are_shown() -> None:
@@ -134,10 +136,10 @@ def test_the_blocked_share_is_what_may_not_be_used_of_all_stock() -> None:
 def test_a_blocked_share_of_nothing_or_of_unlike_units_is_unknown() -> None:
     terms = agreed(limits={BLOCKED: Limit(warning=0.1, critical=0.2)})
     nothing = reading([counted("pills", 0)], BLOCKED, NOW, terms, product="pills")
-    assert (nothing.state, nothing.why) == (State.UNKNOWN, "there is no stock")
+    assert (nothing.state, nothing.why) == (Verdict.UNKNOWN, "there is no stock")
     unlike = [counted("pills", 1), counted("pills", 1, "blocked", unit="KGM")]
     found = reading(unlike, BLOCKED, NOW, terms, product="pills")
-    assert (found.state, found.why) == (State.UNKNOWN, "its stock is in unlike units")
+    assert (found.state, found.why) == (Verdict.UNKNOWN, "its stock is in unlike units")
 
 
 def test_a_position_whose_only_count_is_withdrawn_is_as_if_never_counted() -> None:

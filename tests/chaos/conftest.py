@@ -11,9 +11,9 @@ from typing import Any, NamedTuple
 import pytest
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
-from deploy.demo.errors import NotLoaded
-from deploy.demo.load import put
-from deploy.simulate.simulator import simulate
+from deploy.lab.demo.errors import NotLoaded
+from deploy.lab.demo.load import put
+from deploy.lab.simulate.simulator import simulate
 from events.data import INBOUND
 from streams.settings import Settings
 from tests.end_to_end.clean_pass import AGREEMENTS, all_is_said, check_against_a_clean_pass

@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import pytest
 
-from deploy.kafka import LocalKafka
+from deploy.lab.kafka import LocalKafka
 from streams.settings import Settings
 from tests.chaos.conftest import EVENTS, Telling, all_told, check, share
 from tests.end_to_end.clean_pass import read_at

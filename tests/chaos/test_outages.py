@@ -11,7 +11,7 @@ from uuid import uuid4
 
 import pytest
 
-from deploy.kafka import LocalKafka
+from deploy.lab.kafka import LocalKafka
 from events.data import LOTS, Heartbeat
 from events.publish import Publisher
 from streams.settings import Settings

@@ -12,10 +12,10 @@ from alerts import breaches
 from alerts.lots import Lot
 from alerts.state import MEANINGS, REFUSALS, Unfoldable
 from events.decode import Message
-from streams.following import Follower, Followers, Place
+from streams.commands.watch import worker
+from streams.kafka.assignment import Assignment, PartitionProgress, Place
+from streams.kafka.transport import Consumer, ConsumerThread, message_of
 from streams.shard import Shard
-from streams.transport import Consumer, ConsumerThread, message_of
-from streams.watching import worker
 
 
 def generation() -> None:
@@ -46,25 +46,25 @@ def no_commit_in_a_rebalance() -> None:
     """Commits whatever the group is doing."""
 
     async def commit(self: Consumer) -> None:
-        due = {TP(t, f.shard.partition): at for f in self.followers for t, at in _ahead(f)}
+        due = {TP(t, f.shard.partition): at for f in self.assigned for t, at in _ahead(f)}
         if due:
             await self._thread.commit_folded(due)
 
     Consumer.commit_folded = commit  # type: ignore[method-assign]
 
 
-def _ahead(follower: Follower) -> list[tuple[str, int]]:
-    return list(follower.uncommitted().items())
+def _ahead(progress: PartitionProgress) -> list[tuple[str, int]]:
+    return list(progress.uncommitted().items())
 
 
 def own_topics_first() -> None:
     """Reads all topics at once: what was refused may be taken before its refusal is read."""
 
-    def held_back(self: Followers, place: Place) -> bool:
-        follower = self._held.get(place.partition)
-        return follower is None or bool(follower.missing)
+    def held_back(self: Assignment, place: Place) -> bool:
+        progress = self._held.get(place.partition)
+        return progress is None or bool(progress.missing)
 
-    Followers.held_back = held_back  # type: ignore[method-assign]
+    Assignment.held_back = held_back  # type: ignore[method-assign]
 
 
 def quarantine() -> None:
@@ -91,8 +91,8 @@ def own_position() -> None:
     async def seek(self: Consumer) -> Any:
         tps = {TP(*tp) for tp in self.assignment()}
         for tp, at in (await self._thread.committed(tps)).items():
-            if follower := self.followers.get(tp.partition):
-                follower.shard.next[tp.topic] = max(at, follower.next(tp.topic))
+            if progress := self.assigned.get(tp.partition):
+                progress.shard.next[tp.topic] = max(at, progress.next(tp.topic))
         return await sought(self)
 
     Consumer.seek_to_committed = seek  # type: ignore[method-assign]
@@ -102,9 +102,9 @@ def gaps_gone_back_for() -> None:
     """A batch is folded though something is missing before it."""
 
     async def fold(self: Consumer, message: Any) -> None:
-        if follower := self.followers.get(message.partition):
+        if progress := self.assigned.get(message.partition):
             batch = message.value
-            follower.take(message.topic, batch.end, [message_of(each) for each in batch.records])
+            progress.take(message.topic, batch.end, [message_of(each) for each in batch.records])
 
     Consumer.fold = fold  # type: ignore[method-assign]
 
@@ -117,10 +117,10 @@ def fetched_and_lost_gone_back_for() -> None:
 def folded_once() -> None:
     """What was folded is folded again when it comes again."""
 
-    def take(self: Follower, topic: str, end: int, messages: Any) -> None:
+    def take(self: PartitionProgress, topic: str, end: int, messages: Any) -> None:
         self.shard.fold(topic, max(end, self.next(topic)), messages)
 
-    Follower.take = take  # type: ignore[method-assign]
+    PartitionProgress.take = take  # type: ignore[method-assign]
 
 
 def refused_stays_refused() -> None:

@@ -14,7 +14,7 @@ from deploy.grafana import command
 from deploy.grafana.board import MADE
 from events.breaches import Breach, BreachEvent, Turn
 from events.data import BREACHES
-from streams.history import transitions
+from streams.kafka.whole_log import transitions
 from streams.settings import Settings
 from tests.builders import on
 from tests.deploy.grafana_server import TOKEN, State, serving

@@ -18,19 +18,19 @@ from prometheus_client.parser import text_string_to_metric_families as as_expose
 
 from alerts.catalogue import KPIS
 from deploy.backfill import JOB, backfill
-from deploy.demo.load import load
-from deploy.servers import LocalPrometheus
-from deploy.simulate.simulator import simulate
+from deploy.lab.demo.load import load
+from deploy.lab.servers import LocalPrometheus
+from deploy.lab.simulate.simulator import simulate
 from events.data import OrderDelivered, OrderPromised
 from events.decode import Message
 from events.files import messages
 from streams.agreements import read_agreements
-from streams.exposition import Exposed, page
+from streams.metrics.exposition import Exposed, page
 from streams.replay import end_of
 from streams.settings import Settings
 from streams.shard import Shard
 from tests.builders import pieces, told
-from tests.deploy.test_servers import alertmanager, installed
+from tests.deploy.lab.test_servers import alertmanager, installed
 
 ROOT = Path(__file__).resolve().parents[2]
 LAST = date(2024, 5, 31)

@@ -12,9 +12,9 @@ import yaml
 
 from deploy import compose
 from deploy.grafana import provision
-from deploy.kafka import _SERVER, KAFKA, LocalKafka
-from deploy.process import free_port
-from deploy.servers import KEPT_DAYS
+from deploy.lab.kafka import _SERVER, KAFKA, LocalKafka
+from deploy.lab.process import free_port
+from deploy.lab.servers import KEPT_DAYS
 from streams.settings import Settings
 
 ROOT = Path(__file__).resolve().parents[2]

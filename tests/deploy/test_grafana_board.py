@@ -10,7 +10,7 @@ import pytest
 from click.testing import CliRunner
 
 from alerts.catalogue import KPIS, Kpi
-from alerts.judge import State
+from alerts.judge import Verdict
 from deploy import render
 from deploy.cli import main
 from deploy.grafana.board import MADE
@@ -65,7 +65,7 @@ def links(uid: str, title: str, column: str) -> list[dict[str, Any]]:
 def test_every_series_a_board_asks_for_is_one_a_worker_exposes() -> None:
     declared = {
         name
-        for module in (PROJECT / "streams").glob("*.py")
+        for module in (PROJECT / "streams").rglob("*.py")
         for name in re.findall(r'"(cmo(?:watch)?_\w+)"', module.read_text(encoding="utf-8"))
     }
     counted = {f"cmowatch_events_{what}_total" for what in ("accepted", "duplicate", "unreadable")}
@@ -154,7 +154,7 @@ def test_ratios_are_rolled_up_by_dividing_late() -> None:
 def test_every_state_is_told_by_a_text_and_a_colour_of_its_own() -> None:
     (mapping,) = panel(OVERVIEW, "CMOs by KPI")["fieldConfig"]["defaults"]["mappings"]
     shown = {int(value): look for value, look in mapping["options"].items()}
-    assert set(shown) == {*map(int, State), NO_LIMIT}
+    assert set(shown) == {*map(int, Verdict), NO_LIMIT}
     for part in ("text", "color"):
         assert max(Counter(look[part] for look in shown.values()).values()) == 1
 

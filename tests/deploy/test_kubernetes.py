@@ -11,15 +11,15 @@ import pytest
 import yaml
 
 from alerts.catalogue import KPIS
-from deploy.alertmanager.people import SECRETS
+from deploy.alertmanager.receivers import SECRETS
 from deploy.grafana import provision
 from deploy.kubernetes import objects
+from deploy.lab.servers import KEPT_DAYS
 from deploy.prometheus.rules import rule_groups
-from deploy.servers import KEPT_DAYS
 from events.data import TOPICS
 from streams.agreements import read_agreements
+from streams.kafka.topics import wanted
 from streams.settings import Settings
-from streams.topics import wanted
 
 ROOT = Path(__file__).resolve().parents[2]
 DEPLOY = ROOT / "deploy"

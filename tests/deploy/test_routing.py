@@ -13,7 +13,7 @@ from alerts.agreements import Agreement, Agreements
 from alerts.ladder import Contact, Role, Rung
 from deploy.alertmanager import routing
 from deploy.alertmanager.message import TEMPLATE
-from deploy.alertmanager.people import GLOBAL, NOBODY, ON_CALL, SECRETS, SWITCH, TICKETS
+from deploy.alertmanager.receivers import GLOBAL, NOBODY, ON_CALL, SECRETS, SWITCH, TICKETS
 from deploy.alertmanager.routing import Pace, configuration, documents
 from deploy.as_yaml import as_yaml
 from deploy.prometheus.pipeline import DEAD_MANS_SWITCH

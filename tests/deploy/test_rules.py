@@ -18,8 +18,8 @@ from deploy.prometheus.rules import ESCALATED, documents, rule_groups
 from deploy.prometheus.wording import alert_name, scope
 from events.data import ACTIONS, BREACHES, LOTS
 from events.decode import Message
-from streams.exposition import Exposed, page
-from streams.series import label
+from streams.metrics.exposition import Exposed, page
+from streams.metrics.text_format import label
 from streams.shard import Shard
 from tests.builders import (
     ACME,
@@ -138,7 +138,7 @@ def exposed() -> set[str]:
 
 
 def read_back(shard: Shard) -> None:
-    sent = [each for each in shard.outputs() if each.topic == BREACHES]
+    sent = [each for each in shard.to_send() if each.topic == BREACHES]
     at = shard.next[BREACHES]
     back = [Message(BREACHES, 0, n, 0, each.key, each.value) for n, each in enumerate(sent, at)]
     shard.fold(BREACHES, at + len(back), back)

@@ -13,17 +13,17 @@ from alerts.agreements import Agreements
 from alerts.breaches import Ledger, transitions
 from alerts.calendar import moment
 from alerts.readings import readings
-from deploy.simulate.simulator import simulate
+from deploy.lab.simulate.simulator import simulate
 from events.breaches import BREACH_EVENT
 from events.data import BREACHES, DEAD_LETTERS, INBOUND
 from events.decode import Accepted, Message, Rejection
 from events.values import microseconds
 from streams.agreements import read_agreements
-from streams.history import outcomes
+from streams.kafka.transport import message_of
+from streams.kafka.whole_log import outcomes
 from streams.replay import Pass, as_dict
 from streams.settings import Settings
 from streams.shard import decoder_of
-from streams.transport import message_of
 from tests.end_to_end.conftest import ROOT, Worker
 
 AGREEMENTS = ROOT / "deploy" / "agreements"

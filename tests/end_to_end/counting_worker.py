@@ -13,9 +13,9 @@ from prometheus_client.core import GaugeMetricFamily
 from events.data import DEAD_LETTERS, OWN, TOPICS
 from events.decode import Message
 from streams.app import run_worker
-from streams.following import Followers
+from streams.kafka.assignment import Assignment
+from streams.kafka.transport import Consumer
 from streams.settings import Settings
-from streams.transport import Consumer
 
 
 class Said(NamedTuple):
@@ -58,27 +58,27 @@ class CountingShard:
         self.ticked = now.timestamp()
         return ()
 
-    def outputs(self) -> list[Said]:
+    def to_send(self) -> list[Said]:
         due, self._due = self._due, []
         return due
 
 
 class Counts:
-    def __init__(self, followers: Followers) -> None:
-        self._followers = followers
+    def __init__(self, assignment: Assignment) -> None:
+        self._followers = assignment
 
     def collect(self) -> Iterator[GaugeMetricFamily]:
         held = [(str(f.shard.partition), f) for f in self._followers]
         for name in ("count", "sum"):
             metric = GaugeMetricFamily(f"toy_{name}", name, labels=["topic", "partition"])
-            for partition, follower in held:
-                for topic, value in getattr(follower.shard, name).items():
+            for partition, progress in held:
+                for topic, value in getattr(progress.shard, name).items():
                     metric.add_metric([topic, partition], value)
             yield metric
         for name in ("own_before_others", "ticked"):
             metric = GaugeMetricFamily(f"toy_{name}", name, labels=["partition"])
-            for partition, follower in held:
-                metric.add_metric([partition], getattr(follower.shard, name))
+            for partition, progress in held:
+                metric.add_metric([partition], getattr(progress.shard, name))
             yield metric
 
 
@@ -96,10 +96,10 @@ def lose_every(nth: int) -> None:
 if __name__ == "__main__":
     if lost := os.environ.get("TOY_LOSES_EVERY"):
         lose_every(int(lost))
-    followers, registry = Followers(CountingShard), CollectorRegistry()
-    registry.register(Counts(followers))
+    assignment, registry = Assignment(CountingShard), CollectorRegistry()
+    registry.register(Counts(assignment))
 
     async def metrics() -> tuple[bytes, str]:
         return generate_latest(registry), "text/plain"
 
-    sys.exit(run_worker(Settings(), followers, {"/metrics": metrics}))
+    sys.exit(run_worker(Settings(), assignment, {"/metrics": metrics}))

@@ -16,13 +16,13 @@ from aiokafka import AIOKafkaProducer
 from prometheus_client.parser import text_string_to_metric_families
 
 from deploy.alertmanager.acknowledgements import Bridge
-from deploy.alertmanager.people import ON_CALL, SWITCH
+from deploy.alertmanager.receivers import ON_CALL, SWITCH
 from deploy.alertmanager.routing import Pace
+from deploy.lab.servers import LocalAlertmanager, LocalPrometheus, LocalServer, NotInstalled
+from deploy.lab.webhook import Alert, Webhook
 from deploy.prometheus.pipeline import DEAD_MANS_SWITCH
 from deploy.prometheus.rule import PAGE, TICKET
 from deploy.prometheus.rules import ESCALATED
-from deploy.servers import LocalAlertmanager, LocalPrometheus, LocalServer, NotInstalled
-from deploy.webhook import Alert, Webhook
 from events import data as said
 from events.data import ACTIONS, Data
 from events.event import event

@@ -17,12 +17,12 @@ from click.testing import CliRunner
 from alerts.catalogue import KPIS
 from deploy.alertmanager.routing import Pace
 from deploy.cli import main
-from deploy.demo.load import load
-from deploy.demo.story import SEED
 from deploy.grafana.boards import boards
-from deploy.servers import LocalAlertmanager, LocalPrometheus
-from deploy.simulate.simulator import simulate
-from deploy.webhook import Webhook
+from deploy.lab.demo.load import load
+from deploy.lab.demo.story import SEED
+from deploy.lab.servers import LocalAlertmanager, LocalPrometheus
+from deploy.lab.simulate.simulator import simulate
+from deploy.lab.webhook import Webhook
 from streams.settings import Settings
 from tests.deploy.tools import tool
 from tests.end_to_end.conftest import ROOT, Worker, eventually

@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
-from deploy.demo.errors import NotEmpty, NotLoaded
-from deploy.demo.load import load
+from deploy.lab.demo.errors import NotEmpty, NotLoaded
+from deploy.lab.demo.load import load
 from events.data import INBOUND
 from events.partition import partition_of
 from streams.settings import Settings

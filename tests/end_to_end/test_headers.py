@@ -11,7 +11,7 @@ from aiokafka import AIOKafkaProducer, TopicPartition
 from aiokafka.record.default_records import _DefaultRecordBatchBuilderPy
 
 from events.partition import partition_of
-from streams.records import TolerantRecords
+from streams.kafka.tolerant_headers import TolerantRecords
 from streams.settings import Settings
 from tests.end_to_end.conftest import ROOT, Worker, eventually
 

@@ -11,7 +11,7 @@ import pytest
 from click.testing import CliRunner
 from kafka import KafkaConsumer, TopicPartition
 
-from deploy.kafka import LocalKafka
+from deploy.lab.kafka import LocalKafka
 from events.data import LOTS, GapDeclared, LotCompleted, Speaker
 from events.decode import Accepted, Decoder, Message
 from events.errors import BrokersUnreachable, TopicMissing

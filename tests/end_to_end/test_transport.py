@@ -10,10 +10,10 @@ import pytest
 from aiokafka import AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient
 
-from deploy.kafka import LocalKafka
+from deploy.lab.kafka import LocalKafka
 from events.data import BREACHES, DEAD_LETTERS, INBOUND, INVENTORY, LOTS, OWN
+from streams.kafka.topics import create_or_verify
 from streams.settings import Settings
-from streams.topics import create_or_verify
 from tests.conftest import delete
 from tests.end_to_end.conftest import Worker, eventually
 

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from aiokafka import AIOKafkaProducer
 
-from deploy.demo.load import put
+from deploy.lab.demo.load import put
 from events.partition import partition_of
 from streams.settings import Settings
 from tests.end_to_end.clean_pass import (

@@ -1,6 +1,6 @@
 """The worker as it is shipped, as a script."""
 
-from streams.watching import worker
+from streams.commands.watch import worker
 
 if __name__ == "__main__":
     worker()

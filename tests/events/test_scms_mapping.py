@@ -12,7 +12,7 @@ from events.data import OrderDelivered, OrderPromised, Speaker
 from events.event import Event
 
 ROOT = Path(__file__).parents[2]
-MAPPING = ROOT / "deploy" / "demo" / "scms.yaml"
+MAPPING = ROOT / "deploy" / "lab" / "demo" / "scms.yaml"
 NAMED = os.environ.get("CMOWATCH_SCMS")
 DELIVERIES = Path(NAMED) if NAMED else ROOT.parent / "shared" / "data" / "scms_deliveries.csv.gz"
 

@@ -14,11 +14,11 @@ from events.values import (
     LARGEST,
     CivilDate,
     Instant,
-    Number,
-    Ordered,
+    NonNegativeQuantity,
+    PositiveQuantity,
     Quantity,
+    Reference,
     Slug,
-    Stock,
     identifier,
     microseconds,
     millionths,
@@ -71,15 +71,15 @@ def test_an_id_out_of_an_event_keeps_its_name() -> None:
 
 
 def test_a_number_is_exact_trimmed_and_composed() -> None:
-    assert of(Number, " LOT-1a ") == "LOT-1a"
-    assert of(Number, "Cafe\u0301") == "Café"
-    assert of(Number, "LOT-1a") != of(Number, "LOT-1A")
+    assert of(Reference, " LOT-1a ") == "LOT-1a"
+    assert of(Reference, "Cafe\u0301") == "Café"
+    assert of(Reference, "LOT-1a") != of(Reference, "LOT-1A")
 
 
 @pytest.mark.parametrize("text", ["", " ", "L" * 129])
 def test_a_number_that_is_empty_or_too_long_is_refused(text: str) -> None:
     with pytest.raises(ValidationError):
-        of(Number, text)
+        of(Reference, text)
 
 
 @pytest.mark.parametrize(
@@ -153,8 +153,12 @@ def test_a_unit_that_is_no_code_is_refused(unit: str) -> None:
 
 def test_stock_may_be_nothing_and_an_order_may_not() -> None:
     nothing, less = {"value": 0, "unit": "EA"}, {"value": -1, "unit": "EA"}
-    assert of(Stock, nothing).value == 0
-    for annotation, refused in ((Stock, less), (Ordered, nothing), (Ordered, less)):
+    assert of(NonNegativeQuantity, nothing).value == 0
+    for annotation, refused in (
+        (NonNegativeQuantity, less),
+        (PositiveQuantity, nothing),
+        (PositiveQuantity, less),
+    ):
         with pytest.raises(ValidationError):
             of(annotation, refused)
 

@@ -15,7 +15,7 @@ from random import Random
 from typing import Any, Final, NamedTuple
 
 from alerts.readings import Reading
-from deploy.simulate.simulator import UNTIL, simulate
+from deploy.lab.simulate.simulator import UNTIL, simulate
 from events.adapters.table import read_table
 from events.data import BREACHES, DEAD_LETTERS, INBOUND
 from events.decode import Message
@@ -29,7 +29,7 @@ from tests.end_to_end.poisons import lot_completed, poisons
 ROOT = Path(__file__).resolve().parents[2]
 ANSWERS = Path(__file__).with_name("answers.json")
 AGREEMENTS = ROOT / "deploy" / "agreements"
-MAPPING = ROOT / "deploy" / "demo" / "scms.yaml"
+MAPPING = ROOT / "deploy" / "lab" / "demo" / "scms.yaml"
 MOMENTS = 20
 
 
@@ -159,7 +159,7 @@ def answers(asked: World) -> Answers:
 
 def _read_back(shard: Shard, own: Counter[str], moment: datetime) -> list[str]:
     lines, at = [], round(moment.timestamp() * 1_000)
-    for each in shard.outputs():
+    for each in shard.to_send():
         lines.append(
             repr((each.id, each.topic, each.partition, each.key, each.value, each.headers))
         )

@@ -19,9 +19,9 @@ from streams.app import (
     wait_for_topics,
 )
 from streams.errors import NoBroker, TopicRefused, WrongPartitions
-from streams.following import Follower, Followers, Mark
+from streams.kafka.assignment import Assignment, HighWatermark, PartitionProgress
+from streams.kafka.topics import Difference
 from streams.settings import Settings
-from streams.topics import Difference
 
 NOON = datetime(2026, 1, 5, 12, tzinfo=UTC)
 ROOT = Path(__file__).resolve().parents[2]
@@ -45,16 +45,16 @@ class Judged:
         self.heard_again.append(heard_again)
         yield "two of two"
 
-    def outputs(self) -> tuple[()]:
+    def to_send(self) -> tuple[()]:
         return ()
 
 
-def heard(shard: Judged, *, at: datetime = NOON, left: int = 0) -> Follower:
-    follower = Follower(shard)
-    follower.assigned(dict.fromkeys(TOPICS, 0), {**dict.fromkeys(TOPICS, 0), LOTS: left})
+def heard(shard: Judged, *, at: datetime = NOON, left: int = 0) -> PartitionProgress:
+    progress = PartitionProgress(shard)
+    progress.assigned(dict.fromkeys(TOPICS, 0), {**dict.fromkeys(TOPICS, 0), LOTS: left})
     for topic in TOPICS:
-        follower.heard(topic, Mark(at, 0))
-    return follower
+        progress.heard(topic, HighWatermark(at, 0))
+    return progress
 
 
 async def test_a_shard_is_judged_at_the_instant_up_to_which_it_heard() -> None:
@@ -67,7 +67,7 @@ async def test_a_shard_that_heard_nothing_for_long_is_told_when_it_heard_again()
     await judge(followed, 60, NOON)
     for after in (60, 121, 122):
         for topic in TOPICS:
-            followed.heard(topic, Mark(NOON + timedelta(seconds=after), 0))
+            followed.heard(topic, HighWatermark(NOON + timedelta(seconds=after), 0))
         await judge(followed, 60, NOON + timedelta(seconds=after))
     again = NOON + timedelta(seconds=121)
     assert shard.heard_again == [None, None, again, again]
@@ -84,11 +84,11 @@ async def test_a_shard_that_is_not_caught_up_is_not_judged() -> None:
 
 
 def test_a_worker_says_what_each_partition_waits_for() -> None:
-    followers = Followers(Judged)
-    followers.hold({4})
-    for follower in followers:
-        follower.assigned(dict.fromkeys(TOPICS, 0), {**dict.fromkeys(TOPICS, 0), LOTS: 12})
-    said = health(followers, 60)
+    assignment = Assignment(Judged)
+    assignment.hold({4})
+    for progress in assignment:
+        progress.assigned(dict.fromkeys(TOPICS, 0), {**dict.fromkeys(TOPICS, 0), LOTS: 12})
+    said = health(assignment, 60)
     assert said["ready"] is False
     assert said["partitions"]["4"]["waits_for"] == "still to read: 12 of cmo.lots"
     assert said["partitions"]["4"]["stale"] is True
@@ -127,9 +127,9 @@ async def test_a_topic_with_other_partitions_is_not_waited_for() -> None:
 
 def test_what_was_not_foreseen_ends_the_process_with_70_and_says_where() -> None:
     script = (
-        "import io, sys\nfrom streams.app import unforeseen_ends_us\n"
-        "from streams.transport import Batch\nsys.stderr = io.StringIO()\n"
-        "with unforeseen_ends_us('cmo.lots[3]', Batch(7, 9, ())):\n    1 / 0\n"
+        "import io, sys\nfrom streams.app import exit_on_unexpected_error\n"
+        "from streams.kafka.transport import Batch\nsys.stderr = io.StringIO()\n"
+        "with exit_on_unexpected_error('cmo.lots[3]', Batch(7, 9, ())):\n    1 / 0\n"
         "print('went on')\n"
     )
     ended = subprocess.run(

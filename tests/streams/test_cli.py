@@ -11,7 +11,7 @@ from events.errors import Undelivered
 from events.publish import Delivery
 from streams import cli
 from streams.cli import main
-from streams.sending import printable
+from streams.commands.publish import printable
 
 MAPPING = """\
 events:

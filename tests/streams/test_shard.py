@@ -12,7 +12,7 @@ from alerts.lines import Line
 from events import data as said
 from events.data import BREACHES, DEAD_LETTERS, INBOUND
 from events.decode import Message, Reason
-from streams.dead_letters import WHOLE_PER_MINUTE, Output
+from streams.dead_letters import WHOLE_PER_MINUTE, OutboxMessage
 from streams.shard import AGAIN_AFTER, Shard
 from tests.builders import (
     Told,
@@ -65,11 +65,11 @@ def ticked(made: Shard, now: datetime = NOW) -> Shard:
     return made
 
 
-def headers(letter: Output) -> dict[str, str]:
+def headers(letter: OutboxMessage) -> dict[str, str]:
     return {name: value.decode() for name, value in letter.headers}
 
 
-def read_back(made: Shard, *outputs: Output) -> None:
+def read_back(made: Shard, *outputs: OutboxMessage) -> None:
     for topic in (DEAD_LETTERS, BREACHES):
         at = made.next[topic]
         mine = [o for o in outputs if o.topic == topic]
@@ -79,7 +79,7 @@ def read_back(made: Shard, *outputs: Output) -> None:
         made.fold(topic, at + len(mine), messages)
 
 
-def only(outputs: list[Output]) -> Output:
+def only(outputs: list[OutboxMessage]) -> OutboxMessage:
     (output,) = outputs
     return output
 
@@ -95,7 +95,7 @@ def figures(made: Shard, kpi: str = "delivery_on_time") -> tuple[Any, Any]:
 def test_an_identity_said_again_with_other_content_is_refused_and_the_first_stands() -> None:
     first, other = promised("1", 10, id="p"), promised("1", 39, id="p")
     made = after([first, delivered("1", 12), other])
-    letter = headers(only(made.outputs()))
+    letter = headers(only(made.to_send()))
     assert letter["reason"] == "other_content"
     assert (letter["topic"], letter["offset"]) == (INVENTORY, "2")
     assert figures(made) == (0, 1)
@@ -104,21 +104,21 @@ def test_an_identity_said_again_with_other_content_is_refused_and_the_first_stan
 def test_the_same_said_again_is_a_duplicate() -> None:
     made = after([promised("1"), promised("1")])
     assert (made.accepted[INVENTORY], made.duplicates[INVENTORY]) == (1, 1)
-    assert not made.outputs()
+    assert not made.to_send()
 
 
 @pytest.mark.parametrize("by", ["lab", "cmo"])
 def test_a_retraction_by_who_did_not_say_it_is_refused(by: str) -> None:
     target = promised("1")
     made = after([target, delivered("1"), retracted(target, on(3), by)])
-    assert headers(only(made.outputs()))["reason"] == "not_entitled"
+    assert headers(only(made.to_send()))["reason"] == "not_entitled"
     assert figures(made) == (1, 1)
 
 
 def test_the_sponsor_may_retract_what_the_cmo_said() -> None:
     arrival = delivered("1")
     made = after([promised("1"), arrival, retracted(arrival, on(12), "sponsor")])
-    assert not made.outputs()
+    assert not made.to_send()
     assert figures(made) == (0, 1)
 
 
@@ -136,7 +136,7 @@ def test_a_formula_that_raises_ends_as_one_dead_letter_and_changes_nothing(
     change = told(said.OrderChanged(order="O", line="1", due=None), on(-5), "sponsor")
     lone = told(said.OrderChanged(order="O", line="2", due=None), on(-5), "sponsor")
     made = after([promised("1"), delivered("1"), change, lone])
-    letters = [headers(o) for o in made.outputs()]
+    letters = [headers(o) for o in made.to_send()]
     assert [(x["reason"], x["detail"]) for x in letters] == [
         ("unfoldable", "ZeroDivisionError: a formula")
     ] * 2
@@ -158,7 +158,7 @@ def test_a_retraction_whose_remainder_raises_changes_nothing(
     monkeypatch.setitem(state.MEANINGS, Line, raises)
     promise = promised("1")
     made = after([promise, delivered("1"), retracted(promise, on(3), "sponsor")])
-    assert headers(only(made.outputs()))["reason"] == "unfoldable"
+    assert headers(only(made.to_send()))["reason"] == "unfoldable"
     assert figures(made) == (1, 1)
 
 
@@ -169,9 +169,9 @@ def test_an_event_that_cannot_be_joined_when_its_time_comes_is_a_dead_letter_too
         raise ValueError("no")
 
     made = after([promised("1", at=on(5), recorded=on(1))])
-    assert not ticked(made, on(4)).outputs()
+    assert not ticked(made, on(4)).to_send()
     monkeypatch.setitem(state.MEANINGS, Line, raises)
-    letter = only(ticked(made, on(6)).outputs())
+    letter = only(ticked(made, on(6)).to_send())
     assert headers(letter)["reason"] == "unfoldable"
     assert b"cmo.order.promised.v1" in letter.value
 
@@ -184,18 +184,18 @@ def test_once_refused_stays_refused_even_when_it_could_now_be_read() -> None:
     bad = shard()
     bad.fold(INVENTORY, 1, [good[INVENTORY][0]._replace(value=b"{")])
     again = shard()
-    read_back(again, only(bad.outputs()))
+    read_back(again, only(bad.to_send()))
     again.fold(INVENTORY, 2, good[INVENTORY])
     assert figures(again) == (0, 0)
     assert again.rejected == {(INVENTORY, Reason.NOT_JSON): 1}
-    assert not again.outputs()
+    assert not again.to_send()
 
 
 def test_a_dead_letter_is_the_bytes_untouched_with_coordinates_and_reason() -> None:
     made = shard()
     raw = b'\xff{"specversion":'
     made.fold(LOTS, 8, [message(started("L1"), 7)._replace(value=raw)])
-    letter = only(made.outputs())
+    letter = only(made.to_send())
     assert (letter.id, letter.topic, letter.partition) == ("cmo.lots/0/7", DEAD_LETTERS, 0)
     assert (letter.value, letter.key) == (raw, b"acme")
     assert headers(letter)["reason"] == "not_json"
@@ -208,7 +208,7 @@ def test_dead_letters_of_one_key_beyond_a_hundred_a_minute_leave_their_bytes_whe
     bad = message(started("L1"), 0)._replace(value=b"{")
     n = WHOLE_PER_MINUTE + 1
     made.fold(LOTS, n, [bad._replace(offset=at) for at in range(n)])
-    assert [len(o.value) for o in made.outputs()] == [1] * WHOLE_PER_MINUTE + [0]
+    assert [len(o.value) for o in made.to_send()] == [1] * WHOLE_PER_MINUTE + [0]
 
 
 @pytest.mark.parametrize(
@@ -244,32 +244,32 @@ def stock_out(clock: Clock) -> Shard:
 def test_what_was_sent_and_not_read_back_is_sent_again_after_a_while_under_the_same_id() -> None:
     clock = Clock()
     made = stock_out(clock)
-    sent = only(made.outputs())
+    sent = only(made.to_send())
     assert sent.id == "days_of_supply:acme:pills:1/1"
-    assert made.outputs() == []
+    assert made.to_send() == []
     clock.now = AGAIN_AFTER - 0.1
-    assert made.outputs() == []
+    assert made.to_send() == []
     clock.now = AGAIN_AFTER
     ticked(made, on(3) + hours(1))
-    assert made.outputs() == [sent]
+    assert made.to_send() == [sent]
     read_back(made, sent)
     clock.now = 3 * AGAIN_AFTER
-    assert ticked(made, on(3) + hours(2)).outputs() == []
+    assert ticked(made, on(3) + hours(2)).to_send() == []
 
 
 def test_one_id_read_back_twice_counts_once() -> None:
     made = stock_out(Clock())
-    sent = only(made.outputs())
+    sent = only(made.to_send())
     read_back(made, sent, sent)
     assert made.ledger.next_id(next(iter(made.ledger.standing))) == "days_of_supply:acme:pills:2"
 
 
 def test_a_new_shard_that_read_what_was_sent_has_nothing_to_say() -> None:
     events = [counted("pills", 0), forecast("pills", 9)]
-    sent = only(ticked(after(events), on(3)).outputs())
+    sent = only(ticked(after(events), on(3)).to_send())
     again = shard()
     read_back(again, sent)
-    assert ticked(after(events, again), on(4)).outputs() == []
+    assert ticked(after(events, again), on(4)).to_send() == []
 
 
 # --- who belongs here, and how far it has come
@@ -311,7 +311,7 @@ def test_the_widest_gap_may_be_declared_and_the_highest_number_used() -> None:
         gap(LOTS, 1, 2**53 - 1, on(6), sequence=5),
     ]
     made = after(events)
-    assert not made.outputs()
+    assert not made.to_send()
     found = next(r for r in ticked(made).readings() if r.kpi.name == "right_first_time")
     assert found.why == ""
 
@@ -323,7 +323,7 @@ def test_a_retraction_is_not_retracted_in_whichever_order_they_come() -> None:
     orders = [late, once, twice], [twice, once, late]
     there, back = (ticked(after(events), on(7)) for events in orders)
     assert list(there.readings()) == list(back.readings())
-    assert there.outputs() == back.outputs()
+    assert there.to_send() == back.to_send()
     assert not there.rejected
 
 
@@ -343,7 +343,7 @@ def test_an_event_at_the_end_of_the_calendar_waits_and_harms_nobody() -> None:
 def test_the_lowest_offset_of_a_transition_wins() -> None:
     late = [each for n in range(30) for each in (promised(f"{n}"), delivered(f"{n}", 20))]
     made = ticked(after(late), on(40))
-    (opened,) = [o.value for o in made.outputs() if o.id.startswith("delivery_otif:acme:1")]
+    (opened,) = [o.value for o in made.to_send() if o.id.startswith("delivery_otif:acme:1")]
     other = opened.replace(b'"severity":"critical"', b'"severity":"warning"')
     assert other != opened
     back = [Message(BREACHES, 0, n, 0, b"acme", value) for n, value in enumerate((opened, other))]

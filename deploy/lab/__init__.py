@@ -1,0 +1,1 @@
+"""A local laboratory: Kafka and servers on this machine, a simulated world, demo, benchmark."""

@@ -1,0 +1,36 @@
+"""Our worker as it is shipped, which also tells how far it has folded."""
+
+import sys
+from collections.abc import Sequence
+
+from deploy.lab.bench.stopwatch import Stopwatch
+from events.data import INBOUND
+from events.decode import Message
+from streams.agreements import read_agreements
+from streams.app import run_worker
+from streams.kafka.assignment import Assignment
+from streams.metrics.pages import pages
+from streams.settings import Settings
+from streams.shard import Shard
+
+
+def main(events: int) -> int:
+    """Follows the log until it is ended, and tells when so many events are folded."""
+    settings, watch = Settings(), Stopwatch(events)
+    agreed = read_agreements(settings.agreements, use_default=settings.default_agreement)
+
+    class TimedShard(Shard):
+        def fold(self, topic: str, end: int, messages: Sequence[Message]) -> None:
+            if topic not in INBOUND:
+                super().fold(topic, end, messages)
+                return
+            watch.begin()
+            super().fold(topic, end, messages)
+            watch.count(len(messages))
+
+    assignment = Assignment(lambda partition: TimedShard(partition, settings.partitions, agreed))
+    return run_worker(settings, assignment, pages(assignment))
+
+
+if __name__ == "__main__":
+    sys.exit(main(int(sys.argv[1])))

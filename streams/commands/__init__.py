@@ -1,0 +1,1 @@
+"""The commands that move events, one a file."""

@@ -1,0 +1,1 @@
+"""Kafka: the transport, the assignment of partitions, topics, the producer."""

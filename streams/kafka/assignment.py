@@ -1,0 +1,253 @@
+"""How far each partition has been followed, and whether its shard may speak: no Kafka in here."""
+
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import NamedTuple, Protocol
+
+from events.data import OWN, TOPICS
+from events.decode import Message
+
+
+class OutboxMessage(Protocol):
+    """A message that should stand on one of our own topics."""
+
+    @property
+    def topic(self) -> str:
+        """The topic, one of our own."""
+
+    @property
+    def partition(self) -> int:
+        """The shard's partition."""
+
+    @property
+    def key(self) -> bytes | None:
+        """The id of the CMO concerned, where there is one."""
+
+    @property
+    def value(self) -> bytes:
+        """The message."""
+
+    @property
+    def headers(self) -> Sequence[tuple[str, bytes]]:
+        """The headers, in order."""
+
+
+class Shard(Protocol):
+    """The state of one partition number, folded from the topics that share it."""
+
+    partition: int
+    next: dict[str, int]
+    """Per topic, the offset up to which it is folded."""
+
+    def fold(self, topic: str, end: int, messages: Sequence[Message]) -> None:
+        """Folds messages in order, none folded before, and sets `next[topic]` to `end`."""
+
+    def tick(self, now: datetime, heard_again: datetime | None = None) -> Iterable[object]:
+        """Judges at `now`, up to which all topics were heard; others may run between the steps.
+
+        `heard_again` is when they were heard again after a spell of hearing nothing, if ever.
+        """
+
+    def to_send(self) -> Sequence[OutboxMessage]:
+        """What should stand on our own topics and neither does nor is under way."""
+
+
+ShardFactory = Callable[[int], Shard]
+
+
+class HighWatermark(NamedTuple):
+    """What one answer of the broker said of a partition: its high-water mark, and when."""
+
+    at: datetime
+    high_water: int
+
+
+class Place(NamedTuple):
+    """A partition number of a topic."""
+
+    topic: str
+    partition: int
+
+
+class PartitionProgress:
+    """A shard, and how far it follows the log: what changes while a worker holds a partition."""
+
+    def __init__(self, shard: Shard, heard_again: datetime | None = None) -> None:
+        self.shard = shard
+        self.heard_again = heard_again
+        self.held_since = datetime.now(UTC)
+        self.missing: tuple[str, ...] = TOPICS
+        self.lost: dict[str, int] = {}
+        self._targets: dict[str, int] = {}
+        self._marks: dict[str, HighWatermark] = {}
+        self._answers: dict[str, HighWatermark] = {}
+        self._heard: dict[str, datetime] = {}
+        self._heard_until: datetime | None = None
+        self._judged_at: datetime | None = None
+        self._committed: dict[str, int] = {}
+
+    def next(self, topic: str) -> int:
+        """The offset up to which `topic` is folded."""
+        return self.shard.next.get(topic, 0)
+
+    def assigned(self, first: Mapping[str, int], end: Mapping[str, int]) -> None:
+        """Goes on from here: per assigned topic its first offset and its end, both as of now."""
+        self.missing = tuple(topic for topic in TOPICS if topic not in end)
+        self._targets = dict(end)
+        self._marks.clear()
+        for topic, offset in first.items():
+            if offset > self.next(topic):
+                self.lost[topic] = offset
+                self.shard.fold(topic, offset, ())
+
+    def take(self, topic: str, end: int, messages: Sequence[Message]) -> None:
+        """Folds what is new of a batch that reaches up to `end`."""
+        begin = self.next(topic)
+        if end <= begin:
+            return
+        if messages and messages[0].offset < begin:
+            messages = [message for message in messages if message.offset >= begin]
+        self.shard.fold(topic, end, messages)
+
+    def heard(self, topic: str, mark: HighWatermark) -> None:
+        """Notes an answer of the broker: heard up to then, once all below its mark is folded."""
+        self._answers[topic] = mark
+        pending = self._marks.setdefault(topic, mark)
+        if self.next(topic) < pending.high_water:
+            return
+        del self._marks[topic]
+        latest = mark if self.next(topic) >= mark.high_water else pending
+        self._heard[topic] = max(latest.at, self._heard.get(topic, latest.at))
+
+    @property
+    def own_are_read(self) -> bool:
+        """Whether our own topics are folded up to where they ended at assignment."""
+        return not self.missing and self._reached(OWN)
+
+    @property
+    def caught_up(self) -> bool:
+        """Whether every topic is folded up to where it ended at assignment."""
+        return not self.missing and self._reached(TOPICS)
+
+    def _reached(self, topics: Collection[str]) -> bool:
+        return all(self.next(topic) >= self._targets[topic] for topic in topics)
+
+    @property
+    def behind(self) -> dict[str, int]:
+        """Per topic, how many offsets are still to fold until it is caught up; none when it is."""
+        ahead = {topic: end - self.next(topic) for topic, end in self._targets.items()}
+        return {topic: count for topic, count in ahead.items() if count > 0}
+
+    @property
+    def lag(self) -> dict[str, int]:
+        """Per topic, how many offsets beyond what is folded the broker last told of."""
+        ends = dict(self._targets)
+        for topic, answer in self._answers.items():
+            ends[topic] = max(answer.high_water, ends.get(topic, 0))
+        return {topic: max(0, end - self.next(topic)) for topic, end in ends.items()}
+
+    @property
+    def answered(self) -> datetime | None:
+        """When a broker last answered about any topic; None for never."""
+        return max((answer.at for answer in self._answers.values()), default=None)
+
+    @property
+    def read_ratio(self) -> float:
+        """How much of what there was at assignment is folded, from 0 to 1."""
+        there = sum(self._targets.values())
+        return 1 - sum(self.behind.values()) / there if there else 1.0
+
+    @property
+    def watermark(self) -> datetime | None:
+        """The instant up to which every topic was heard; never earlier than it was before."""
+        if all(topic in self._heard for topic in TOPICS):
+            least = min(self._heard[topic] for topic in TOPICS)
+            self._heard_until = max(least, self._heard_until or least)
+        return self._heard_until
+
+    def stale(self, now: datetime, after: float) -> bool:
+        """Whether the log was not heard for more than `after` seconds."""
+        until = self.watermark
+        return until is None or now - until > timedelta(seconds=after)
+
+    def judge(self, until: datetime, after: float) -> Iterator[None]:
+        """Judges at `until`, and knows of a spell of more than `after` seconds before it."""
+        if self._judged_at and until - self._judged_at > timedelta(seconds=after):
+            self.heard_again = until
+        self._judged_at = until
+        for _ in self.shard.tick(until, self.heard_again):
+            yield
+
+    @property
+    def why_not_ready(self) -> str:
+        """Why the shard exposes nothing yet; empty once it does."""
+        if self.missing:
+            return f"assigned without {', '.join(self.missing)}"
+        if self.behind:
+            left = ", ".join(f"{count} of {topic}" for topic, count in self.behind.items())
+            return f"still to read: {left}"
+        return ""
+
+    def uncommitted(self) -> dict[str, int]:
+        """The folded positions that are ahead of the committed ones."""
+        ahead = {topic: self.next(topic) for topic in self._targets}
+        return {t: offset for t, offset in ahead.items() if offset > self._committed.get(t, 0)}
+
+    def committed(self, topic: str, offset: int) -> None:
+        """Notes a position that the group has committed."""
+        self._committed[topic] = max(offset, self._committed.get(topic, 0))
+
+
+class Assignment:
+    """The assignment of the partitions this worker holds, and nothing of any other."""
+
+    def __init__(self, shard_of: ShardFactory) -> None:
+        self._shard_of = shard_of
+        self._held: dict[int, PartitionProgress] = {}
+        self.assigned_once = False
+        self.heard_again: datetime | None = None
+
+    def __iter__(self) -> Iterator[PartitionProgress]:
+        return iter(list(self._held.values()))
+
+    def __len__(self) -> int:
+        return len(self._held)
+
+    def heard_nothing(self) -> None:
+        """Notes that by now nothing was heard, for what is held from here on."""
+        self.heard_again = datetime.now(UTC)
+
+    def get(self, partition: int) -> PartitionProgress | None:
+        """The progress of a partition number, None when this worker does not hold it."""
+        return self._held.get(partition)
+
+    def hold(self, partitions: Collection[int]) -> None:
+        """Holds these partitions and no other: what stays keeps its shard, what is new gets one."""
+        self.assigned_once = True
+        spells = [each.heard_again for each in self if each.heard_again]
+        self.heard_again = max(spells, default=self.heard_again)
+        for partition in set(self._held) - set(partitions):
+            del self._held[partition]
+        for partition in sorted(set(partitions) - set(self._held)):
+            self._held[partition] = PartitionProgress(self._shard_of(partition), self.heard_again)
+
+    def holds(self, progress: PartitionProgress) -> bool:
+        """Whether this progress is still the one of its partition."""
+        return self._held.get(progress.shard.partition) is progress
+
+    def held_back(self, place: Place) -> bool:
+        """Whether a topic is not to be read yet: our own come first, and all come together."""
+        progress = self._held.get(place.partition)
+        if progress is None or progress.missing:
+            return True
+        return place.topic not in OWN and not progress.own_are_read
+
+    def stale(self, after: float) -> list[int]:
+        """The partitions whose log was not heard for more than `after` seconds."""
+        now = datetime.now(UTC)
+        return [f.shard.partition for f in self if f.stale(now, after)]
+
+    @property
+    def ready(self) -> bool:
+        """Whether there was an assignment, and all that came with it is caught up."""
+        return self.assigned_once and all(progress.caught_up for progress in self)

@@ -1,0 +1,379 @@
+"""The log, handed to Faust one fetch of one partition at a time, from positions of our own."""
+
+import asyncio
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any, NamedTuple
+
+from aiokafka.errors import IllegalStateError, KafkaError
+from aiokafka.structs import OffsetAndMetadata, TopicPartition
+from faust.transport.drivers import aiokafka as driver
+from faust.types import TP, ConsumerMessage
+from mode.utils.logging import get_logger
+from yarl import URL
+
+from events.decode import Message
+from streams.errors import CutBack
+from streams.kafka.assignment import Assignment, HighWatermark, PartitionProgress, Place
+from streams.kafka.tolerant_headers import read_any_header_name, reads_any_header_name
+from streams.settings import Settings
+
+log = get_logger(__name__)
+
+_POLL = 0.1  # seconds a fetch waits: how long a partition that was let in may go unnoticed
+_AT_ONCE = 250  # events folded before others have their turn on the loop
+_LOST = 5.0  # seconds after which a batch that was fetched but not folded is not under way
+_IDLE, _BUSY = 500, 10  # milliseconds a broker holds an empty answer
+
+
+class Batch(NamedTuple):
+    """One fetch of one partition: all there was from `begin` up to, not including, `end`.
+
+    The bounds are the consumer's positions before and after the fetch, so that a batch without
+    records passes over the markers and the aborted records of transactions.
+    """
+
+    begin: int
+    end: int
+    records: Sequence[Any]
+
+
+class ConsumerThread(driver.AIOKafkaConsumerThread):
+    """Fetches batches, and does on the consumer's own thread whatever moves its positions."""
+
+    _consumer: Any
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._seeks: dict[TP, int] = {}
+
+    def _create_worker_consumer(self, transport: Any) -> Any:
+        consumer = super()._create_worker_consumer(transport)
+        consumer._isolation_level = "read_committed"
+        consumer._fetch_max_wait_ms = _IDLE
+        return consumer
+
+    def _hurry(self, busy: bool) -> None:
+        """One fetch a broker is under way at a time: one that waits for idle topics holds all up.
+
+        While idle it is held long enough to be cheap, and short enough to hear the log often.
+        """
+        self._consumer._fetcher._fetch_max_wait_ms = _BUSY if busy else _IDLE
+
+    async def seek_here(self, offsets: Mapping[TP, int]) -> None:
+        """Seeks on the consumer's thread: from another, a fetch under way loses a batch unseen."""
+        await self.call_thread(self._seek_all, offsets)
+
+    async def _seek_all(self, offsets: Mapping[TP, int]) -> None:
+        assigned = self._consumer.assignment()
+        for tp, offset in offsets.items():
+            if tp in assigned:
+                self._seeks[tp] = self._seeks.get(tp, 0) + 1
+                self._consumer.seek(TopicPartition(*tp), offset)
+
+    async def bounds(self, tps: Iterable[TP]) -> tuple[dict[TP, int], dict[TP, int]]:
+        """The first offset of each partition and its end: the last stable offset."""
+        places = [TopicPartition(*tp) for tp in tps]
+        first = await self.call_thread(self._consumer.beginning_offsets, places)
+        end = await self.call_thread(self._consumer.end_offsets, places)
+        return ({TP(*tp): at for tp, at in first.items()}, {TP(*tp): at for tp, at in end.items()})
+
+    async def committed(self, tps: Iterable[TP]) -> dict[TP, int]:
+        """The committed offset of each partition that has one."""
+        found: dict[TP, int] = await self.call_thread(self._committed, list(tps))
+        return found
+
+    async def _committed(self, tps: list[TP]) -> dict[TP, int]:
+        asked = (self._consumer.committed(TopicPartition(*tp)) for tp in tps)
+        found = await asyncio.gather(*asked, return_exceptions=True)
+        return {tp: at for tp, at in zip(tps, found, strict=True) if isinstance(at, int)}
+
+    async def commit_folded(self, offsets: Mapping[TP, int]) -> bool:
+        """Commits positions, for lag alone: whether that worked is all there is to know."""
+        done: bool = await self.call_thread(self._commit_folded, offsets)
+        return done
+
+    async def _commit_folded(self, offsets: Mapping[TP, int]) -> bool:
+        assigned = self._consumer.assignment()
+        ours = {
+            TopicPartition(*tp): OffsetAndMetadata(offset, "")
+            for tp, offset in offsets.items()
+            if tp in assigned
+        }
+        try:
+            if ours:
+                await self._consumer.commit(ours)
+        except (KafkaError, IllegalStateError) as error:
+            log.warning("the folded positions were not committed, later ones will be: %r", error)
+            return False
+        return bool(ours)
+
+    def marks(self) -> dict[TP, HighWatermark]:
+        """The broker's last answer per partition; read instant first, so never newer than it is."""
+        found = {}
+        for tp, state in self._states().items():
+            at, high_water = state.timestamp, state.highwater
+            if at is not None and high_water is not None:
+                found[tp] = HighWatermark(datetime.fromtimestamp(at / 1000, UTC), high_water)
+        return found
+
+    def _assignment(self) -> Any:
+        return self._consumer._fetcher._subscriptions.subscription.assignment
+
+    def _states(self) -> dict[TP, Any]:
+        assignment = self._assignment()
+        tps = list(assignment.tps) if assignment else []
+        states = {TP(*tp): assignment.state_value(tp) for tp in tps}
+        return {tp: state for tp, state in states.items() if state is not None}
+
+    def positions(self) -> dict[TP, int]:
+        """Up to where each partition was fetched."""
+        states = self._states().items()
+        return {tp: state._position for tp, state in states if state._position is not None}
+
+    async def _fetch_records(
+        self, consumer: Any, active_partitions: Any, timeout: Any = None, max_records: Any = None
+    ) -> Any:
+        """What was fetched, as one batch per partition."""
+        assignment, before, seeks = self._assignment(), self.positions(), dict(self._seeks)
+        try:
+            fetched = await super()._fetch_records(
+                consumer, active_partitions, timeout=timeout, max_records=max_records
+            )
+        except UnicodeDecodeError as error:
+            if reads_any_header_name():
+                raise
+            log.warning("a header's name is no text: every batch is now read slowly: %s", error)
+            read_any_header_name()
+            return {}
+        same, after, batches = assignment is self._assignment(), self.positions(), {}
+        for tp in {*after, *fetched}:
+            moved = not same or tp not in before or seeks.get(tp) != self._seeks.get(tp)
+            start = None if moved else before[tp]
+            if batch := bounded(tp, start, after.get(tp), fetched.get(tp, ())):
+                batches[tp] = batch
+        self._hurry(bool(batches))
+        return batches
+
+
+def bounded(tp: TP, start: int | None, stop: int | None, records: Sequence[Any]) -> Batch | None:
+    """A fetch as a batch; without a `start`, for it straddled a seek, it begins at its records.
+
+    Raises `CutBack` when the consumer's position went back though nobody sought.
+    """
+    if start is not None and stop is not None and stop < start:
+        raise cut_back(tp, start)
+    if not records:
+        if start is None or stop is None or stop == start:
+            return None
+        return Batch(start, stop, ())
+    first, end = records[0].offset, records[-1].offset + 1
+    if start is None:
+        return Batch(first, end, records)
+    return Batch(min(start, first), max(stop or 0, end), records)
+
+
+def slices(batch: Batch) -> Iterator[Batch]:
+    """A batch as batches of few enough events to fold at once; one without records as it is."""
+    begin, records = batch.begin, batch.records
+    for first in range(0, max(1, len(records)), _AT_ONCE):
+        beyond = first + _AT_ONCE
+        end = records[beyond].offset if beyond < len(records) else batch.end
+        yield Batch(begin, end, records[first:beyond])
+        begin = end
+
+
+def cut_back(tp: TP, folded: int) -> CutBack:
+    """The error of a log that ends before what was already read of it."""
+    return CutBack(
+        f"{tp.topic}[{tp.partition}] was read up to {folded} and now ends before: the log lost "
+        "events that were folded. Operator action: restart the worker, which reads it anew."
+    )
+
+
+class _Unread(dict[TP, int | None]):
+    """Faust drops what it has read before; we decide that, by a position of our own."""
+
+    def __missing__(self, tp: TP) -> None:
+        return None
+
+    def __getitem__(self, tp: TP) -> None:
+        return None
+
+
+class Consumer(driver.Consumer):
+    """Faust's consumer, started from our own positions and fed with batches."""
+
+    transport: "Transport"
+    _thread: ConsumerThread
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._read_offset = _Unread()
+        self.assigned: Assignment = self.transport.assigned
+        self._waiting: dict[TP, tuple[int, float]] = {}
+
+    def _new_consumer_thread(self) -> ConsumerThread:
+        return ConsumerThread(self, loop=self.loop, beacon=self.beacon)
+
+    async def _getmany(self, active_partitions: Any, timeout: float) -> Any:
+        """A fetch of what may be read by now; a copy, for Faust's set changes while we wait."""
+        held_back = self.assigned.held_back
+        active = {tp for tp in active_partitions if not held_back(Place(*tp))}
+        if not active:
+            await self.sleep(_POLL)
+            return {}
+        batches = await super()._getmany(active, min(timeout, _POLL))
+        return {tp: [batch] for tp, batch in batches.items()}
+
+    def _to_message(self, tp: Any, record: Any) -> ConsumerMessage:
+        """A batch as Faust's message; without its generation the conductor drops it silently."""
+        return ConsumerMessage(
+            tp.topic,
+            tp.partition,
+            record.end - 1,
+            0.0,
+            0,
+            None,
+            b"",
+            record,
+            None,
+            0,
+            0,
+            TP(tp.topic, tp.partition),
+            generation_id=self.app.consumer_generation_id,
+        )
+
+    async def seek_to_committed(self) -> Mapping[TP, int]:
+        """Seeks every partition to where its shard stands: the committed offsets are for lag.
+
+        Faust also asks in the midst of a rebalance: what was asked of an assignment that is gone
+        when the answers come moves nothing, and no shard is made here.
+        """
+        tps = {TP(*tp) for tp in self.assignment()}
+        first, end = await self._thread.bounds(tps)
+        committed = await self._thread.committed(tps)
+        if tps != {TP(*tp) for tp in self.assignment()}:
+            return {}
+        positions = {}
+        for progress in self.assigned:
+            topics = {tp.topic: tp for tp in tps if tp.partition == progress.shard.partition}
+            progress.assigned(
+                {topic: first[tp] for topic, tp in topics.items()},
+                {topic: end[tp] for topic, tp in topics.items()},
+            )
+            _say_what_is_wrong(progress)
+            for topic, tp in topics.items():
+                progress.committed(topic, committed.get(tp, 0))
+                positions[tp] = progress.next(topic)
+        await self._thread.seek_here(positions)
+        self._waiting.clear()  # what was under way before is no measure of where we go on from
+        return positions
+
+    async def fold(self, message: Any) -> None:
+        """Folds a batch slice by slice, or goes back for what is missing before one.
+
+        Others have their turn in between, and the partition may leave meanwhile or come anew.
+        """
+        for part in slices(message.value):
+            progress = self.assigned.get(message.partition)
+            if progress is None:
+                return
+            if part.begin > (position := progress.next(message.topic)):
+                log.info("%s: a gap before %d, back to %d", message.tp, part.begin, position)
+                await self._thread.seek_here({TP(message.topic, message.partition): position})
+                return
+            progress.take(message.topic, part.end, [message_of(record) for record in part.records])
+            await asyncio.sleep(0)
+
+    async def listen(self, now: float) -> None:
+        """Notes up to when each partition has been heard, and goes back for what got lost.
+
+        A batch that was fetched and never came shows as a gap only once another follows it.
+        `now` is monotonic, in seconds.
+        """
+        for tp, mark in self._thread.marks().items():
+            if progress := self.assigned.get(tp.partition):
+                progress.heard(tp.topic, mark)
+        if lost := self._lost(now):
+            log.warning("fetched and never folded, so back to %s", lost)
+            await self._thread.seek_here(lost)
+
+    def _lost(self, now: float) -> dict[TP, int]:
+        """Where to go back to: the partitions that were fetched but not folded for some seconds.
+
+        Raises `CutBack` where the consumer stays behind what is folded: it was reset to a log that
+        does not reach so far.
+        """
+        waiting: dict[TP, tuple[int, float]] = {}
+        for tp, fetched in self._thread.positions().items():
+            progress = self.assigned.get(tp.partition)
+            if progress and fetched != (folded := progress.next(tp.topic)):
+                before, since = self._waiting.get(tp, (folded, now))
+                waiting[tp] = (folded, since if before == folded else now)
+                if fetched < folded and now - waiting[tp][1] > _LOST:
+                    raise cut_back(tp, folded)
+        lost = {tp: folded for tp, (folded, since) in waiting.items() if now - since > _LOST}
+        self._waiting = {tp: seen for tp, seen in waiting.items() if tp not in lost}
+        return lost
+
+    async def commit_folded(self) -> None:
+        """Commits how far the shards are.
+
+        Not while the group rebalances: a commit under an old generation makes the coordinator ask
+        for a rejoin, and the next commit for the next.
+        """
+        if self.app.rebalancing or not self.app.flow_control.is_active():
+            return
+        due = {
+            TP(topic, progress.shard.partition): offset
+            for progress in self.assigned
+            for topic, offset in progress.uncommitted().items()
+        }
+        if due and await self._thread.commit_folded(due):
+            for tp, offset in due.items():
+                if progress := self.assigned.get(tp.partition):
+                    progress.committed(tp.topic, offset)
+
+
+def _say_what_is_wrong(progress: PartitionProgress) -> None:
+    partition = progress.shard.partition
+    if progress.missing:
+        log.error(
+            "partition %d came without %s, so its shard is not ready. Operator action: give every "
+            "topic the same number of partitions, and restart the workers one by one.",
+            partition,
+            ", ".join(progress.missing),
+        )
+    for topic, offset in progress.lost.items():
+        log.error(
+            "%s[%d] begins at %d: what stood before it is lost and counts nowhere. Operator "
+            "action: set retention.ms=-1, and publish what is missing again.",
+            topic,
+            partition,
+            offset,
+        )
+
+
+def message_of(record: Any) -> Message:
+    """What a record of aiokafka is to us."""
+    return Message(
+        record.topic,
+        record.partition,
+        record.offset,
+        record.timestamp,
+        record.key,
+        record.value,
+        record.headers,
+    )
+
+
+class Transport(driver.Transport):
+    """Faust's transport to Kafka with our consumer in it."""
+
+    Consumer = Consumer
+
+    def __init__(self, settings: Settings, assigned: Assignment, app: Any) -> None:
+        self.assigned = assigned
+        urls = [URL(f"kafka://{broker.strip()}") for broker in settings.brokers.split(",")]
+        super().__init__(urls, app)

@@ -1,0 +1,95 @@
+"""The log from its beginning to where it ends now, read once: for what looks back."""
+
+from collections.abc import AsyncIterator, Iterable
+from contextlib import asynccontextmanager, suppress
+
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.errors import KafkaError
+from pydantic import ValidationError
+
+from events.breaches import BREACH_EVENT, BreachEvent
+from events.data import BREACHES, DEAD_LETTERS, INBOUND
+from events.decode import Accepted, Decoder, Message, Reason, Rejection
+from streams.dead_letters import Coordinates, read_back
+from streams.errors import NoBroker, TopicRefused
+from streams.kafka.tolerant_headers import read_any_header_name
+from streams.kafka.transport import message_of
+from streams.settings import Settings
+
+_AT_ONCE = 5_000
+
+
+async def outcomes(settings: Settings, decoder: Decoder) -> AsyncIterator[Accepted | Rejection]:
+    """What a decoder makes of every inbound message; what was refused once stays refused.
+
+    Raises `TopicRefused` when a topic is not there, `NoBroker` where none answers.
+    """
+    async with _reader(settings) as consumer:
+        refused: dict[tuple[int, Coordinates], Reason] = {}
+        async for message in _messages(consumer, [DEAD_LETTERS]):
+            if found := read_back(message.headers):
+                refused.setdefault((message.partition, found[0]), found[1])
+        async for message in _messages(consumer, INBOUND):
+            where = message.partition, Coordinates(message.topic, message.offset)
+            if reason := refused.get(where):
+                yield decoder.refused(message, reason, "it was refused before")
+            else:
+                yield decoder.decode(message)
+
+
+async def transitions(settings: Settings) -> list[BreachEvent]:
+    """Every transition of every breach, in the order of the topic; what is none is passed over.
+
+    Raises `TopicRefused` when the topic is not there, `NoBroker` where none answers.
+    """
+    async with _reader(settings) as consumer:
+        values = [message.value async for message in _messages(consumer, [BREACHES])]
+    found = []
+    for value in values:
+        with suppress(ValidationError):
+            found.append(BREACH_EVENT.validate_json(value or b""))
+    return found
+
+
+@asynccontextmanager
+async def _reader(settings: Settings) -> AsyncIterator[AIOKafkaConsumer]:
+    read_any_header_name()  # from the start: a fetch that fails half way has lost the other half
+    consumer = AIOKafkaConsumer(
+        **settings.client(),
+        isolation_level="read_committed",
+        enable_auto_commit=False,
+        auto_offset_reset="earliest",
+    )
+    try:
+        await consumer.start()
+        yield consumer
+    except KafkaError as error:
+        raise NoBroker(
+            f"{settings.brokers} does not answer as a Kafka broker: {error!r}. Operator action: "
+            "start the broker, or set CMOWATCH_BROKERS and CMOWATCH_SECURITY."
+        ) from error
+    finally:
+        await consumer.stop()
+
+
+async def _messages(consumer: AIOKafkaConsumer, topics: Iterable[str]) -> AsyncIterator[Message]:
+    """Every message of these topics up to where each partition ends now."""
+    places = [place for topic in topics for place in await _places(consumer, topic)]
+    ends = await consumer.end_offsets(places)
+    left = {place for place in places if ends[place] > 0}
+    consumer.assign(sorted(left))
+    while left:
+        batches = await consumer.getmany(timeout_ms=1_000, max_records=_AT_ONCE)
+        for place, records in batches.items():
+            for record in records:
+                if record.offset < ends[place]:
+                    yield message_of(record)
+        left = {place for place in left if await consumer.position(place) < ends[place]}
+
+
+async def _places(consumer: AIOKafkaConsumer, topic: str) -> list[TopicPartition]:
+    await consumer._client.add_topic(topic)
+    numbers = consumer.partitions_for_topic(topic)
+    if not numbers:
+        raise TopicRefused(f"there is no topic {topic}; create it with: cmowatch topics")
+    return [TopicPartition(topic, number) for number in sorted(numbers)]

@@ -1,0 +1,181 @@
+"""What stands open, one by one, as Prometheus reads it: breaches, lots, order lines and stock."""
+
+from collections.abc import Sized
+from datetime import date, timedelta
+from typing import Final
+
+from alerts.breaches import Where, ladder_of
+from alerts.calendar import midnight
+from alerts.catalogue import BY_NAME
+from alerts.ladder import Step, is_acknowledged
+from alerts.state import Cmo
+from alerts.stock import Position, book, doubt, total
+from events.breaches import Breach
+from events.values import MILLION, microseconds
+from streams.metrics.text_format import Add, Page, label, scoped, written
+from streams.shard import Shard
+
+SHOWN: Final = 1_000
+"""The open lots, and the open lines, of one CMO with series of their own; others are counted."""
+
+_LONGEST_NAME: Final = 64
+
+
+def breaches(out: Page, shard: Shard) -> None:
+    """Each breach that stands: since when, how bad, who was told, who is next, who has it."""
+    shown = _Breaches(out, shard)
+    for where, standing in shard.ledger.standing.items():
+        shown.show(where, standing.said)
+
+
+class _Breaches:
+    """The families of the breaches on one page."""
+
+    def __init__(self, out: Page, shard: Shard) -> None:
+        self._shard, self._now = shard, shard.judged_at
+        self._open = out.family(
+            "cmo_breach_open", "gauge", "A breach that stands, with its severity."
+        )
+        self._since = out.family(
+            "cmo_breach_since_timestamp_seconds", "gauge", "The moment a standing breach opened."
+        )
+        self._level = out.family(
+            "cmo_breach_escalation_level",
+            "gauge",
+            "The level of the ladder at which a role was told of a standing breach.",
+        )
+        self._next = out.family(
+            "cmo_breach_next_escalation_timestamp_seconds",
+            "gauge",
+            "The moment the next role is told, if the breach stands and nobody takes it on.",
+        )
+        self._clears = out.family(
+            "cmo_breach_clears_on_timestamp_seconds",
+            "gauge",
+            "The beginning, in UTC, of the day a breach clears by itself if nothing new comes.",
+        )
+        self._taken = out.family(
+            "cmo_breach_acknowledged_until_timestamp_seconds",
+            "gauge",
+            "The moment until which somebody has taken a breach on.",
+        )
+
+    def show(self, where: Where, said: Breach) -> None:
+        """Adds the series of a breach; what is not applicable has none."""
+        urgency = BY_NAME[said.kpi].judged if said.kpi in BY_NAME else "review"
+        partition = label("partition", str(self._shard.partition))
+        scope = scoped(where.kpi, where.cmo, where.scope)
+        named = [label("breach_id", said.breach), *scope, partition]
+        judged = [*named, label("severity", said.severity), label("judged", urgency)]
+        nth = label("nth", said.breach.rpartition(":")[2])
+        self._open(",".join([*judged, nth]), 1)
+        self._since(",".join(named), said.since.timestamp())
+        for level, role in enumerate(said.told, start=1):
+            self._level(",".join([*judged, label("role", role)]), level)
+        if (step := self._step(said)) is not None:
+            labels = [*named, label("role", step.role), label("level", str(step.level))]
+            self._next(",".join(labels), step.at / MILLION)
+        if said.clears_on is not None:
+            self._clears(",".join(named), midnight("UTC", said.clears_on) / MILLION)
+        if is_acknowledged(said, self._now):
+            until = said.acknowledged_until
+            by = label("by", _plain(said.acknowledged_by or ""))
+            self._taken(",".join([*named, by]), until.timestamp() if until else float("inf"))
+
+    def _step(self, said: Breach) -> Step | None:
+        """The next step up, once whoever has the breach gives it back; None at the top."""
+        cmo = self._shard.cmos.get(said.cmo)
+        ahead = ladder_of(cmo, said, self._now).ahead(said) if cmo else []
+        if not ahead or not is_acknowledged(said, self._now):
+            return ahead[0] if ahead else None
+        if (until := said.acknowledged_until) is None:
+            return None
+        return ahead[0]._replace(at=max(ahead[0].at, microseconds(until)))
+
+
+def _plain(name: str) -> str:
+    """A name somebody gave, as one short line that cannot pass for anything else in a message."""
+    kept = (c if c.isalnum() or c in " .,'@+_-" else " " for c in name)
+    return " ".join("".join(kept).split())[:_LONGEST_NAME]
+
+
+def open_lots(out: Page, cmo: Cmo, now: int) -> None:
+    """Each open lot: its state, since when, its last progress, and the day its release is due."""
+    since = out.family(
+        "cmo_open_lot_status_since_timestamp_seconds",
+        "gauge",
+        "The moment an open lot came into the state it is in.",
+    )
+    progress = out.family(
+        "cmo_open_lot_progress_timestamp_seconds",
+        "gauge",
+        "The moment an open lot last progressed.",
+    )
+    due = out.family(
+        "cmo_open_lot_release_due_timestamp_seconds",
+        "gauge",
+        "The end, at its place, of the day by which an open lot is to be finally decided.",
+    )
+    agreement = cmo.agreement(now)
+    oldest = sorted(cmo.open_lots.items(), key=lambda lot: lot[1].state_since)
+    for lot, told in oldest[:SHOWN]:
+        named = [label("cmo", cmo.id), label("lot", lot), label("lot_state", told.state)]
+        if told.product:
+            named.append(label("product", told.product))
+        since(",".join(named), told.state_since / MILLION)
+        progress(",".join(named), told.progressed / MILLION)
+        if told.due is not None and agreement is not None:
+            _until_the_end_of(due, named, "due", told.due, agreement.zone)
+    _count_omitted(out, "cmo_open_lots_omitted", "Open lots", cmo, oldest)
+
+
+def open_lines(out: Page, cmo: Cmo) -> None:
+    """Each order line that has not come: when it is due, and when the CMO expects it."""
+    due = out.family(
+        "cmo_open_order_line_due_timestamp_seconds",
+        "gauge",
+        "The end, at its place, of the day an open order line is due.",
+    )
+    expected = out.family(
+        "cmo_open_order_line_expected_timestamp_seconds",
+        "gauge",
+        "The end, at its place, of the day the CMO expects an open order line.",
+    )
+    count = out.family("cmo_open_order_lines", "gauge", "Order lines that have not come.")
+    count(label("cmo", cmo.id), len(cmo.open_lines))
+    soonest = sorted(cmo.open_lines.items(), key=lambda line: (line[1].due, line[0]))
+    for (order, line), awaited in soonest[:SHOWN]:
+        named = [label("cmo", cmo.id), label("order", order), label("line", line)]
+        named.append(label("product", awaited.product))
+        _until_the_end_of(due, named, "due", awaited.due, awaited.zone)
+        if awaited.expected is not None:
+            _until_the_end_of(expected, named, "expected", awaited.expected, awaited.zone)
+    _count_omitted(out, "cmo_open_order_lines_omitted", "Open order lines", cmo, soonest)
+
+
+def _until_the_end_of(add: Add, named: list[str], name: str, day: date, zone: str) -> None:
+    """Adds the end of a civil day, with the day itself as a label: it is no moment in UTC."""
+    ends = midnight(zone, day + timedelta(days=1))
+    add(",".join([*named, label(name, day.isoformat())]), ends / MILLION)
+
+
+def _count_omitted(out: Page, name: str, what: str, cmo: Cmo, every: Sized) -> None:
+    if len(every) > SHOWN:
+        omitted = out.family(name, "gauge", f"{what} beyond those with a series of their own.")
+        omitted(label("cmo", cmo.id), len(every) - SHOWN)
+
+
+def stock(out: Page, cmo: Cmo) -> None:
+    """What the books say lies where, by product and status; books that contradict have none."""
+    quantity = out.family(
+        "cmo_stock_quantity", "gauge", "Stock by the books, of a product in a status at a site."
+    )
+    held: dict[tuple[str, str, str], list[Position]] = {}
+    for position in cmo.positions.values():
+        held.setdefault((position.site, position.product, position.status), []).append(position)
+    for (site, product, status), positions in held.items():
+        whole = None if doubt(positions) else total(filter(None, map(book, positions)))
+        if whole is not None and whole.unit is not None:
+            named = {"cmo": cmo.id, "site": site, "product": product, "status": status}
+            labels = {**named, "unit": whole.unit}
+            quantity(written(labels), whole.amount / MILLION)

@@ -1,0 +1,60 @@
+"""The pages of a worker: its metrics, and its last judgement as JSON."""
+
+import asyncio
+from collections.abc import Iterator
+from typing import cast
+
+from prometheus_client import REGISTRY, generate_latest
+
+from alerts.readings import Reading
+from streams.app import Pages
+from streams.kafka.assignment import Assignment
+from streams.metrics.exposition import Exposed, render
+from streams.metrics.text_format import Page
+from streams.replay import as_array, as_line
+from streams.shard import Shard
+
+_METRICS = "text/plain; version=0.0.4; charset=utf-8"
+_AT_ONCE = 200  # readings written before others have their turn on the loop
+
+
+def pages(assignment: Assignment) -> Pages:
+    """The pages over the shards a worker holds."""
+
+    async def metrics() -> tuple[bytes, str]:
+        out = Page()
+        for _ in render(out, exposed(assignment)):
+            await asyncio.sleep(0)
+        return generate_latest(REGISTRY) + out.text().encode(), _METRICS
+
+    async def readings() -> tuple[bytes, str]:
+        told = []
+        for reading in _readings(assignment):
+            told.append(as_line(reading))
+            if len(told) % _AT_ONCE == 0:
+                await asyncio.sleep(0)
+        return as_array(told).encode(), "application/json"
+
+    return {"/metrics": metrics, "/readings": readings}
+
+
+def exposed(assignment: Assignment) -> Iterator[Exposed]:
+    """Each shard as it stands now; it may speak once it has caught up and judged."""
+    for progress in assignment:
+        shard = cast(Shard, progress.shard)
+        ready = progress.caught_up and shard.judged_at > 0
+        yield Exposed(
+            shard,
+            ready,
+            progress.read_ratio,
+            progress.watermark,
+            progress.lag,
+            progress.held_since,
+            progress.answered,
+        )
+
+
+def _readings(assignment: Assignment) -> Iterator[Reading]:
+    for each in exposed(assignment):
+        if each.ready:
+            yield from each.shard.readings()

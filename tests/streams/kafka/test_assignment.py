@@ -1,0 +1,214 @@
+"""How far the log is followed: caught up, heard, held back, dropped and kept."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from events.data import BREACHES, DEAD_LETTERS, LOTS, OWN, TOPICS
+from events.decode import Message
+from streams.kafka.assignment import Assignment, HighWatermark, PartitionProgress, Place
+
+NOON = datetime(2026, 1, 5, 12, tzinfo=UTC)
+
+
+class Remembering:
+    """A shard that remembers the offsets it was given."""
+
+    def __init__(self, partition: int = 0) -> None:
+        self.partition = partition
+        self.next: dict[str, int] = {}
+        self.offsets: list[int] = []
+
+    def fold(self, topic: str, end: int, messages: Sequence[Message]) -> None:
+        self.offsets += [message.offset for message in messages]
+        self.next[topic] = end
+
+    def tick(self, now: object, heard_again: object = None) -> tuple[()]:
+        return ()
+
+    def to_send(self) -> tuple[()]:
+        return ()
+
+
+def seconds(count: float) -> datetime:
+    return NOON + timedelta(seconds=count)
+
+
+def progress(*, ends: dict[str, int] | None = None, begins: dict[str, int] | None = None) -> Any:
+    followed = PartitionProgress(Remembering())
+    every = dict.fromkeys(TOPICS, 0)
+    followed.assigned({**every, **(begins or {})}, {**every, **(ends or {})})
+    return followed
+
+
+def messages(*offsets: int) -> list[Message]:
+    return [Message(LOTS, 0, offset, 0, b"k", b"v") for offset in offsets]
+
+
+def test_empty_topics_are_caught_up_at_once() -> None:
+    assert progress().caught_up
+
+
+def test_a_shard_is_caught_up_once_it_reaches_the_end_as_it_was_at_assignment() -> None:
+    followed = progress(ends={LOTS: 3})
+    assert followed.why_not_ready == "still to read: 3 of cmo.lots"
+    followed.take(LOTS, 2, messages(0, 1))
+    assert not followed.caught_up
+    followed.take(LOTS, 5, messages(2, 3, 4))
+    assert followed.caught_up
+    assert followed.why_not_ready == ""
+
+
+def test_the_lag_is_what_the_broker_last_told_of_beyond_what_is_folded() -> None:
+    followed = progress(ends={LOTS: 3})
+    assert (followed.lag[LOTS], followed.answered) == (3, None)
+    followed.take(LOTS, 2, messages(0, 1))
+    followed.heard(LOTS, HighWatermark(seconds(1), 9))
+    assert (followed.lag[LOTS], followed.lag[BREACHES]) == (7, 0)
+    followed.heard(BREACHES, HighWatermark(seconds(2), 0))
+    followed.take(LOTS, 9, messages(2, 3))
+    assert (followed.lag[LOTS], followed.answered) == (0, seconds(2))
+
+
+def test_a_shard_whose_topics_did_not_come_together_is_not_ready_and_says_which() -> None:
+    followed = PartitionProgress(Remembering())
+    some = dict.fromkeys(TOPICS[1:], 0)
+    followed.assigned(some, some)
+    assert not followed.caught_up
+    assert followed.why_not_ready == f"assigned without {TOPICS[0]}"
+
+
+def test_messages_that_were_folded_are_not_folded_again() -> None:
+    followed = progress()
+    followed.take(LOTS, 3, messages(0, 1, 2))
+    followed.take(LOTS, 2, messages(0, 1))
+    followed.take(LOTS, 5, messages(1, 2, 3, 4))
+    assert followed.shard.offsets == [0, 1, 2, 3, 4]
+
+
+def test_a_log_that_lost_its_beginning_is_followed_from_where_it_begins() -> None:
+    followed = progress(begins={LOTS: 40}, ends={LOTS: 50})
+    assert followed.next(LOTS) == 40
+    assert followed.lost == {LOTS: 40}
+
+
+def test_nothing_is_heard_until_all_topics_were() -> None:
+    followed = progress()
+    for topic in TOPICS[1:]:
+        followed.heard(topic, HighWatermark(NOON, 0))
+    assert followed.watermark is None
+    assert followed.stale(NOON, 60)
+    followed.heard(TOPICS[0], HighWatermark(seconds(-1), 0))
+    assert followed.watermark == seconds(-1)
+
+
+def test_the_topic_heard_least_decides_and_time_never_goes_back() -> None:
+    followed = progress()
+    for topic in TOPICS:
+        followed.heard(topic, HighWatermark(NOON, 0))
+    followed.heard(LOTS, HighWatermark(seconds(5), 0))
+    assert followed.watermark == NOON
+    for topic in TOPICS:
+        followed.heard(topic, HighWatermark(seconds(3), 0))
+    assert followed.watermark == seconds(3)
+    for topic in TOPICS:
+        followed.heard(topic, HighWatermark(seconds(1), 0))
+    assert followed.watermark == seconds(3)
+
+
+def test_a_topic_is_heard_up_to_a_poll_once_all_below_its_high_water_mark_is_folded() -> None:
+    followed = progress()
+    for topic in TOPICS:
+        followed.heard(topic, HighWatermark(NOON, 0))
+    for topic in set(TOPICS) - {LOTS}:
+        followed.heard(topic, HighWatermark(seconds(9), 0))
+    followed.heard(LOTS, HighWatermark(seconds(1), 3))
+    followed.take(LOTS, 2, messages(0, 1))
+    followed.heard(LOTS, HighWatermark(seconds(2), 4))
+    assert followed.watermark == NOON
+    followed.take(LOTS, 3, messages(2))
+    followed.heard(LOTS, HighWatermark(seconds(3), 9))
+    assert followed.watermark == seconds(1)
+
+
+def test_a_log_not_heard_for_longer_than_a_minute_is_stale() -> None:
+    followed = progress()
+    for topic in TOPICS:
+        followed.heard(topic, HighWatermark(NOON, 0))
+    assert not followed.stale(seconds(60), 60)
+    assert followed.stale(seconds(60.001), 60)
+
+
+def test_only_positions_ahead_of_the_committed_ones_are_due() -> None:
+    followed = progress()
+    followed.take(LOTS, 3, messages(0, 1, 2))
+    assert followed.uncommitted() == {LOTS: 3}
+    followed.committed(LOTS, 7)
+    assert followed.uncommitted() == {}
+    followed.committed(LOTS, 2)
+    assert followed.uncommitted() == {}
+
+
+@pytest.fixture
+def assignment() -> Assignment:
+    return Assignment(Remembering)
+
+
+def held(assignment: Assignment, partition: int) -> PartitionProgress:
+    progress = assignment.get(partition)
+    assert progress is not None
+    return progress
+
+
+def test_a_partition_that_stays_keeps_its_shard_and_one_that_leaves_loses_it(
+    assignment: Assignment,
+) -> None:
+    assignment.hold({1, 2})
+    stays, leaves = held(assignment, 1), held(assignment, 2)
+    assignment.hold({1, 3})
+    assert held(assignment, 1) is stays
+    assert assignment.get(2) is None
+    assignment.hold({1, 2})
+    assert held(assignment, 2) is not leaves
+    assert not assignment.holds(leaves)
+    assert assignment.holds(stays)
+
+
+def test_other_topics_are_held_back_until_both_of_our_own_are_read(assignment: Assignment) -> None:
+    assignment.hold({0})
+    assert assignment.held_back(Place(DEAD_LETTERS, 0))
+    held(assignment, 0).assigned(dict.fromkeys(TOPICS, 0), dict.fromkeys(TOPICS, 2))
+    assert [topic for topic in TOPICS if not assignment.held_back(Place(topic, 0))] == list(OWN)
+    held(assignment, 0).take(DEAD_LETTERS, 2, ())
+    assert assignment.held_back(Place(LOTS, 0))
+    held(assignment, 0).take(BREACHES, 2, ())
+    assert not assignment.held_back(Place(LOTS, 0))
+
+
+def test_nothing_is_read_of_a_partition_we_do_not_hold(assignment: Assignment) -> None:
+    assert assignment.held_back(Place(LOTS, 5))
+
+
+def test_a_worker_is_ready_after_its_first_assignment_even_with_no_partition(
+    assignment: Assignment,
+) -> None:
+    assert not assignment.ready
+    assignment.hold(set())
+    assert assignment.ready
+    assignment.hold({0})
+    assert not assignment.ready
+
+
+def test_a_shard_that_comes_to_a_worker_knows_when_it_heard_the_log_again(
+    assignment: Assignment,
+) -> None:
+    assignment.heard_nothing()
+    assignment.hold({0})
+    at_start = held(assignment, 0).heard_again
+    assert at_start is not None
+    list(held(assignment, 0).judge(NOON, 60))
+    list(held(assignment, 0).judge(NOON + timedelta(days=9_000), 60))
+    assignment.hold({1})
+    assert held(assignment, 1).heard_again == NOON + timedelta(days=9_000)
