@@ -97,20 +97,15 @@ secrets: ## Make the secrets of `make up` that are missing, of random content
 contract: setup ## Generate the contract's schemas and AsyncAPI document again
 	@$(BIN)/cmowatch contract
 
+COMPILE := $(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashes --quiet \
+	--no-emit-index-url --no-emit-find-links --no-annotate --custom-compile-command "make lock"
+
 lock: setup ## Lock the newest allowed versions, with hashes, in the requirements files
-	@$(BIN)/uv pip compile pyproject.toml --extra dev --universal --python-version 3.11 --upgrade \
-		--generate-hashes --no-emit-index-url --no-emit-find-links --no-annotate --quiet \
-		--custom-compile-command "make lock" --output-file requirements.txt
-	@$(BIN)/uv pip compile deploy/lab/bench/requirements.in --universal --python-version 3.11 --upgrade \
-		--generate-hashes --no-emit-index-url --no-emit-find-links --no-annotate --quiet \
-		--custom-compile-command "make lock" --output-file bench-requirements.txt
-	@$(BIN)/uv pip compile pyproject.toml --universal --python-version 3.11 \
-		--constraints requirements.txt --excludes <(printf 'jgo\njdk4py\n') \
-		--generate-hashes --no-emit-index-url --no-emit-find-links --no-annotate --quiet \
-		--custom-compile-command "make lock" --output-file deploy/requirements.txt
-	@$(BIN)/uv pip compile - --universal --python-version 3.11 --constraints requirements.txt \
-		--generate-hashes --no-emit-index-url --no-emit-find-links --no-annotate --quiet \
-		--custom-compile-command "make lock" --output-file deploy/build-requirements.txt <<< hatchling
+	@$(COMPILE) --upgrade pyproject.toml --extra dev --extra lab --output-file requirements.txt
+	@$(COMPILE) --upgrade deploy/lab/bench/requirements.in --output-file bench-requirements.txt
+	@$(COMPILE) --constraints requirements.txt pyproject.toml --output-file deploy/requirements.txt
+	@$(COMPILE) --constraints requirements.txt - --output-file deploy/build-requirements.txt \
+		<<< hatchling
 
 clean: ## Remove .venv and everything that can be made again
 	@rm -rf $(VENV) $(BENCH) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage*

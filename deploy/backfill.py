@@ -15,7 +15,7 @@ from rich.progress import Progress
 from alerts.agreements import Agreements
 from alerts.calendar import days_from_epoch
 from alerts.readings import Reading
-from deploy.lab.servers import KEPT_DAYS
+from deploy.prometheus.retention import KEPT_DAYS
 from events.decode import Accepted, Rejection
 from events.errors import EventError
 from events.files import replay

@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from typing import Final
 
 from deploy.grafana.panels import SOURCE, WIDTH, Json
-from deploy.lab.servers import KEPT_DAYS
 from deploy.links import BOARDS, CMO
+from deploy.prometheus.retention import KEPT_DAYS
 
 SCHEMA: Final = 39
 """The version of the boards' schema: Grafana 11 and later read it."""

