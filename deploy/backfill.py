@@ -17,16 +17,11 @@ from alerts.calendar import days_from_epoch
 from alerts.readings import Reading
 from deploy.prometheus.retention import KEPT_DAYS
 from events.decode import Accepted, Rejection
-from events.errors import EventError
 from events.files import replay
-from streams.commands.watch import (
-    AGREEMENTS,
-    BROKERS,
-    agreements_or_exit,
-    settings_or_exit,
-    tell_refused,
-)
-from streams.errors import StreamError
+from streams.commands.configuration import agreements_or_exit, settings_or_exit
+from streams.commands.failures import errors_end_the_command
+from streams.commands.options import one_of, reads_events
+from streams.commands.refused import tell_refused
 from streams.kafka.whole_log import outcomes
 from streams.metrics.exposition import ReadingFamilies
 from streams.metrics.text_format import Add, label
@@ -86,10 +81,7 @@ _DAY = click.DateTime(["%Y-%m-%d"])
 
 
 @click.command()
-@click.argument(
-    "file", required=False, type=click.Path(exists=True, dir_okay=False, allow_dash=True)
-)
-@click.option("--topics", "from_topics", is_flag=True, help="Read the topics instead of a file.")
+@reads_events
 @click.option(
     "--from",
     "first",
@@ -111,8 +103,6 @@ _DAY = click.DateTime(["%Y-%m-%d"])
     required=True,
     help="Where the OpenMetrics text goes; - is stdout.",
 )
-@AGREEMENTS
-@BROKERS
 def backfill(
     file: str | None,
     from_topics: bool,
@@ -134,19 +124,17 @@ def backfill(
     A day is written as a worker would have shown it then: it knows what was recorded by then, and
     judges by the agreement in force that day. `cmowatch replay --as-of` differs: it knows all that
     had happened by a moment, whenever it was told. For a file the default agreement covers every
-    CMO without one of its own.
+    CMO without one of its own, and --agreements may be left out.
 
     Prometheus has to keep 400 days (--storage.tsdb.retention.time=400d), or it deletes the history.
     What is refused is told on stderr.
 
-    Exit code: 0 all was read, 1 something in the FILE was refused, 2 wrong usage.
+    Exit code: 0 all was read, 1 something in the FILE was refused, there is nothing to write or no
+    broker answers, 2 wrong usage, settings or agreements.
     """  # noqa: D301
-    if (file is None) is not from_topics:
-        raise click.UsageError("give either a FILE or --topics")
+    one_of(file, from_topics)
     settings = settings_or_exit(brokers=brokers, agreements=agreements)
-    agreed = agreements_or_exit(
-        settings.agreements, use_default=file is not None or settings.default_agreement
-    )
+    agreed = agreements_or_exit(settings, of_file=file is not None)
     console = Console(stderr=True)
     with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
         progress.add_task("reading", total=None)
@@ -161,18 +149,16 @@ def backfill(
     with out as written:
         written.writelines(history.lines())
     told = f"{history.samples:,} samples of {history.series:,} series, {begin} to {end}"
-    refused = tell_refused(diary.refused)
+    tell_refused(diary.refused)
     click.echo(told, err=True)
-    sys.exit(refused if file is not None else 0)
+    sys.exit(1 if diary.refused and file is not None else 0)
 
 
 def _read(file: str | None, settings: Settings, agreed: Agreements) -> _Outcomes:
-    try:
+    with errors_end_the_command():
         if file is not None:
             return list(replay(file, decoder_of(agreed, 1)))
         return asyncio.run(_from_topics(settings, agreed))
-    except (EventError, StreamError, OSError) as error:
-        raise click.ClickException(str(error)) from error
 
 
 async def _from_topics(settings: Settings, agreed: Agreements) -> _Outcomes:

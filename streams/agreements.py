@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator
 from datetime import date
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import yaml
 from pydantic import ValidationError
@@ -19,11 +19,22 @@ from alerts.judge import beyond
 _LARGEST_FILE = 1 << 20
 
 
-def read_agreements(folder: Path, *, use_default: bool) -> Agreements:
+_DEFAULT: Final = Path(__file__).with_name("default_agreement.yaml")
+
+
+def read_agreements(folder: Path | None, *, use_default: bool) -> Agreements:
     """Every agreement in the `*.yaml` files of a folder; the default one only when asked for.
 
-    Raises `InvalidAgreement` with file, line and reason for the first that cannot be used.
+    That is the folder's own, else the one that comes with the program. Raises `InvalidAgreement`
+    with file, line and reason for the first that cannot be used.
     """
+    found = list(_agreements(_files(folder))) if folder is not None else []
+    if use_default and not any(each.default for each in found):
+        found.append(read_agreement(_DEFAULT))
+    return Agreements(found, use_default=use_default)
+
+
+def _files(folder: Path) -> list[Path]:
     if not folder.is_dir():
         raise InvalidAgreement(f"{folder}: no such folder; name one that holds agreement files")
     for path in sorted(folder.glob("*.yml")):
@@ -31,7 +42,7 @@ def read_agreements(folder: Path, *, use_default: bool) -> Agreements:
     paths = sorted(folder.glob("*.yaml"))
     if not paths:
         raise InvalidAgreement(f"{folder}: holds no agreement, *.yaml; nobody could be watched")
-    return Agreements(_agreements(paths), use_default=use_default)
+    return paths
 
 
 class _Loader(yaml.SafeLoader):

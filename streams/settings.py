@@ -23,8 +23,12 @@ class Settings(BaseSettings):
     partitions: int = Field(8, ge=1, le=1000, description="of each topic; never changed")
     replication: int = Field(1, ge=1, le=10, description="replicas of each topic we create")
     declare_topics: bool = Field(True, description="create the topics that are missing")
-    agreements: Path = Field(Path("deploy/agreements"), description="folder of agreement files")
-    default_agreement: bool = Field(False, description="let default.yaml cover every other CMO")
+    agreements: Path | None = Field(
+        None, description="folder of agreement files; without one nobody is watched"
+    )
+    default_agreement: bool = Field(
+        False, description="let the default agreement, or a default.yaml, cover every other CMO"
+    )
 
     web_host: str = Field("127.0.0.1", description="address of metrics and health")
     web_port: int = Field(6066, ge=1, le=65_535, description="port of metrics and health")

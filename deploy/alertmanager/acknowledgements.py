@@ -19,8 +19,9 @@ from events.errors import EventError, InvalidIdentifier
 from events.event import Event, event
 from events.publish import Delivery, Publisher
 from events.values import microseconds
-from streams.commands.publish import printable, security
-from streams.commands.watch import BROKERS, settings_or_exit
+from streams.commands.configuration import security, settings_or_exit
+from streams.commands.options import BROKERS
+from streams.commands.refused import printable
 from streams.settings import Settings
 
 UNAVAILABLE: Final = 69
@@ -233,7 +234,7 @@ def command(url: str, brokers: str | None, source: str, every: float, once: bool
     holds is said again, under the same ids.
 
     Exit code: 0 stopped by a signal, or --once and all is passed on; 1 --once, and something
-    failed; 2 wrong usage; 69 Alertmanager or the brokers failed 30 times in a row.
+    failed; 2 wrong usage or settings; 69 Alertmanager or the brokers failed 30 times in a row.
     """
     bridge = Bridge(url, source, settings_or_exit(brokers=brokers))
     if once:

@@ -37,8 +37,6 @@ from deploy.prometheus.wording import alert_name
 from streams.agreements import read_agreements
 
 CONFIG: Final = Path("deploy/alertmanager/alertmanager.yml")
-AGREEMENTS: Final = Path(__file__).parents[1] / "agreements"
-"""The agreements that come with the project; the committed routes are theirs."""
 
 _SCOPE = ["cmo", "site", "product", "lot_state", "topic", "partition"]
 
@@ -229,7 +227,7 @@ def _inhibited() -> list[Mapping[str, object]]:
     ]
 
 
-def documents(agreements: Path = AGREEMENTS, day: date | None = None) -> dict[Path, str]:
+def documents(agreements: Path, day: date | None = None) -> dict[Path, str]:
     """Every file of Alertmanager's, by its path in the project, for the agreements of a folder.
 
     Those count that are in force on a day, today if none is given. Raises `InvalidAgreement` for

@@ -11,7 +11,8 @@ from deploy.grafana.annotations import changes as annotation_changes
 from deploy.grafana.api import Grafana, address
 from deploy.grafana.errors import BadAddress, GrafanaError
 from deploy.grafana.provision import Change, changes
-from streams.commands.watch import BROKERS, settings_or_exit
+from streams.commands.configuration import settings_or_exit
+from streams.commands.options import BROKERS
 from streams.errors import StreamError
 from streams.kafka.whole_log import transitions
 
@@ -99,7 +100,7 @@ def annotations(
     touched.
 
     Exit code: 0 all is as it should be, 1 Grafana or Kafka refused or did not answer, 2 wrong
-    usage.
+    usage or settings.
     """
     settings = settings_or_exit(brokers=brokers)
 

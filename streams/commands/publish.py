@@ -1,109 +1,56 @@
-"""What the command line tells while events are read, refused and sent."""
+"""The command `cmowatch publish`: events of a file, sent to Kafka."""
 
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
-from typing import Any
+import sys
+from collections.abc import Iterable
+from pathlib import Path
 
+import click
 from rich.console import Console
-from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
-from events.adapters.table import RowError
-from events.decode import Rejection
-from events.errors import InvalidSetting, Unaddressable
+from events.errors import Unaddressable
 from events.event import Event
-from events.publish import Delivery, Publisher
+from events.files import events_in
+from events.publish import Publisher
+from streams.commands.configuration import security, settings_or_exit
+from streams.commands.failures import errors_end_the_command
+from streams.commands.options import BROKERS, EVENTS, STATE
+from streams.commands.refused import Refused
+from streams.commands.tally import Tally
 from streams.settings import Settings
 
-Refused = Rejection | RowError
-_SELDOM = 256  # drawing the bar costs more than an event
 
+@click.command()
+@click.argument("file", type=EVENTS)
+@BROKERS
+@STATE
+def publish(file: str, brokers: str | None, state: Path | None) -> None:
+    """Send the events of FILE (NDJSON, plain or gzip; - is stdin) to Kafka.
 
-@dataclass
-class Tally:
-    """Counts what was read, refused and delivered, and tells each fault as it is met."""
+    Each line is read by the contract first. One that is refused is told with its line number,
+    field, value and reason, and the others are sent all the same. Whether a source may say what it
+    says is for the monitor to judge.
 
-    console: Console
-    taken: int = 0
-    refused: int = 0
-    sent: int = 0
-    undelivered: int = 0
-    _bar: Progress = field(init=False)
+    How to log in to the brokers is set in the environment: CMOWATCH_SECURITY, CMOWATCH_USERNAME,
+    CMOWATCH_PASSWORD_FILE, CMOWATCH_CA_FILE.
 
-    def __post_init__(self) -> None:
-        columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
-        self._bar = Progress(*columns, console=self.console, transient=True)
-        self._task = self._bar.add_task("")
-
-    @property
-    def faultless(self) -> bool:
-        """Whether nothing was refused and nothing failed to arrive."""
-        return not self.refused and not self.undelivered
-
-    def taken_from(self, items: Iterable[Event | Refused]) -> Iterator[Event]:
-        """The events among what was read; what is none is told, and counted."""
-        self._bar.disable = not self.console.is_terminal
-        with self._bar:
-            for item in items:
-                if isinstance(item, Event):
-                    self.taken += 1
-                    yield item
-                else:
-                    self.refuse(refusal(item))
-                if (self.taken + self.refused) % _SELDOM == 0:
-                    self._bar.update(self._task, description=self.summary())
-
-    def refuse(self, why: str) -> None:
-        """Counts and tells something that is no event, or belongs to nobody."""
-        self.refused += 1
-        self._tell(why)
-
-    def delivered(self, delivery: Delivery) -> None:
-        """Counts a delivery; tells of one that failed, under the id of its event."""
-        if delivery.error is None:
-            self.sent += 1
-            return
-        self.undelivered += 1
-        about = f"{delivery.topic}: event {delivery.event.id}"
-        self._tell(f"{about}: {type(delivery.error).__name__}: {delivery.error}")
-
-    def summary(self) -> str:
-        """One line of counts."""
-        return f"sent {self.sent:,}, refused {self.refused:,}, undelivered {self.undelivered:,}"
-
-    def _tell(self, text: str) -> None:
-        self.console.print(printable(text), markup=False, highlight=False, soft_wrap=True)
-
-
-def refusal(item: Refused) -> str:
-    """A line of a file that is no event: where, which field, which value, and why."""
-    if isinstance(item, RowError):
-        return f"row {item.row}: {item.column or 'row'} = {item.value!r}: {item.reason}"
-    where = f"line {item.message.offset}: {item.field or 'event'}"
-    return f"{where} = {item.value!r}: {item.reason}: {item.detail}"
-
-
-def printable(text: str) -> str:
-    """The text without anything that would move a terminal's cursor."""
-    return "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
-
-
-def security(settings: Settings) -> Mapping[str, Any]:
-    """How the settings speak to the brokers, in the names kafka-python shares with aiokafka.
-
-    Raises `InvalidSetting` when a file of theirs cannot be read.
+    Exit code: 0 everything was sent, 1 something was refused or did not arrive, 2 wrong usage or
+    settings.
     """
-    try:
-        given = settings.client()
-    except OSError as error:
-        raise InvalidSetting(f"password or certificates cannot be read: {error}") from None
-    return {name: value for name, value in given.items() if name != "bootstrap_servers" and value}
+    sys.exit(send(events_in(file), settings_or_exit(brokers=brokers), state))
 
 
-def send(publisher: Publisher, items: Iterable[Event | Refused], tally: Tally) -> None:
-    """Publishes the events among what was read; the publisher reports to the tally."""
-    with publisher:
-        for event in tally.taken_from(items):
-            try:
-                publisher.publish(event)
-            except Unaddressable as error:
-                tally.refuse(f"event {event.id}: {error}")
+def send(items: Iterable[Event | Refused], settings: Settings, state: Path | None) -> int:
+    """Publishes the events among what was read, and says how many; returns the exit code."""
+    tally = Tally(Console(stderr=True))
+    with errors_end_the_command():
+        publisher = Publisher(
+            settings.brokers, state=state, report=tally.delivered, security=security(settings)
+        )
+        with publisher:
+            for event in tally.taken_from(items):
+                try:
+                    publisher.publish(event)
+                except Unaddressable as error:
+                    tally.refuse(f"event {event.id}: {error}")
+    click.echo(tally.summary(), err=True)
+    return tally.exit_code

@@ -11,12 +11,13 @@ from typing import Any, NamedTuple
 import pytest
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
+from deploy.lab.demo import AGREEMENTS
 from deploy.lab.demo.errors import NotLoaded
 from deploy.lab.demo.load import put
 from deploy.lab.simulate.simulator import simulate
 from events.data import INBOUND
 from streams.settings import Settings
-from tests.end_to_end.clean_pass import AGREEMENTS, all_is_said, check_against_a_clean_pass
+from tests.end_to_end.clean_pass import all_is_said, check_against_a_clean_pass
 from tests.end_to_end.conftest import ROOT, Worker, eventually, start_worker
 
 __all__ = ["start_worker"]

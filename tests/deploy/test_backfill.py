@@ -3,7 +3,6 @@
 import asyncio
 import json
 import math
-import shutil
 import subprocess
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -18,6 +17,7 @@ from prometheus_client.parser import text_string_to_metric_families as as_expose
 
 from alerts.catalogue import KPIS
 from deploy.backfill import JOB, backfill
+from deploy.lab.demo import AGREEMENTS
 from deploy.lab.demo.load import load
 from deploy.lab.servers import LocalPrometheus
 from deploy.lab.simulate.simulator import simulate
@@ -34,7 +34,6 @@ from tests.deploy.lab.test_servers import alertmanager, installed
 
 ROOT = Path(__file__).resolve().parents[2]
 LAST = date(2024, 5, 31)
-AGREEMENTS = ROOT / "deploy" / "agreements"
 Shown = dict[tuple[str, frozenset[tuple[str, str]]], float]
 """Values by the name and the labels of their series."""
 
@@ -158,12 +157,10 @@ def test_a_value_of_twelve_months_ago_is_found(tmp_path: Path) -> None:
     installed(LocalPrometheus)
     last = datetime.now(UTC).date() - timedelta(days=1)
     then = last - timedelta(days=365)
-    events, out, agreements = (tmp_path / name for name in ("events.ndjson", "h.txt", "agreements"))
+    events, out = tmp_path / "events.ndjson", tmp_path / "h.txt"
     events.write_text("".join(order(number, then - timedelta(days=1)) for number in range(6)))
-    agreements.mkdir()
-    shutil.copy(AGREEMENTS / "default.yaml", agreements)
     days = ["--from", f"{then - timedelta(days=1)}", "--to", f"{last}"]
-    result = run(str(events), "--out", str(out), *days, "--agreements", str(agreements))
+    result = CliRunner().invoke(backfill, [str(events), "--out", str(out), *days])
     assert result.exit_code == 0, result.output
     prometheus = LocalPrometheus(tmp_path, [], alertmanager(tmp_path))
     blocks(out, prometheus.data)

@@ -14,6 +14,7 @@ from alerts.catalogue import KPIS
 from deploy.alertmanager.receivers import SECRETS
 from deploy.grafana import provision
 from deploy.kubernetes import objects
+from deploy.lab.demo import AGREEMENTS
 from deploy.prometheus.retention import KEPT_DAYS
 from deploy.prometheus.rules import rule_groups
 from events.data import TOPICS
@@ -24,7 +25,7 @@ from streams.settings import Settings
 ROOT = Path(__file__).resolve().parents[2]
 DEPLOY = ROOT / "deploy"
 BASE = DEPLOY / "kubernetes" / "base"
-KUSTOMIZED = (BASE, DEPLOY / "kubernetes" / "strimzi", DEPLOY / "agreements", DEPLOY / "grafana")
+KUSTOMIZED = (BASE, DEPLOY / "kubernetes" / "strimzi", AGREEMENTS, DEPLOY / "grafana")
 OLDEST, NEWEST = "1.30.0", kubernetes_validate.latest_version()
 FOREIGN = {"PrometheusRule", "ServiceMonitor", "KafkaTopic"}
 LARGEST_MAP = 1 << 20
@@ -257,9 +258,9 @@ def test_a_pod_that_speaks_kafka_may() -> None:
 
 
 def test_every_agreement_is_handed_over() -> None:
-    (made,) = maps_of(DEPLOY / "agreements")
-    assert set(made["files"]) == {path.name for path in (DEPLOY / "agreements").glob("*.yaml")}
-    read_agreements(DEPLOY / "agreements", use_default=False)
+    (made,) = maps_of(AGREEMENTS)
+    assert set(made["files"]) == {path.name for path in (AGREEMENTS).glob("*.yaml")}
+    read_agreements(AGREEMENTS, use_default=False)
 
 
 def test_every_board_is_handed_to_the_sidecar_small_enough_for_kubernetes() -> None:

@@ -16,6 +16,7 @@ from deploy.alertmanager.message import TEMPLATE
 from deploy.alertmanager.receivers import GLOBAL, NOBODY, ON_CALL, SECRETS, SWITCH, TICKETS
 from deploy.alertmanager.routing import Pace, configuration, documents
 from deploy.as_yaml import as_yaml
+from deploy.lab.demo import AGREEMENTS
 from deploy.prometheus.pipeline import DEAD_MANS_SWITCH
 from deploy.prometheus.rules import ESCALATED
 from tests.builders import agreement
@@ -50,7 +51,7 @@ def receivers(made: dict[str, Any]) -> dict[str, dict[str, Any]]:
 
 
 def test_what_is_committed_is_what_the_agreements_of_the_demo_say() -> None:
-    made = documents().items()
+    made = documents(AGREEMENTS).items()
     differing = [path for path, text in made if (ROOT / path).read_text("utf-8") != text]
     assert differing == []
 

@@ -13,6 +13,7 @@ from alerts.agreements import Agreements
 from alerts.breaches import Ledger, transitions
 from alerts.calendar import moment
 from alerts.readings import readings
+from deploy.lab.demo import AGREEMENTS
 from deploy.lab.simulate.simulator import simulate
 from events.breaches import BREACH_EVENT
 from events.data import BREACHES, DEAD_LETTERS, INBOUND
@@ -24,9 +25,7 @@ from streams.kafka.whole_log import outcomes
 from streams.replay import Pass, as_dict
 from streams.settings import Settings
 from streams.shard import decoder_of
-from tests.end_to_end.conftest import ROOT, Worker
-
-AGREEMENTS = ROOT / "deploy" / "agreements"
+from tests.end_to_end.conftest import Worker
 
 
 class Own(NamedTuple):

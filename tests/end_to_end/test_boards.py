@@ -18,6 +18,7 @@ from alerts.catalogue import KPIS
 from deploy.alertmanager.routing import Pace
 from deploy.cli import main
 from deploy.grafana.boards import boards
+from deploy.lab.demo import AGREEMENTS
 from deploy.lab.demo.load import load
 from deploy.lab.demo.story import SEED
 from deploy.lab.servers import LocalAlertmanager, LocalPrometheus
@@ -25,7 +26,7 @@ from deploy.lab.simulate.simulator import simulate
 from deploy.lab.webhook import Webhook
 from streams.settings import Settings
 from tests.deploy.tools import tool
-from tests.end_to_end.conftest import ROOT, Worker, eventually
+from tests.end_to_end.conftest import Worker, eventually
 
 pytestmark = [
     pytest.mark.broker,
@@ -33,7 +34,6 @@ pytestmark = [
 ]
 
 WATCHING = Path(__file__).with_name("watching_worker.py")
-AGREEMENTS = ROOT / "deploy" / "agreements"
 STEP = 300
 BACK = timedelta(days=2)
 MONTHS = 4

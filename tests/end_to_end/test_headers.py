@@ -10,10 +10,11 @@ import pytest
 from aiokafka import AIOKafkaProducer, TopicPartition
 from aiokafka.record.default_records import _DefaultRecordBatchBuilderPy
 
+from deploy.lab.demo import AGREEMENTS
 from events.partition import partition_of
 from streams.kafka.tolerant_headers import TolerantRecords
 from streams.settings import Settings
-from tests.end_to_end.conftest import ROOT, Worker, eventually
+from tests.end_to_end.conftest import Worker, eventually
 
 WATCHING = Path(__file__).with_name("watching_worker.py")
 NO_TEXT = b"\xff\xfe\xff"
@@ -76,7 +77,7 @@ def test_every_record_is_read_whatever_its_headers_are_called(compression: int) 
 def test_the_stream_goes_on_over_a_header_whose_name_is_no_text(
     settings: Settings, start_worker: Callable[..., Worker]
 ) -> None:
-    agreed = {"agreements": ROOT / "deploy/agreements", "default_agreement": True}
+    agreed = {"agreements": AGREEMENTS, "default_agreement": True}
     worker = start_worker(WATCHING, **agreed)
     eventually(worker.ready, "the worker is ready")
     asyncio.run(_send(settings, batch(["L1", "L2", "L3"])))

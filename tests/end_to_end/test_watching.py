@@ -13,11 +13,11 @@ from typing import Any
 import pytest
 from aiokafka import AIOKafkaProducer
 
+from deploy.lab.demo import AGREEMENTS
 from deploy.lab.demo.load import put
 from events.partition import partition_of
 from streams.settings import Settings
 from tests.end_to_end.clean_pass import (
-    AGREEMENTS,
     all_is_said,
     check_against_a_clean_pass,
     own_topics,

@@ -15,6 +15,7 @@ from random import Random
 from typing import Any, Final, NamedTuple
 
 from alerts.readings import Reading
+from deploy.lab.demo import AGREEMENTS
 from deploy.lab.simulate.simulator import UNTIL, simulate
 from events.adapters.table import read_table
 from events.data import BREACHES, DEAD_LETTERS, INBOUND
@@ -28,7 +29,6 @@ from tests.end_to_end.poisons import lot_completed, poisons
 
 ROOT = Path(__file__).resolve().parents[2]
 ANSWERS = Path(__file__).with_name("answers.json")
-AGREEMENTS = ROOT / "deploy" / "agreements"
 MAPPING = ROOT / "deploy" / "lab" / "demo" / "scms.yaml"
 MOMENTS = 20
 

@@ -1,12 +1,16 @@
 """Agreement files: what is wrong is named with file, line and reason; a version has its day."""
 
+import subprocess
+import sys
 from datetime import date
 from pathlib import Path
+from zipfile import ZipFile
 
 import pytest
 
 from alerts.agreements import Agreements
 from alerts.errors import InvalidAgreement
+from deploy.lab.demo import AGREEMENTS
 from streams.agreements import read_agreement, read_agreements
 from tests.builders import agreement
 
@@ -128,6 +132,37 @@ def test_the_default_covers_a_cmo_without_its_own_only_when_asked_for(tmp_path: 
 
 
 def test_the_agreements_that_come_with_the_project_can_be_used() -> None:
-    read = read_agreements(ROOT / "deploy" / "agreements", use_default=True)
-    assert read.cmos
-    assert read.of("nobody-known", date(2024, 1, 1)) is not None
+    assert read_agreements(AGREEMENTS, use_default=False).cmos
+
+
+def test_who_has_no_agreement_is_covered_by_the_one_that_comes_with_the_program(
+    tmp_path: Path,
+) -> None:
+    written(tmp_path, GOOD)
+    day = date(2024, 6, 1)
+    for folder in (tmp_path, None):
+        read = read_agreements(folder, use_default=True)
+        covering = read.of("other", day)
+        assert covering is not None
+        assert covering.default
+        assert read_agreements(folder, use_default=False).of("other", day) is None
+
+
+def test_a_default_of_ones_own_covers_instead_of_the_one_that_comes_with_the_program(
+    tmp_path: Path,
+) -> None:
+    text = GOOD.replace("cmo: acme", "default: true").replace("2024-01-01", "2024-03-01")
+    written(tmp_path, text, "default.yaml")
+    read = read_agreements(tmp_path, use_default=True)
+    covering = read.of("other", date(2024, 6, 1))
+    assert covering is not None
+    assert covering.contingency == "Call."
+    assert read.of("other", date(2024, 2, 1)) is None
+
+
+def test_an_installed_package_has_the_default_agreement(tmp_path: Path) -> None:
+    build = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(tmp_path)]
+    subprocess.run(build, cwd=ROOT, check=True, capture_output=True)
+    [wheel] = tmp_path.glob("*.whl")
+    with ZipFile(wheel) as packed:
+        assert "streams/default_agreement.yaml" in packed.namelist()

@@ -9,9 +9,9 @@ from click.testing import CliRunner, Result
 
 from events.errors import Undelivered
 from events.publish import Delivery
-from streams import cli
 from streams.cli import main
-from streams.commands.publish import printable
+from streams.commands import publish
+from streams.commands.refused import printable
 
 MAPPING = """\
 events:
@@ -71,7 +71,7 @@ class FakePublisher:
 
 @pytest.fixture(autouse=True)
 def publisher(monkeypatch: pytest.MonkeyPatch) -> type[FakePublisher]:
-    monkeypatch.setattr(cli, "Publisher", FakePublisher)
+    monkeypatch.setattr(publish, "Publisher", FakePublisher)
     monkeypatch.setattr(FakePublisher, "fails", frozenset())
     return FakePublisher
 
@@ -131,7 +131,7 @@ def test_the_login_comes_from_the_environment(publisher: type[FakePublisher]) ->
         ({"CMOWATCH_SECURITY": "sasl"}, 2),
         ({"CMOWATCH_USERNAME": None}, 2),
         ({"CMOWATCH_PASSWORD_FILE": "nowhere"}, 2),
-        ({"CMOWATCH_PASSWORD": None, "CMOWATCH_PASSWORD_FILE": "nowhere"}, 1),
+        ({"CMOWATCH_PASSWORD": None, "CMOWATCH_PASSWORD_FILE": "nowhere"}, 2),
     ],
 )
 def test_a_login_that_cannot_work_is_told_without_its_password(

@@ -8,10 +8,12 @@ import pytest
 import yaml
 
 from alerts.catalogue import KPIS
+from deploy.lab.demo import AGREEMENTS
 from streams.documents import agreement_schema, differences, kpis_page, settings_page, write
 from streams.settings import Settings
 
 ROOT = Path(__file__).resolve().parents[2]
+DEFAULT = ROOT / "streams" / "default_agreement.yaml"
 
 
 def test_what_is_committed_is_what_the_declarations_make() -> None:
@@ -38,7 +40,7 @@ def test_every_setting_has_its_row() -> None:
     assert all(f"`CMOWATCH_{name.upper()}`" in page for name in Settings.model_fields)
 
 
-@pytest.mark.parametrize("path", sorted((ROOT / "deploy/agreements").glob("*.yaml")), ids=str)
+@pytest.mark.parametrize("path", [DEFAULT, *sorted(AGREEMENTS.glob("*.yaml"))], ids=str)
 def test_every_agreement_that_ships_fits_the_schema(path: Path) -> None:
     said = json.loads(json.dumps(yaml.safe_load(path.read_text()), default=str))
     jsonschema.validate(said, json.loads(agreement_schema()))

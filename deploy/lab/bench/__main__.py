@@ -15,12 +15,12 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-import deploy
 from deploy.lab.bench.contest import Contestant, Run, as_json, contest, costs, medians
 from deploy.lab.bench.errors import BenchError
 from deploy.lab.bench.footprint import footprint
 from deploy.lab.bench.latency import MARKERS, RATES, Seen, latencies, nearest_rank
 from deploy.lab.bench.paging import BREACHES, Paged, pages
+from deploy.lab.demo import AGREEMENTS
 from deploy.lab.demo.errors import DemoError
 from deploy.lab.demo.load import load
 from deploy.lab.kafka import KAFKA, KafkaError, LocalKafka, cache_folder
@@ -29,6 +29,7 @@ from deploy.lab.servers import ServerError
 from deploy.lab.simulate.simulator import simulate
 from events.data import INBOUND
 from streams.agreements import read_agreements
+from streams.commands.configuration import settings_or_exit
 from streams.errors import StreamError
 from streams.kafka.topics import create_or_verify
 from streams.settings import Settings
@@ -37,7 +38,6 @@ PARTITIONS = 4
 _LOTS = 10_000
 _HISTORY = 10_000
 _NAMES = ("cmowatch", "faust", "quix")
-_AGREEMENTS = Path(deploy.__file__).with_name("agreements")
 
 
 @click.command()
@@ -120,7 +120,7 @@ def _told() -> Iterator[None]:
 
 
 def _memory(events: int, console: Console) -> None:
-    agreed = read_agreements(_AGREEMENTS, use_default=True)
+    agreed = read_agreements(AGREEMENTS, use_default=True)
     found = footprint(simulate(1, events).events, agreed, _LOTS)
     console.print(
         f"{found.lots:,} lots with {found.facts:,} facts: {found.bytes / found.lots:,.0f} bytes a "
@@ -156,10 +156,10 @@ def _loaded(lines: Sequence[bytes], console: Console) -> Iterator[tuple[Settings
         file = folder / "events.ndjson"
         file.write_bytes(b"".join(line + b"\n" for line in lines))
         with LocalKafka(folder / "kafka", port=None, progress=console.print) as kafka:
-            settings = Settings(
+            settings = settings_or_exit(
                 brokers=kafka.brokers,
                 partitions=PARTITIONS,
-                agreements=_AGREEMENTS,
+                agreements=AGREEMENTS,
                 default_agreement=True,
                 web_host=LOOPBACK,
             )

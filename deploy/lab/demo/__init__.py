@@ -1,1 +1,7 @@
-"""The whole of it on one machine: a broker, a simulation, a worker and a live board."""
+"""The demo: the monitor at work on one machine, from a real Kafka to a board."""
+
+from pathlib import Path
+from typing import Final
+
+AGREEMENTS: Final = Path(__file__).with_name("agreements")
+"""What was agreed with the eight CMOs of the simulation."""

@@ -26,7 +26,8 @@ def demo(once: bool, deliveries: Path | None) -> None:
     what was found. Ctrl-C stops everything. CMOWATCH_BROKERS names a cluster to use instead of one
     of the demo's own; its topics must be empty.
 
-    Exit code: 0 every trouble was found, 1 one was not or the demo could not run, 130 interrupted.
+    Exit code: 0 every trouble was found, 1 one was not or the demo could not run, 2 wrong usage or
+    settings, 130 interrupted.
     """
     sys.exit(run_demo(once=once, deliveries=deliveries, console=_console()))
 

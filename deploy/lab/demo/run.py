@@ -16,7 +16,7 @@ from rich.console import Console
 from rich.live import Live
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
-import deploy
+from deploy.lab.demo import AGREEMENTS
 from deploy.lab.demo.alerting import Alerting, alerting
 from deploy.lab.demo.board import render
 from deploy.lab.demo.errors import DemoError, NotJudged, ScrapeFailed
@@ -29,13 +29,13 @@ from deploy.lab.demo.verdict import findings, verdict
 from deploy.lab.kafka import KafkaError, LocalKafka, cache_folder
 from deploy.lab.process import LOOPBACK
 from events.errors import EventError
+from streams.commands.configuration import settings_or_exit
 from streams.errors import StreamError
 from streams.kafka.topics import create_or_verify
 from streams.settings import Settings
 
 ALL_FOUND, NOT_FOUND, FAILED, INTERRUPTED = 0, 1, 1, 130
 _GROUP = "cmowatch-demo"
-_AGREEMENTS = Path(deploy.__file__).with_name("agreements")
 _BETWEEN = 1.0
 _LONGEST = 300.0
 _LONGEST_FOR_ALERTS = 15.0
@@ -76,13 +76,15 @@ class _Stage:
 
 def _set_up(stack: ExitStack, deliveries: Path | None, console: Console, say: _Say) -> _Stage:
     """Everything up to the running worker; what was started ends with `stack`."""
+    settings = _settings()
     now = datetime.now(UTC)
     cache_folder().mkdir(parents=True, exist_ok=True)
     temporary = TemporaryDirectory(prefix="demo-", dir=cache_folder(), ignore_cleanup_errors=True)
     folder = Path(stack.enter_context(temporary))
     with ThreadPoolExecutor(1) as aside:
         told = aside.submit(tell, folder, now, deliveries, say)
-        settings = _settings(_brokers(stack, folder, say))
+        brokers = _brokers(stack, folder, say)
+        settings = settings.model_copy(update={"brokers": brokers})
         story = told.result()
     earlier = stack.enter_context(Earlier(settings, story.file, now - TREND))
     _publish(settings, story, console, say)
@@ -98,11 +100,10 @@ def _brokers(stack: ExitStack, folder: Path, say: _Say) -> str:
     return stack.enter_context(LocalKafka(folder / "kafka", progress=say)).brokers
 
 
-def _settings(brokers: str) -> Settings:
-    return Settings(
-        brokers=brokers,
+def _settings() -> Settings:
+    return settings_or_exit(
         group=_GROUP,
-        agreements=_AGREEMENTS,
+        agreements=AGREEMENTS,
         default_agreement=True,
         web_host=LOOPBACK,
     )

@@ -13,6 +13,7 @@ from deploy.lab.bench.footprint import footprint
 from deploy.lab.bench.latency import nearest_rank
 from deploy.lab.bench.peer import Kept, Peer, pickle_lightly
 from deploy.lab.bench.stopwatch import Stopwatch
+from deploy.lab.demo import AGREEMENTS
 from deploy.lab.demo.load import load
 from deploy.lab.simulate.simulator import simulate
 from streams.agreements import read_agreements
@@ -35,7 +36,6 @@ from tests.builders import (
 )
 
 ROOT = Path(__file__).resolve().parents[3]
-AGREEMENTS = ROOT / "deploy" / "agreements"
 
 
 class Pickles:

@@ -15,6 +15,7 @@ from click.testing import CliRunner
 
 from alerts.agreements import DEFAULT_SOURCES, Agreement
 from deploy.cli import main
+from deploy.lab.demo import AGREEMENTS
 from deploy.lab.simulate.errors import TooFewEvents
 from deploy.lab.simulate.life import CADENCE
 from deploy.lab.simulate.simulator import UNTIL, Simulated, simulate
@@ -28,7 +29,6 @@ from events.partition import partition_of
 from streams.agreements import read_agreements
 from streams.replay import Pass, as_dict
 
-AGREEMENTS = Path(__file__).parents[3] / "deploy" / "agreements"
 NOT_SIMULATED = {"cmo.breach.acknowledged.v1"}  # it answers a breach, which only the monitor opens
 
 
@@ -421,10 +421,12 @@ def test_there_is_an_agreement_for_each_of_the_eight_and_a_default() -> None:
         Agreement.model_validate_json(json.dumps(yaml.safe_load(path.read_text()), default=str))
         for path in sorted(AGREEMENTS.glob("*.yaml"))
     ]
-    assert {each.cmo: each.name for each in agreements if not each.default} == {
+    assert {each.cmo: each.name for each in agreements} == {
         maker.cmo: maker.name for maker in MAKERS
     }
-    (default,) = [each for each in agreements if each.default]
+    default = read_agreements(AGREEMENTS, use_default=True).of("", UNTIL.date())
+    assert default is not None
+    assert default.default
     assert default.cadence == {}
     assert {source.source for source in default.sources if source.imports} == {"/import"}
 
