@@ -10,7 +10,6 @@ from typing import IO, Final
 
 import click
 from rich.console import Console
-from rich.progress import Progress
 
 from alerts.agreements import Agreements
 from alerts.calendar import days_from_epoch
@@ -22,6 +21,7 @@ from streams.commands.configuration import agreements_or_exit, settings_or_exit
 from streams.commands.failures import errors_end_the_command
 from streams.commands.options import one_of, reads_events
 from streams.commands.refused import tell_refused
+from streams.commands.replayed import Replayed
 from streams.kafka.whole_log import outcomes
 from streams.metrics.exposition import ReadingFamilies
 from streams.metrics.text_format import Add, label
@@ -127,7 +127,8 @@ def backfill(
     CMO without one of its own, and --agreements may be left out.
 
     Prometheus has to keep 400 days (--storage.tsdb.retention.time=400d), or it deletes the history.
-    What is refused is told on stderr.
+    What is refused is told on stderr, and at the end how many events were read, and how fast; on a
+    terminal also how long it still takes.
 
     Exit code: 0 all was read, 1 something in the FILE was refused, there is nothing to write or no
     broker answers, 2 wrong usage, settings or agreements.
@@ -135,35 +136,36 @@ def backfill(
     one_of(file, from_topics)
     settings = settings_or_exit(brokers=brokers, agreements=agreements)
     agreed = agreements_or_exit(settings, of_file=file is not None)
-    console = Console(stderr=True)
-    with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
-        progress.add_task("reading", total=None)
-        found = _read(file, settings, agreed)
+    with Replayed(Console(stderr=True)) as replayed:
+        found = _read(file, settings, agreed, replayed)
         begin, end = _span(found, first, last)
         diary, history = Diary(agreed), History()
-        days = progress.track(
-            diary.days(found, begin, end), (end - begin).days + 1, description="days"
-        )
-        for day, readings in days:
+        days = diary.days(found, begin, end)
+        for day, readings in replayed.then(days, (end - begin).days + 1, "days"):
             history.tell(day, readings)
     with out as written:
         written.writelines(history.lines())
     told = f"{history.samples:,} samples of {history.series:,} series, {begin} to {end}"
     tell_refused(diary.refused)
     click.echo(told, err=True)
+    click.echo(replayed.summary(), err=True)
     sys.exit(1 if diary.refused and file is not None else 0)
 
 
-def _read(file: str | None, settings: Settings, agreed: Agreements) -> _Outcomes:
+def _read(
+    file: str | None, settings: Settings, agreed: Agreements, replayed: Replayed
+) -> _Outcomes:
     with errors_end_the_command():
-        if file is not None:
-            return list(replay(file, decoder_of(agreed, 1)))
-        return asyncio.run(_from_topics(settings, agreed))
+        if file is None:
+            return asyncio.run(_from_topics(settings, agreed, replayed))
+        lines = replay(file, decoder_of(agreed, 1), position=replayed.of_file(file))
+        return [outcome for part in replayed.slices(lines) for outcome in part]
 
 
-async def _from_topics(settings: Settings, agreed: Agreements) -> _Outcomes:
+async def _from_topics(settings: Settings, agreed: Agreements, replayed: Replayed) -> _Outcomes:
     decoder = decoder_of(agreed, settings.partitions)
-    return [outcome async for outcome in outcomes(settings, decoder)]
+    found = outcomes(settings, decoder, replayed.at)
+    return [outcome async for part in replayed.slices_of(found) for outcome in part]
 
 
 def _span(found: _Outcomes, first: datetime | None, last: datetime | None) -> tuple[date, date]:

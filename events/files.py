@@ -5,7 +5,7 @@ import gzip
 import io
 import sys
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from datetime import datetime
 from pathlib import Path
@@ -24,6 +24,10 @@ from events.values import Instant, identifier, microseconds
 LONGEST_LINE = 1 << 20
 """The most bytes of a line: what a broker takes as one message."""
 
+Position = Callable[[int], None]
+"""Hears now and then how many bytes of a file are read, packed ones where it is packed."""
+
+_SELDOM = 1_000  # lines between two positions
 _GZIP = b"\x1f\x8b"
 _INSTANT: TypeAdapter[datetime] = TypeAdapter(Instant)
 
@@ -59,25 +63,33 @@ def key_of(partitionkey: object, source: object) -> bytes:
         raise Unaddressable(str(error)) from error
 
 
-def messages(path: str, partitions: int = 1) -> Iterator[Message | Rejection]:
+def _unheard(_: int) -> None:
+    """The position for who does not ask."""
+
+
+def messages(
+    path: str, partitions: int = 1, position: Position = _unheard
+) -> Iterator[Message | Rejection]:
     """Each line of a file as the message Kafka would have had, or why it belongs on no topic.
 
     The offset is the line's number, from 1. The timestamp is the event's `recordedtime`, else its
     time, else that of the line before. Raises `InvalidFile` when the file cannot be read.
     """
     timestamp = 0
-    for number, line in _lines(path):
+    for number, line in _lines(path, position):
         message = _message(number, line, partitions, timestamp)
         timestamp = message.timestamp if isinstance(message, Message) else timestamp
         yield message
 
 
-def replay(path: str, decoder: Decoder, partitions: int = 1) -> Iterator[Accepted | Rejection]:
+def replay(
+    path: str, decoder: Decoder, partitions: int = 1, position: Position = _unheard
+) -> Iterator[Accepted | Rejection]:
     """What a decoder takes or refuses of each line of a file; a rejection's offset is its line.
 
     Raises `InvalidFile` when the file cannot be read.
     """
-    for message in messages(path, partitions):
+    for message in messages(path, partitions, position):
         if isinstance(message, Rejection):
             yield message
         else:
@@ -182,13 +194,15 @@ def _recorded(attributes: dict[str, Any]) -> int | None:
     return None
 
 
-def _lines(path: str) -> Iterator[tuple[int, bytes]]:
+def _lines(path: str, position: Position = _unheard) -> Iterator[tuple[int, bytes]]:
     """The lines that are not blank, with their numbers; of one that is too long, its beginning."""
     try:
-        with _opened(path) as file:
+        with _opened(path) as (file, read):
             number = 0
             while line := file.readline(LONGEST_LINE + 2):
                 number += 1
+                if number % _SELDOM == 0:
+                    position(read())
                 if cut := len(line) > LONGEST_LINE + 1:
                     _skip_to_the_end_of_the_line(line, file)
                 if number == 1:
@@ -205,11 +219,12 @@ def _skip_to_the_end_of_the_line(line: bytes, file: BinaryIO) -> None:
 
 
 @contextmanager
-def _opened(path: str) -> Iterator[BinaryIO]:
-    """A file, or stdin for `-`, unpacked when it begins as gzip does, whatever its name."""
+def _opened(path: str) -> Iterator[tuple[BinaryIO, Callable[[], int]]]:
+    """A file, or stdin for `-`, unpacked when it begins as gzip does, and how far it is read."""
     with ExitStack() as stack:
         raw = sys.stdin.buffer if path == "-" else stack.enter_context(Path(path).open("rb"))
         peeks = isinstance(raw, io.BufferedReader)
         buffered = cast(io.BufferedReader, raw if peeks else io.BufferedReader(cast(Any, raw)))
         packed = buffered.peek(2)[:2] == _GZIP
-        yield cast(BinaryIO, gzip.GzipFile(fileobj=buffered) if packed else buffered)
+        unpacked = gzip.GzipFile(fileobj=buffered) if packed else buffered
+        yield cast(BinaryIO, unpacked), buffered.tell if buffered.seekable() else lambda: 0

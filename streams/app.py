@@ -17,6 +17,7 @@ from mode.utils.logging import get_logger
 
 from events.data import TOPICS
 from streams.errors import NoBroker, TopicRefused, WrongPartitions
+from streams.health import CatchingUp, health
 from streams.kafka.assignment import Assignment, PartitionProgress
 from streams.kafka.producer import Sink
 from streams.kafka.topics import Difference, create_or_verify
@@ -49,7 +50,7 @@ class App(faust.App):
 
 
 def create_app(settings: Settings, assignment: Assignment, pages: Pages) -> App:
-    """The application that follows all topics with these assignment, and serves these pages."""
+    """The application that follows all topics with this assignment, and serves these pages."""
     app = App(
         settings.group,
         broker=f"kafka://{settings.brokers}",
@@ -141,9 +142,12 @@ def _refuse_beyond(numbers: Collection[int], pinned: int) -> None:
 
 
 def _keep_time(app: App, settings: Settings, assignment: Assignment, sink: Sink) -> None:
+    catching_up = CatchingUp(assignment)
+
     async def tick() -> None:
         if app.rebalancing:
             return
+        catching_up.say()
         with exit_on_unexpected_error("the log"):
             await _consumer(app).listen(time.monotonic())
         for progress in assignment:
@@ -219,23 +223,6 @@ def _served(page: Page) -> Callable[[Any, Any], Awaitable[Any]]:
         return view.bytes(body, headers=headers)
 
     return get
-
-
-def health(assignment: Assignment, stale_after: float) -> dict[str, Any]:
-    """What a person asks a worker: which partitions it holds, and what each still waits for."""
-    stale = assignment.stale(stale_after)
-    return {
-        "ready": assignment.ready,
-        "partitions": {
-            str(progress.shard.partition): {
-                "waits_for": progress.why_not_ready,
-                "heard_until": (until := progress.watermark) and until.isoformat(),
-                "stale": progress.shard.partition in stale,
-                "next": dict(progress.shard.next),
-            }
-            for progress in assignment
-        },
-    }
 
 
 async def wait_for_topics(

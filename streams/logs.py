@@ -35,11 +35,16 @@ class FewOfAKind(logging.Filter):
 
 
 def log_to(stream: TextIO, level: str) -> None:
-    """Sends every log line of this process to `stream`, few of a kind."""
+    """Sends the log lines of this process to `stream`, few of a kind, from a level on.
+
+    Libraries say what they do at `info`: theirs come from `warning` on, and all of them at `debug`.
+    """
+    others = "warning" if level == "info" else level
     handler = logging.StreamHandler(stream)
     handler.setFormatter(logging.Formatter(_FORMAT))
     handler.addFilter(FewOfAKind())
-    logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
+    logging.basicConfig(level=others.upper(), handlers=[handler], force=True)
+    logging.getLogger("streams").setLevel(level.upper())
     logging.captureWarnings(True)
     sys.excepthook = _log_uncaught
 

@@ -33,7 +33,7 @@ class Settings(BaseSettings):
     web_host: str = Field("127.0.0.1", description="address of metrics and health")
     web_port: int = Field(6066, ge=1, le=65_535, description="port of metrics and health")
     log_level: Literal["debug", "info", "warning", "error"] = Field(
-        "warning", description="the least that is logged"
+        "info", description="the least that is logged; libraries' own below warning at debug only"
     )
 
     session_timeout: float = Field(60.0, ge=6.0, description="until a silent worker is replaced")

@@ -12,11 +12,12 @@ from rich.table import Table
 
 from alerts.readings import Reading
 from events.decode import Accepted, Rejection
-from events.files import replay as replayed
+from events.files import replay as events_of
 from streams.commands.configuration import agreements_or_exit, settings_or_exit
 from streams.commands.failures import errors_end_the_command
 from streams.commands.options import one_of, reads_events
 from streams.commands.refused import tell_refused
+from streams.commands.replayed import Replayed
 from streams.kafka.whole_log import outcomes
 from streams.replay import Pass, as_json, end_of
 from streams.shard import decoder_of
@@ -49,7 +50,8 @@ def replay(
     cmowatch replay events.ndjson --as-of 2026-06-30 --table
     cmowatch replay --topics --as-of 2026-06-30T12:00:00Z --json
 
-    What is refused is told on stderr.
+    What is refused is told on stderr, and at the end how many events were read, and how fast; on a
+    terminal also how long it still takes.
 
     Exit code: 0 all was read, 1 something in the FILE was refused or no broker answers, 2 wrong
     usage, settings or agreements.
@@ -58,19 +60,25 @@ def replay(
     settings = settings_or_exit(brokers=brokers, agreements=agreements)
     agreed = agreements_or_exit(settings, of_file=file is not None)
     clean = Pass(agreed, _moment(as_of))
-    with errors_end_the_command():
+    with errors_end_the_command(), Replayed(Console(stderr=True)) as replayed:
         if file is not None:
-            clean.fold(replayed(file, decoder_of(agreed, 1)))
+            decoder, position = decoder_of(agreed, 1), replayed.of_file(file)
+            for part in replayed.slices(events_of(file, decoder, position=position)):
+                clean.fold(part)
         else:
-            asyncio.run(_fold(clean, outcomes(settings, decoder_of(agreed, settings.partitions))))
+            decoder = decoder_of(agreed, settings.partitions)
+            asyncio.run(_fold(clean, outcomes(settings, decoder, replayed.at), replayed))
     _print(clean.readings(), as_json_ or False)
     tell_refused(clean.refused)
+    click.echo(replayed.summary(), err=True)
     sys.exit(1 if clean.refused and file is not None else 0)
 
 
-async def _fold(clean: Pass, found: AsyncIterator[Accepted | Rejection]) -> None:
-    async for outcome in found:
-        clean.fold([outcome])
+async def _fold(
+    clean: Pass, found: AsyncIterator[Accepted | Rejection], replayed: Replayed
+) -> None:
+    async for part in replayed.slices_of(found):
+        clean.fold(part)
 
 
 def _moment(text: str) -> datetime:

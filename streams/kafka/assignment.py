@@ -55,6 +55,13 @@ class Shard(Protocol):
 ShardFactory = Callable[[int], Shard]
 
 
+Clock = Callable[[], datetime]
+
+
+def _wall_clock() -> datetime:
+    return datetime.now(UTC)
+
+
 class HighWatermark(NamedTuple):
     """What one answer of the broker said of a partition: its high-water mark, and when."""
 
@@ -72,10 +79,13 @@ class Place(NamedTuple):
 class PartitionProgress:
     """A shard, and how far it follows the log: what changes while a worker holds a partition."""
 
-    def __init__(self, shard: Shard, heard_again: datetime | None = None) -> None:
+    def __init__(
+        self, shard: Shard, heard_again: datetime | None = None, clock: Clock = _wall_clock
+    ) -> None:
         self.shard = shard
         self.heard_again = heard_again
-        self.held_since = datetime.now(UTC)
+        self.held_since = clock()
+        self.assigned_at: datetime | None = None
         self.missing: tuple[str, ...] = TOPICS
         self.lost: dict[str, int] = {}
         self._targets: dict[str, int] = {}
@@ -85,6 +95,8 @@ class PartitionProgress:
         self._heard_until: datetime | None = None
         self._judged_at: datetime | None = None
         self._committed: dict[str, int] = {}
+        self._clock = clock
+        self._folded_before = 0
 
     def next(self, topic: str) -> int:
         """The offset up to which `topic` is folded."""
@@ -99,6 +111,8 @@ class PartitionProgress:
             if offset > self.next(topic):
                 self.lost[topic] = offset
                 self.shard.fold(topic, offset, ())
+        self.assigned_at = self._clock()
+        self._folded_before = self._position
 
     def take(self, topic: str, end: int, messages: Sequence[Message]) -> None:
         """Folds what is new of a batch that reaches up to `end`."""
@@ -137,6 +151,31 @@ class PartitionProgress:
         """Per topic, how many offsets are still to fold until it is caught up; none when it is."""
         ahead = {topic: end - self.next(topic) for topic, end in self._targets.items()}
         return {topic: count for topic, count in ahead.items() if count > 0}
+
+    @property
+    def folded(self) -> int:
+        """How many offsets were folded since the assignment."""
+        return self._position - self._folded_before
+
+    @property
+    def _position(self) -> int:
+        return sum(map(self.next, self._targets))
+
+    @property
+    def events_per_second(self) -> float | None:
+        """How fast it is catching up, on the average since the assignment; None when it is not."""
+        if self.caught_up or self.assigned_at is None:
+            return None
+        seconds = (self._clock() - self.assigned_at).total_seconds()
+        return self.folded / seconds if seconds > 0 else None
+
+    @property
+    def seconds_left(self) -> float | None:
+        """How long it takes to catch up at that speed; None while there is no telling."""
+        if self.caught_up:
+            return 0.0
+        speed = self.events_per_second
+        return sum(self.behind.values()) / speed if speed else None
 
     @property
     def lag(self) -> dict[str, int]:
@@ -201,8 +240,9 @@ class PartitionProgress:
 class Assignment:
     """The assignment of the partitions this worker holds, and nothing of any other."""
 
-    def __init__(self, shard_of: ShardFactory) -> None:
+    def __init__(self, shard_of: ShardFactory, clock: Clock = _wall_clock) -> None:
         self._shard_of = shard_of
+        self._clock = clock
         self._held: dict[int, PartitionProgress] = {}
         self.assigned_once = False
         self.heard_again: datetime | None = None
@@ -215,7 +255,7 @@ class Assignment:
 
     def heard_nothing(self) -> None:
         """Notes that by now nothing was heard, for what is held from here on."""
-        self.heard_again = datetime.now(UTC)
+        self.heard_again = self._clock()
 
     def get(self, partition: int) -> PartitionProgress | None:
         """The progress of a partition number, None when this worker does not hold it."""
@@ -229,7 +269,8 @@ class Assignment:
         for partition in set(self._held) - set(partitions):
             del self._held[partition]
         for partition in sorted(set(partitions) - set(self._held)):
-            self._held[partition] = PartitionProgress(self._shard_of(partition), self.heard_again)
+            shard = self._shard_of(partition)
+            self._held[partition] = PartitionProgress(shard, self.heard_again, self._clock)
 
     def holds(self, progress: PartitionProgress) -> bool:
         """Whether this progress is still the one of its partition."""
@@ -244,8 +285,8 @@ class Assignment:
 
     def stale(self, after: float) -> list[int]:
         """The partitions whose log was not heard for more than `after` seconds."""
-        now = datetime.now(UTC)
-        return [f.shard.partition for f in self if f.stale(now, after)]
+        now = self._clock()
+        return [each.shard.partition for each in self if each.stale(now, after)]
 
     @property
     def ready(self) -> bool:

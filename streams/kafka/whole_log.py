@@ -1,6 +1,6 @@
 """The log from its beginning to where it ends now, read once: for what looks back."""
 
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager, suppress
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
@@ -18,8 +18,17 @@ from streams.settings import Settings
 
 _AT_ONCE = 5_000
 
+Position = Callable[[int, int], None]
+"""Hears, after each fetch, how many offsets are read and how many there are."""
 
-async def outcomes(settings: Settings, decoder: Decoder) -> AsyncIterator[Accepted | Rejection]:
+
+def _unheard(_: int, __: int) -> None:
+    """The position for who does not ask."""
+
+
+async def outcomes(
+    settings: Settings, decoder: Decoder, position: Position = _unheard
+) -> AsyncIterator[Accepted | Rejection]:
     """What a decoder makes of every inbound message; what was refused once stays refused.
 
     Raises `TopicRefused` when a topic is not there, `NoBroker` where none answers.
@@ -29,7 +38,7 @@ async def outcomes(settings: Settings, decoder: Decoder) -> AsyncIterator[Accept
         async for message in _messages(consumer, [DEAD_LETTERS]):
             if found := read_back(message.headers):
                 refused.setdefault((message.partition, found[0]), found[1])
-        async for message in _messages(consumer, INBOUND):
+        async for message in _messages(consumer, INBOUND, position):
             where = message.partition, Coordinates(message.topic, message.offset)
             if reason := refused.get(where):
                 yield decoder.refused(message, reason, "it was refused before")
@@ -72,10 +81,14 @@ async def _reader(settings: Settings) -> AsyncIterator[AIOKafkaConsumer]:
         await consumer.stop()
 
 
-async def _messages(consumer: AIOKafkaConsumer, topics: Iterable[str]) -> AsyncIterator[Message]:
+async def _messages(
+    consumer: AIOKafkaConsumer, topics: Iterable[str], position: Position = _unheard
+) -> AsyncIterator[Message]:
     """Every message of these topics up to where each partition ends now."""
     places = [place for topic in topics for place in await _places(consumer, topic)]
+    begins = await consumer.beginning_offsets(places)
     ends = await consumer.end_offsets(places)
+    there = sum(ends[place] - begins[place] for place in places)
     left = {place for place in places if ends[place] > 0}
     consumer.assign(sorted(left))
     while left:
@@ -84,7 +97,9 @@ async def _messages(consumer: AIOKafkaConsumer, topics: Iterable[str]) -> AsyncI
             for record in records:
                 if record.offset < ends[place]:
                     yield message_of(record)
-        left = {place for place in left if await consumer.position(place) < ends[place]}
+        behind = {place: ends[place] - await consumer.position(place) for place in left}
+        left = {place for place, count in behind.items() if count > 0}
+        position(there - sum(behind[place] for place in left), there)
 
 
 async def _places(consumer: AIOKafkaConsumer, topic: str) -> list[TopicPartition]:

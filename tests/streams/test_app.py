@@ -13,13 +13,12 @@ from events.decode import Message
 from streams import app
 from streams.app import (
     _refuse_beyond,
-    health,
     judge,
     refuse_other_settings,
     wait_for_topics,
 )
 from streams.errors import NoBroker, TopicRefused, WrongPartitions
-from streams.kafka.assignment import Assignment, HighWatermark, PartitionProgress
+from streams.kafka.assignment import HighWatermark, PartitionProgress
 from streams.kafka.topics import Difference
 from streams.settings import Settings
 
@@ -81,17 +80,6 @@ async def test_a_stale_shard_is_not_judged() -> None:
 async def test_a_shard_that_is_not_caught_up_is_not_judged() -> None:
     await judge(heard(shard := Judged(), left=1), 60, NOON)
     assert shard.at == []
-
-
-def test_a_worker_says_what_each_partition_waits_for() -> None:
-    assignment = Assignment(Judged)
-    assignment.hold({4})
-    for progress in assignment:
-        progress.assigned(dict.fromkeys(TOPICS, 0), {**dict.fromkeys(TOPICS, 0), LOTS: 12})
-    said = health(assignment, 60)
-    assert said["ready"] is False
-    assert said["partitions"]["4"]["waits_for"] == "still to read: 12 of cmo.lots"
-    assert said["partitions"]["4"]["stale"] is True
 
 
 async def test_a_broker_that_comes_late_is_waited_for(

@@ -212,3 +212,32 @@ def test_a_shard_that_comes_to_a_worker_knows_when_it_heard_the_log_again(
     list(held(assignment, 0).judge(NOON + timedelta(days=9_000), 60))
     assignment.hold({1})
     assert held(assignment, 1).heard_again == NOON + timedelta(days=9_000)
+
+
+def test_time_is_that_of_the_clock_which_is_given() -> None:
+    clock = [NOON]
+    assignment = Assignment(Remembering, lambda: clock[0])
+    assignment.heard_nothing()
+    assignment.hold({0})
+    (held,) = assignment
+    assert (held.held_since, held.heard_again) == (NOON, NOON)
+    held.assigned(dict.fromkeys(TOPICS, 0), dict.fromkeys(TOPICS, 0))
+    for topic in TOPICS:
+        held.heard(topic, HighWatermark(NOON, 0))
+    assert assignment.stale(60) == []
+    clock[0] = seconds(61)
+    assert assignment.stale(60) == [0]
+
+
+def test_how_fast_it_catches_up_and_how_long_it_still_takes_are_known() -> None:
+    clock = [NOON]
+    followed = PartitionProgress(Remembering(), clock=lambda: clock[0])
+    followed.shard.fold(LOTS, 100, ())
+    followed.assigned(dict.fromkeys(TOPICS, 0), {**dict.fromkeys(TOPICS, 0), LOTS: 1_000})
+    assert (followed.events_per_second, followed.seconds_left) == (None, None)
+    clock[0] = seconds(3)
+    followed.take(LOTS, 400, ())
+    assert (followed.events_per_second, followed.seconds_left) == (100, 6)
+    followed.take(LOTS, 1_000, ())
+    assert followed.folded == 900
+    assert (followed.events_per_second, followed.seconds_left) == (None, 0)

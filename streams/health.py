@@ -1,0 +1,77 @@
+"""What a worker says of itself: what each partition waits for, and how the log is being read."""
+
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
+
+from mode.utils.logging import get_logger
+
+from streams.kafka.assignment import Assignment, PartitionProgress
+
+log = get_logger(__name__)
+
+_BETWEEN: Final = timedelta(seconds=6)
+
+
+def health(assignment: Assignment, stale_after: float) -> dict[str, Any]:
+    """What a person asks a worker: which partitions it holds, and what each still waits for."""
+    stale = assignment.stale(stale_after)
+    return {
+        "ready": assignment.ready,
+        "partitions": {
+            str(progress.shard.partition): {
+                "waits_for": progress.why_not_ready,
+                "events_per_second": _rounded(progress.events_per_second),
+                "seconds_left": _rounded(progress.seconds_left),
+                "heard_until": (until := progress.watermark) and until.isoformat(),
+                "stale": progress.shard.partition in stale,
+                "next": dict(progress.shard.next),
+            }
+            for progress in assignment
+        },
+    }
+
+
+def _rounded(figure: float | None) -> float | None:
+    return None if figure is None else round(figure, 1)
+
+
+class CatchingUp:
+    """Logs every few seconds how far the log is read, and once when it is, for each assignment."""
+
+    def __init__(
+        self, assignment: Assignment, clock: Callable[[], datetime] = lambda: datetime.now(UTC)
+    ) -> None:
+        self._assignment, self._clock = assignment, clock
+        self._said_at: datetime | None = None
+        self._finished: tuple[datetime, ...] = ()
+
+    def say(self) -> None:
+        """Says how it goes, unless that was said a moment ago."""
+        held = list(self._assignment)
+        assigned = tuple(each.assigned_at for each in held if each.assigned_at)
+        if not held or len(assigned) < len(held) or assigned == self._finished:
+            return
+        now = self._clock()
+        if all(each.caught_up for each in held):
+            self._finished, self._said_at = assigned, None
+            log.info("caught up: %s", _speed(held, now))
+        elif self._said_at is None or now - self._said_at >= _BETWEEN:
+            self._said_at = now
+            log.info("reading the log: %s, %s", _speed(held, now), _left(held, now))
+
+
+def _since(held: Sequence[PartitionProgress], now: datetime) -> float:
+    return (now - min(each.assigned_at or now for each in held)).total_seconds()
+
+
+def _speed(held: Sequence[PartitionProgress], now: datetime) -> str:
+    folded, seconds = sum(each.folded for each in held), _since(held, now)
+    rate = f"{folded / seconds:,.0f} events/s" if seconds > 0 else "at once"
+    return f"{folded:,} events of {len(held)} partitions in {seconds:.1f} s, {rate}"
+
+
+def _left(held: Sequence[PartitionProgress], now: datetime) -> str:
+    behind = sum(sum(each.behind.values()) for each in held)
+    folded, seconds = sum(each.folded for each in held), _since(held, now)
+    return f"{behind:,} to go" + (f", {behind * seconds / folded:,.0f} s left" if folded else "")

@@ -1,0 +1,132 @@
+"""What a worker says of itself: how each partition stands, and how the log is being read."""
+
+import logging
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from events.data import LOTS, TOPICS
+from events.decode import Message
+from streams.health import CatchingUp, health
+from streams.kafka.assignment import Assignment
+
+NOON = datetime(2026, 1, 5, 12, tzinfo=UTC)
+NONE = dict.fromkeys(TOPICS, 0)
+
+
+class Folded:
+    """A shard that remembers how far it is folded."""
+
+    def __init__(self, partition: int) -> None:
+        self.partition = partition
+        self.next: dict[str, int] = {}
+
+    def fold(self, topic: str, end: int, messages: Sequence[Message]) -> None:
+        self.next[topic] = end
+
+    def tick(self, now: datetime, heard_again: datetime | None = None) -> Iterator[str]:
+        yield "judged"
+
+    def to_send(self) -> tuple[()]:
+        return ()
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now = NOON
+
+    def __call__(self) -> datetime:
+        return self.now
+
+    def passes(self, seconds: float) -> None:
+        self.now += timedelta(seconds=seconds)
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def assignment(clock: Clock) -> Assignment:
+    """Two partitions, of 1,000 lots each to read."""
+    held = Assignment(Folded, clock)
+    held.hold({0, 4})
+    for progress in held:
+        progress.assigned(NONE, {**NONE, LOTS: 1_000})
+    return held
+
+
+@pytest.fixture
+def log(caplog: pytest.LogCaptureFixture) -> pytest.LogCaptureFixture:
+    caplog.set_level(logging.INFO, "streams")
+    return caplog
+
+
+def test_a_worker_says_what_each_partition_waits_for(assignment: Assignment) -> None:
+    said = health(assignment, 60)
+    assert said["ready"] is False
+    assert said["partitions"]["4"]["waits_for"] == "still to read: 1000 of cmo.lots"
+    assert said["partitions"]["4"]["stale"] is True
+
+
+def test_a_worker_says_how_fast_it_reads_each_partition_and_how_long_it_still_takes(
+    assignment: Assignment, clock: Clock
+) -> None:
+    first, second = assignment
+    clock.passes(2)
+    first.take(LOTS, 250, ())
+    second.take(LOTS, 1_000, ())
+    partitions = health(assignment, 60)["partitions"]
+    speeds = {
+        number: (each["events_per_second"], each["seconds_left"])
+        for number, each in partitions.items()
+    }
+    assert speeds == {"0": (125.0, 6.0), "4": (None, 0.0)}
+
+
+def test_reading_the_log_is_told_every_few_seconds_and_once_when_it_is_read(
+    assignment: Assignment, clock: Clock, log: pytest.LogCaptureFixture
+) -> None:
+    catching_up = CatchingUp(assignment, clock)
+    first, second = assignment
+    catching_up.say()
+    for seconds in range(1, 10):
+        clock.passes(1)
+        first.take(LOTS, seconds * 100, ())
+        catching_up.say()
+    clock.passes(1)
+    for each in (first, second):
+        each.take(LOTS, 1_000, ())
+    for _ in range(3):
+        catching_up.say()
+    assert log.messages == [
+        "reading the log: 0 events of 2 partitions in 0.0 s, at once, 2,000 to go",
+        "reading the log: 600 events of 2 partitions in 6.0 s, 100 events/s, 1,400 to go, "
+        "14 s left",
+        "caught up: 2,000 events of 2 partitions in 10.0 s, 200 events/s",
+    ]
+
+
+def test_each_assignment_is_read_and_told_of_anew(
+    assignment: Assignment, clock: Clock, log: pytest.LogCaptureFixture
+) -> None:
+    catching_up = CatchingUp(assignment, clock)
+    for each in assignment:
+        each.take(LOTS, 1_000, ())
+    catching_up.say()
+    clock.passes(60)
+    assignment.hold({0})
+    for each in assignment:
+        each.assigned(NONE, {**NONE, LOTS: 1_000})
+    catching_up.say()
+    assert [line.partition(" in ")[0] for line in log.messages] == [
+        "caught up: 2,000 events of 2 partitions",
+        "caught up: 0 events of 1 partitions",
+    ]
+
+
+def test_who_holds_nothing_says_nothing(clock: Clock, log: pytest.LogCaptureFixture) -> None:
+    CatchingUp(Assignment(Folded, clock), clock).say()
+    assert log.messages == []
