@@ -1,6 +1,6 @@
 """The command `cmowatch`: what moves the stream, and what runs it and is seen of it."""
 
-from deploy.alertmanager.acknowledgements import command as acknowledgements
+from deploy.acknowledgements.command import acknowledgements
 from deploy.backfill import backfill
 from deploy.grafana.command import provision
 from deploy.lab.demo.command import demo

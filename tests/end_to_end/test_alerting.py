@@ -15,7 +15,7 @@ import pytest
 from aiokafka import AIOKafkaProducer
 from prometheus_client.parser import text_string_to_metric_families
 
-from deploy.alertmanager.acknowledgements import Bridge
+from deploy.acknowledgements.service import Bridge
 from deploy.alertmanager.receivers import ON_CALL, SWITCH
 from deploy.alertmanager.routing import Pace
 from deploy.lab.servers import LocalAlertmanager, LocalPrometheus, LocalServer, NotInstalled

@@ -13,14 +13,10 @@ from click.testing import CliRunner
 from pydantic import TypeAdapter
 from pydantic_core import to_json
 
-from deploy.alertmanager import acknowledgements as bridge
-from deploy.alertmanager.acknowledgements import (
-    AlertmanagerError,
-    Bridge,
-    Silence,
-    acknowledgements,
-    silences,
-)
+from deploy.acknowledgements import service
+from deploy.acknowledgements.acknowledged import acknowledgements
+from deploy.acknowledgements.service import Bridge
+from deploy.acknowledgements.silences import AlertmanagerError, Silence, silences
 from deploy.cli import main
 from events.data import BreachAcknowledged
 from events.errors import Undelivered
@@ -210,7 +206,7 @@ class Sent:
 @pytest.fixture
 def sent(monkeypatch: pytest.MonkeyPatch) -> type[Sent]:
     Sent.failing, Sent.events = set(), []
-    monkeypatch.setattr(bridge, "Publisher", Sent)
+    monkeypatch.setattr(service, "Publisher", Sent)
     return Sent
 
 
@@ -250,6 +246,6 @@ def test_it_gives_up_after_failing_thirty_times_in_a_row(
     monkeypatch.setattr("threading.Event.wait", lambda *_: None)
     given = ["acknowledgements", "--alertmanager-url", "http://127.0.0.1:9"]
     done = CliRunner().invoke(main, given)
-    assert done.exit_code == bridge.UNAVAILABLE
+    assert done.exit_code == service.UNAVAILABLE
     assert "30 of 30: http://127.0.0.1:9 does not answer" in done.output
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler

@@ -1,0 +1,1 @@
+"""Who has taken a breach on in Alertmanager, passed on as events: a service beside the workers."""
