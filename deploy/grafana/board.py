@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from typing import Final
+from zlib import crc32
 
 from deploy.grafana.panels import SOURCE, WIDTH, Json
 from deploy.links import BOARDS, CMO
@@ -12,6 +13,8 @@ SCHEMA: Final = 39
 
 MADE: Final = "cmowatch-made"
 """The tag of every board made here; no other board is ever deleted."""
+
+_LARGEST_ID: Final = (1 << 31) - 1
 
 MONTHS_13: Final = {"from": f"now-{KEPT_DAYS - 6}d", "to": "now"}
 """The time every board opens with: all of the history, and what stands now at its end."""
@@ -131,23 +134,31 @@ def _values(name: str, label: str, series: str) -> Json:
     }
 
 
+def id_of(name: str) -> int:
+    """The id of a panel, which bookmarks and links hold: of its name alone, wherever it stands."""
+    return crc32(name.encode()) & _LARGEST_ID or 1
+
+
 class Layout:
-    """Panels set out from the top down, each with an id of its own."""
+    """Panels set out from the top down, each with an id of its own.
+
+    Raises `ValueError` for two of one id: one of them has to get another title.
+    """
 
     def __init__(self) -> None:
         self.panels: list[Json] = []
-        self._id = self._y = 0
+        self._y = 0
 
     def row(self, question: str) -> None:
         """The heading of what follows."""
-        self.panels.append({**self._placed(0, 1, WIDTH), **_heading(question)})
+        self._put(_heading(question), 0, 1, WIDTH)
         self._y += 1
 
     def side_by_side(self, height: int, *panels: tuple[int, Json]) -> None:
         """Panels beside each other, each with its width."""
         x = 0
         for width, panel in panels:
-            self.panels.append({**self._placed(x, height, width), **panel})
+            self._put(panel, x, height, width)
             x += width
         self._y += height
 
@@ -155,14 +166,16 @@ class Layout:
         """Panels under ids of their own, as many beside each other as there are columns."""
         width = WIDTH // columns
         for n, (id_, panel) in enumerate(panels.items()):
-            place = self._placed(n % columns * width, height, width)
-            self.panels.append({**place, "id": id_, **panel})
+            self._put(panel, n % columns * width, height, width, id_)
             if n % columns == columns - 1 or n == len(panels) - 1:
                 self._y += height
 
-    def _placed(self, x: int, height: int, width: int) -> Json:
-        self._id += 1
-        return {"id": self._id, "gridPos": {"x": x, "y": self._y, "w": width, "h": height}}
+    def _put(self, panel: Json, x: int, height: int, width: int, id_: int | None = None) -> None:
+        own = id_of(f"{panel['type']}: {panel['title']}") if id_ is None else id_
+        if any(other["id"] == own for other in self.panels):
+            raise ValueError(f"{panel['title']}: another panel of the board has its id")
+        place: Json = {"x": x, "y": self._y, "w": width, "h": height}
+        self.panels.append({"id": own, "gridPos": place, **panel})
 
 
 def _heading(question: str) -> Json:

@@ -32,7 +32,7 @@ def cmo(kpis: Sequence[Kpi] = KPIS) -> Json:
     layout.row("How did its states go?")
     layout.side_by_side(12, (24, _states(kpis)))
     layout.row("How did each KPI go, against what was agreed?")
-    layout.in_columns(9, 2, histories(kpis, kpis, of_one=True))
+    layout.in_columns(9, 2, histories(kpis, of_one=True))
     return board(
         CMO,
         "One CMO: all its states, its breaches, its agreement, and how every KPI went.",

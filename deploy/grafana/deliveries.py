@@ -59,7 +59,7 @@ def deliveries(kpis: Sequence[Kpi] = KPIS) -> Json:
     for panel in readings.readings(of_lines):
         layout.side_by_side(9, (24, panel))
     layout.row("How did it go?")
-    layout.in_columns(9, 1, histories(of_lines, kpis))
+    layout.in_columns(9, 1, histories(of_lines))
     return board(
         DELIVERIES,
         "Open order lines, those expected late first, and how delivery went.",

@@ -3,28 +3,25 @@
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Final
 
-from alerts.catalogue import KPIS, Kpi
+from alerts.catalogue import Kpi
+from deploy.grafana.board import id_of
 from deploy.grafana.panels import Json, lines, over_time, override_query
 from deploy.grafana.queries import all_along, judged_level, level
 from deploy.grafana.states import UNITS
 
 _LIMITS = (("warning", "orange"), ("critical", "red"))
 _EMPTY: Final = "No reading in the time chosen; the first panels say whether anybody watches"
-_FIRST: Final = 100
 _HIGHEST: Final = 5
 
 
-def panel_id(kpi: Kpi, kpis: Iterable[Kpi] = KPIS) -> int:
+def panel_id(kpi: Kpi) -> int:
     """The id of a KPI's own panel, the same on every board; links lead to it."""
-    return _FIRST + [each.name for each in kpis].index(kpi.name)
+    return id_of(f"kpi: {kpi.name}")
 
 
-def histories(
-    shown: Iterable[Kpi], kpis: Iterable[Kpi] = KPIS, *, of_one: bool = False
-) -> Mapping[int, Json]:
-    """A panel for each KPI that is shown, under its id; `of_one` CMO there is room for more."""
-    every = tuple(kpis)
-    return {panel_id(kpi, every): _history(kpi, of_one=of_one) for kpi in shown}
+def histories(kpis: Iterable[Kpi], *, of_one: bool = False) -> Mapping[int, Json]:
+    """A panel for each KPI, under its id; `of_one` CMO there is room for more."""
+    return {panel_id(kpi): _history(kpi, of_one=of_one) for kpi in kpis}
 
 
 def _history(kpi: Kpi, *, of_one: bool) -> Json:

@@ -26,7 +26,7 @@ def inventory(kpis: Sequence[Kpi] = KPIS) -> Json:
     layout.row("What lies where, and in which status?")
     layout.side_by_side(10, (24, _by_status()))
     layout.row("How did it go?")
-    layout.in_columns(11, 1, histories(of_stock, kpis))
+    layout.in_columns(11, 1, histories(of_stock))
     return board(
         INVENTORY,
         "Days of supply and stock by status of each product, and how both went.",

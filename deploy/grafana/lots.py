@@ -55,7 +55,7 @@ def lots(kpis: Sequence[Kpi] = KPIS) -> Json:
     for panel in readings.readings(of_lots):
         layout.side_by_side(9, (24, panel))
     layout.row("How did it go?")
-    layout.in_columns(9, 1, histories(of_lots, kpis))
+    layout.in_columns(9, 1, histories(of_lots))
     return board(
         LOTS,
         "Open lots with their state, age and due day, and how release went.",

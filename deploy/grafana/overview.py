@@ -114,7 +114,7 @@ def _states(layout: Layout, kpis: Sequence[Kpi]) -> None:
                         custom__cellOptions={"type": "auto"},
                         links=[TO_THIS_CMO],
                     ),
-                    *(override(kpi.title, links=[_drill(kpi, kpis)]) for kpi in kpis),
+                    *(override(kpi.title, links=[_drill(kpi)]) for kpi in kpis),
                 ],
                 empty="No CMO is watched yet",
                 sorted_by=[("CMO", False)],
@@ -123,9 +123,9 @@ def _states(layout: Layout, kpis: Sequence[Kpi]) -> None:
     )
 
 
-def _drill(kpi: Kpi, kpis: Sequence[Kpi]) -> Json:
+def _drill(kpi: Kpi) -> Json:
     title = f"How {kpi.title} of this CMO went"
-    return to_cmo(title, "${__data.fields[0]}", panel_id(kpi, kpis))
+    return to_cmo(title, "${__data.fields[0]}", panel_id(kpi))
 
 
 def _breaches(layout: Layout) -> None:

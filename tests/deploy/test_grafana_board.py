@@ -3,6 +3,8 @@
 import json
 import re
 from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +15,10 @@ from alerts.catalogue import KPIS, Kpi
 from alerts.judge import Verdict
 from deploy import render
 from deploy.cli import main
-from deploy.grafana.board import MADE
-from deploy.grafana.boards import boards, documents
+from deploy.grafana.board import MADE, Layout
+from deploy.grafana.boards import MADE_BY, boards, documents
 from deploy.grafana.history import panel_id
+from deploy.grafana.panels import Json
 from deploy.grafana.states import NO_LIMIT
 from deploy.links import BOARDS, CMO, DELIVERIES, INVENTORY, LOTS, MONITOR, OVERVIEW
 
@@ -27,6 +30,8 @@ MADE_NOW: dict[str, Board] = {
 TOPICAL = {"line": DELIVERIES, "stock": INVENTORY, "lot": LOTS, "feed": MONITOR}
 BUILT_IN = {"row", "stat", "table", "timeseries", "barchart", "state-timeline"}
 SERIES = re.compile(r"\bcmo(?:watch)?_\w+")
+
+NEW = replace(KPIS[2], name="newly_thought_of", title="Newly thought of")
 
 each_board = pytest.mark.parametrize("board", MADE_NOW.values(), ids=[*MADE_NOW])
 each_kpi = pytest.mark.parametrize("kpi", KPIS, ids=lambda kpi: kpi.name)
@@ -165,6 +170,39 @@ def test_every_panel_has_an_id_of_its_own_a_place_and_a_description(board: Board
     assert len({panel["id"] for panel in every}) == len(every)
     assert [p["title"] for p in every if p["gridPos"]["x"] + p["gridPos"]["w"] > 24] == []
     assert [p["title"] for p in every if p["type"] != "row" and not p.get("description")] == []
+
+
+@each_board
+def test_the_id_of_a_panel_is_one_that_grafana_and_browsers_hold(board: Board) -> None:
+    assert all(0 < panel["id"] < 1 << 31 for panel in board["panels"])
+
+
+@pytest.mark.parametrize("made", MADE_BY, ids=lambda made: made.__name__)
+def test_a_kpi_in_the_middle_moves_no_bookmark(made: Callable[[Sequence[Kpi]], Json]) -> None:
+    before, after = ids(made(KPIS)), ids(made([KPIS[0], NEW, *KPIS[1:]]))
+    assert {name: after[name] for name in before} == before
+
+
+def test_a_kpi_in_the_middle_moves_no_link_to_the_others() -> None:
+    assert panel_id(KPIS[1]) == panel_id(replace(KPIS[1], title="Otherwise called"))
+    assert panel_id(NEW) not in {panel_id(kpi) for kpi in KPIS}
+
+
+def test_a_panel_before_the_others_leaves_their_ids_as_they_were() -> None:
+    def laid_out(*titles: str) -> list[object]:
+        layout = Layout()
+        stats: list[Json] = [{"type": "stat", "title": title} for title in titles]
+        layout.side_by_side(4, *((6, stat) for stat in stats))
+        return [panel["id"] for panel in layout.panels]
+
+    assert laid_out("New", "Open lots", "Open orders")[1:] == laid_out("Open lots", "Open orders")
+    with pytest.raises(ValueError, match="Open lots: another panel of the board has its id"):
+        laid_out("Open lots", "Open lots")
+
+
+def ids(board: Json) -> dict[tuple[str, str], int]:
+    shown: Board = json.loads(json.dumps(board))
+    return {(panel["type"], panel["title"]): panel["id"] for panel in shown["panels"]}
 
 
 @each_board
