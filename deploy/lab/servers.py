@@ -1,7 +1,6 @@
 """Prometheus and Alertmanager on this machine, for the demo and the tests."""
 
 import shutil
-import subprocess
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
@@ -15,12 +14,11 @@ from deploy.alertmanager.message import TEMPLATE, template
 from deploy.alertmanager.receivers import NOBODY, SWITCH
 from deploy.alertmanager.routing import Pace
 from deploy.as_yaml import as_yaml
-from deploy.lab.process import LOOPBACK, dying_with_us, end, free_port
+from deploy.lab.process import LOOPBACK, Child, free_port
 from deploy.prometheus import rules
 from deploy.prometheus.retention import KEPT_DAYS
 
 _INSTALL = "apt-get install prometheus prometheus-alertmanager"
-_TAIL = 20
 _ENDING = 10.0
 
 
@@ -45,7 +43,7 @@ class LocalServer:
     def __init__(self, folder: Path, port: int | None = None) -> None:
         """`folder` takes its data, settings and log; `port` is the one wanted, if it is free."""
         self._folder, self.port = folder, free_port(port)
-        self._process: subprocess.Popen[bytes] | None = None
+        self._process: Child | None = None
 
     @classmethod
     def program(cls) -> str:
@@ -77,27 +75,18 @@ class LocalServer:
         until = time.monotonic() + deadline
         self._folder.mkdir(parents=True, exist_ok=True)
         self.configure()
-        with self.log.open("ab") as log:
-            self._process = subprocess.Popen(
-                [*dying_with_us(), self.program(), *self.options()],
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=subprocess.STDOUT,
-                cwd=self._folder,
-                start_new_session=True,
-            )
+        self._process = Child([self.program(), *self.options()], self.log, folder=self._folder)
         while not self._is_ready():
-            if self._process.poll() is not None or time.monotonic() > until:
-                self._gives_up()
+            if self._process.pid is None or time.monotonic() > until:
+                self._gives_up(self._process)
             time.sleep(0.05)
         return self
 
     def stop(self) -> None:
         """Asks it to end, and ends it when it takes too long."""
-        if self._process is None:
-            return
-        end(self._process, _ENDING)
-        self._process = None
+        if self._process is not None:
+            self._process.stop(_ENDING)
+            self._process = None
 
     def configure(self) -> None:
         """Writes its settings into the folder."""
@@ -126,12 +115,11 @@ class LocalServer:
         except (URLError, OSError):
             return False
 
-    def _gives_up(self) -> None:
+    def _gives_up(self, process: Child) -> None:
         self.stop()
-        lines = self.log.read_text(errors="replace").splitlines()[-_TAIL:]
         raise NotStarted(
             f"{self.NAME} at {self.url} is not ready. Operator action: read {self.log}. Its last "
-            "lines:\n" + "\n".join(lines)
+            f"lines:\n{process.last_words}"
         )
 
 

@@ -1,8 +1,6 @@
 """The contest: the same events, one contestant at a time, in turn, several times over."""
 
 import json
-import os
-import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -14,10 +12,9 @@ from typing import NamedTuple
 
 from deploy.lab.bench.errors import ContestantEnded
 from deploy.lab.demo.program import environment
-from deploy.lab.process import free_port
+from deploy.lab.process import Child, free_port
 from streams.settings import Settings
 
-_TAIL = 20
 _LONGEST = 600.0
 _TO_END = 10.0
 _ROOT = Path(__file__).resolve().parents[3]
@@ -73,39 +70,34 @@ def contest(
 
 def run(contestant: Contestant, settings: Settings, log: Path, hear: Hear) -> Run:
     """One run of one contestant, in a process that is ended with it."""
-    with log.open("wb") as errors:
-        process = subprocess.Popen(
-            [str(contestant.python), "-m", contestant.module, str(contestant.events)],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=errors,
-            env={
-                **os.environ,
-                **environment(settings, free_port(settings.web_port)),
-                "PYTHONPATH": str(_ROOT),
-            },
-            start_new_session=True,
-        )
-    overdue = Timer(_LONGEST, process.kill)
+    child = Child(
+        [str(contestant.python), "-m", contestant.module, str(contestant.events)],
+        log,
+        environment={
+            **environment(settings, free_port(settings.web_port)),
+            "PYTHONPATH": str(_ROOT),
+        },
+        output=subprocess.PIPE,
+    )
+    overdue = Timer(_LONGEST, child.process.kill)
     overdue.start()
     try:
-        return _heard(contestant, process, log, hear)
+        return _heard(contestant, child, hear)
     finally:
         overdue.cancel()
-        _end(process)
+        child.stop(_TO_END)
 
 
-def _heard(contestant: Contestant, process: subprocess.Popen[bytes], log: Path, hear: Hear) -> Run:
-    assert process.stdout is not None
-    for line in process.stdout:
+def _heard(contestant: Contestant, child: Child, hear: Hear) -> Run:
+    assert child.process.stdout is not None
+    for line in child.process.stdout:
         said = told(line)
         if "seconds" in said:
             return Run(contestant.name, int(said["events"]), said["seconds"], said["processor"])
         if "folded" in said:
             hear(contestant, int(said["folded"]))
-    last = log.read_text(errors="replace").splitlines()[-_TAIL:]
     raise ContestantEnded(
-        "\n".join([f"{contestant.title} ended, or did not within {_LONGEST:.0f} s:", *last])
+        f"{contestant.title} ended, or did not within {_LONGEST:.0f} s:\n{child.last_words}"
     )
 
 
@@ -116,17 +108,6 @@ def told(line: bytes) -> dict[str, float]:
     except ValueError:
         return {}
     return said if isinstance(said, dict) else {}
-
-
-def _end(process: subprocess.Popen[bytes]) -> None:
-    process.send_signal(signal.SIGTERM)
-    try:
-        process.wait(_TO_END)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        process.wait()
-    if process.stdout is not None:
-        process.stdout.close()
 
 
 def medians(runs: Sequence[Run]) -> dict[str, float]:
