@@ -14,17 +14,10 @@ from kafka import KafkaProducer
 from kafka import errors as kafka_errors
 
 from events.data import Data, GapDeclared
-from events.errors import (
-    BrokersUnreachable,
-    EventTooLarge,
-    InvalidSetting,
-    NotPermitted,
-    PublishError,
-    TopicMissing,
-    Undelivered,
-)
+from events.errors import EventTooLarge, InvalidSetting, PublishError, TopicMissing, Undelivered
 from events.event import Event, event
 from events.files import key_of
+from events.kafka_client import REFUSALS, TO_FIND_A_TOPIC, connected, ours
 from events.sequences import Sequences, Span, Stream
 from events.values import identifier
 
@@ -35,11 +28,7 @@ UNACKNOWLEDGED = 32 << 20
 """How many bytes of events may be under way before a sender waits."""
 
 _PER_EVENT = 1_000  # what an event under way costs besides its bytes
-_SETTINGS = ("security_protocol", "sasl_", "ssl_")
-_PROTOCOLS = ("SSL", "SASL_SSL", "SASL_PLAINTEXT", "PLAINTEXT")
 _GRACE = 5.0
-_TO_CONNECT = 15.0
-_TO_FIND_A_TOPIC = 10.0
 
 
 class Delivery(NamedTuple):
@@ -91,7 +80,7 @@ class Publisher:
         self._report = report
         self._timeout = timeout.total_seconds()
         self._clock = clock
-        self._connect = partial(_connected, client, bootstrap, compression, timeout, security or {})
+        self._connect = partial(connected, client, bootstrap, compression, timeout, security or {})
         self._sending = threading.RLock()
         self._changed = threading.Condition()
         self._under_way: dict[int, _UnderWay] = {}
@@ -173,11 +162,11 @@ class Publisher:
             future = self._producer.send(event.topic, value=value, key=key)
         except kafka_errors.KafkaTimeoutError as error:
             self._missing[event.topic] = TopicMissing(
-                f"{event.topic}: not found within {_TO_FIND_A_TOPIC:.0f} s: create the topics "
+                f"{event.topic}: not found within {TO_FIND_A_TOPIC:.0f} s: create the topics "
                 "first, or see whether the brokers run"
             )
             self._fail(token, error)
-        except _REFUSALS as error:
+        except REFUSALS as error:
             self._fail(token, error)
         else:
             future.add_callback(self._arrived, token)
@@ -277,125 +266,8 @@ def _too_large(event: Event) -> EventTooLarge | None:
     return EventTooLarge(f"{size:,} bytes; {LARGEST_EVENT:,} is the most: say it in more events")
 
 
-def _check(security: Mapping[str, Any]) -> None:
-    """Refuses what the client would pass over, and talk in the clear to whoever answers."""
-    for name in security:
-        if not name.startswith(_SETTINGS):
-            raise InvalidSetting(f"{name}: not a security setting; {', '.join(_SETTINGS)}… are")
-    if security and security.get("security_protocol") not in _PROTOCOLS:
-        raise InvalidSetting(f"security_protocol: needs to be one of {', '.join(_PROTOCOLS)}")
-
-
-def _connected(
-    client: Callable[..., Any],
-    bootstrap: str,
-    compression: str | None,
-    timeout: timedelta,
-    security: Mapping[str, Any],
-) -> Any:
-    _check(security)
-    seconds = timeout.total_seconds()
-    try:
-        return client(
-            bootstrap_servers=bootstrap.split(","),
-            acks="all",
-            enable_idempotence=True,
-            allow_auto_create_topics=False,
-            compression_type=compression,
-            linger_ms=5,
-            max_block_ms=_TO_FIND_A_TOPIC * 1_000,
-            bootstrap_timeout_ms=min(seconds, _TO_CONNECT) * 1_000,
-            delivery_timeout_ms=seconds * 1_000,
-            request_timeout_ms=min(seconds / 2, 30) * 1_000,
-            **security,
-        )
-    except kafka_errors.KafkaTimeoutError:
-        told = f"{bootstrap}: no broker answers: check address, port and protocol"
-        raise BrokersUnreachable(told) from None
-    except _REFUSALS as error:
-        # Not chained: what the client prints of its settings may hold a secret.
-        kind, told = type(ours(error)), _without_secrets(str(error), security)
-        kind = kind if isinstance(error, kafka_errors.KafkaError) else InvalidSetting
-        raise kind(f"{bootstrap}: {type(error).__name__}: {told}") from None
-
-
-_REFUSALS = (
-    kafka_errors.KafkaError,
-    ValueError,
-    TypeError,
-    RuntimeError,
-    AssertionError,
-    OSError,
-)
-
-
-def _without_secrets(text: str, security: Mapping[str, Any]) -> str:
-    for value in security.values():
-        if isinstance(value, str) and value:
-            text = text.replace(value, "…")
-    return text
-
-
 def _close(producer: Any) -> None:
     try:
         producer.close(timeout=_GRACE)
     except kafka_errors.KafkaError:
         return  # what was under way has been reported
-
-
-_OURS: tuple[tuple[tuple[type[Exception], ...], type[PublishError], str], ...] = (
-    (
-        (kafka_errors.UnknownTopicOrPartitionError, kafka_errors.InvalidTopicError),
-        TopicMissing,
-        "create the topics first",
-    ),
-    (
-        (
-            kafka_errors.AuthorizationError,
-            kafka_errors.SaslAuthenticationFailedError,
-            kafka_errors.UnsupportedSaslMechanismError,
-            kafka_errors.IllegalSaslStateError,
-            kafka_errors.SecurityDisabledError,
-        ),
-        NotPermitted,
-        "check the credentials and what they may write",
-    ),
-    (
-        (kafka_errors.MessageSizeTooLargeError, kafka_errors.RecordListTooLargeError),
-        EventTooLarge,
-        "say it in more events",
-    ),
-    (
-        (
-            kafka_errors.KafkaConnectionError,
-            kafka_errors.NodeNotReadyError,
-            kafka_errors.BrokerNotAvailableError,
-            kafka_errors.NetworkExceptionError,
-            kafka_errors.MetadataEmptyBrokerList,
-        ),
-        BrokersUnreachable,
-        "check that the brokers run and can be reached",
-    ),
-    (
-        (
-            kafka_errors.KafkaConfigurationError,
-            kafka_errors.UnsupportedCodecError,
-            kafka_errors.UnsupportedCompressionTypeError,
-            kafka_errors.UnsupportedVersionError,
-            ValueError,
-            TypeError,
-        ),
-        InvalidSetting,
-        "check the publisher's settings against the broker",
-    ),
-)
-
-
-def ours(error: Exception) -> PublishError:
-    """What an error of kafka-python is in our tree; `Undelivered` for any we have no word for."""
-    if isinstance(error, PublishError):
-        return error
-    for kinds, kind, remedy in _OURS:
-        if isinstance(error, kinds):
-            return kind(f"{error}: {remedy}")
-    return Undelivered(f"{error}: send it again under the same id")

@@ -16,7 +16,8 @@ TEXTS = {".py", ".md", ".yaml", ".yml", ".toml", ".json", ".txt", ".sh", ""}
 # The longest prefix of a module's path decides; every folder has the standard library besides.
 MAY_IMPORT: dict[str, set[str]] = {
     "events/": {"events", "pydantic", "pydantic_core"},
-    "events/publish.py": {"events", "pydantic", "kafka"},
+    "events/publish.py": {"events", "kafka"},
+    "events/kafka_client.py": {"events", "kafka"},
     "events/adapters/": {"events", "pydantic", "pydantic_core", "yaml"},
     "alerts/": {"events", "alerts", "pydantic", "pydantic_core"},
     "streams/": {
@@ -60,7 +61,11 @@ CATCHES_ALL = {
 }
 
 FORBIDDEN_NAMES = {"util", "utils", "helper", "helpers", "manager", "managers", "common", "misc"}
-LONGEST_MODULE = 500
+LONGEST_MODULE = 400
+LONGEST_OTHERWISE = {
+    "tests/": 500,
+    **dict.fromkeys(("alerts/", "events/data.py", "events/decode.py"), 500),
+}
 
 # Words that claim what nobody has shown.
 CLAIMS = re.compile(
@@ -256,7 +261,12 @@ def test_no_module_is_too_long_to_be_read() -> None:
         name_of(path): len(path.read_text(encoding="utf-8").splitlines())
         for path in modules(*PACKAGES, "tests")
     }
-    assert {name: lines for name, lines in lengths.items() if lines > LONGEST_MODULE} == {}
+    assert {name: lines for name, lines in lengths.items() if lines > longest(name)} == {}
+
+
+def longest(name: str) -> int:
+    others = [most for start, most in LONGEST_OTHERWISE.items() if name.startswith(start)]
+    return max(others, default=LONGEST_MODULE)
 
 
 def test_no_module_has_a_name_that_says_nothing() -> None:

@@ -29,7 +29,8 @@ from events.errors import (
     Undelivered,
 )
 from events.event import ANY_EVENT, Event, event
-from events.publish import Delivery, Publisher, ours
+from events.kafka_client import ours
+from events.publish import Delivery, Publisher
 from events.sequences import BLOCK, Sequences, Span, Stream
 
 ROOT = Path(__file__).resolve().parents[2]

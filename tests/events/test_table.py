@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 import yaml
 
-from events.adapters import table
-from events.adapters.table import RowError, read_mapping, read_table
+from events.adapters import rows
+from events.adapters.mapping import read_mapping
+from events.adapters.table import RowError, read_table
 from events.data import Speaker
 from events.errors import InvalidMapping, UnreadableTable
 from events.event import Event
@@ -295,7 +296,7 @@ def test_a_field_beyond_the_bound_costs_its_row_and_a_row_without_end_the_file(
     got = read(lines(long, GOOD))
     assert "field larger than field limit" in errors_of(got)[0].reason
     assert len(events_of(got)) == 1
-    monkeypatch.setattr(table, "LONGEST_ROW", 1_000)
+    monkeypatch.setattr(rows, "LONGEST_ROW", 1_000)
     with pytest.raises(UnreadableTable, match="more than 1000 characters"):
         read(lines(GOOD.replace("Tablets", '"' + "T\n" * 600 + '"')))
 

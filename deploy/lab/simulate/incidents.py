@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from deploy.lab.simulate.life import decision
+from deploy.lab.simulate.lots import decision
 from deploy.lab.simulate.world import DAY, HOUR, Said, Teller, Who, day_of, pieces, text_of
 from events.data import ACTIONS, INVENTORY, LOTS, RELEASES
 

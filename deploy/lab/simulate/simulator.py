@@ -9,8 +9,11 @@ from itertools import count
 from typing import Final, NamedTuple
 
 from deploy.lab.simulate.errors import TooFewEvents
+from deploy.lab.simulate.feed import feed, readings
 from deploy.lab.simulate.incidents import incidents
-from deploy.lab.simulate.life import feed, lots, orders, readings, stock
+from deploy.lab.simulate.lots import lots
+from deploy.lab.simulate.orders import orders
+from deploy.lab.simulate.stock import stock
 from deploy.lab.simulate.troubles import TROUBLES
 from deploy.lab.simulate.truth import Kept, Trouble, Truth, evidence
 from deploy.lab.simulate.world import (

@@ -5,7 +5,8 @@ from typing import Any, Final
 
 from alerts.catalogue import KPIS, Kpi
 from alerts.judge import Bounds
-from deploy.lab.simulate.life import COVER, DAILY_DEMAND, deviation
+from deploy.lab.simulate.lots import deviation
+from deploy.lab.simulate.stock import COVER, DAILY_DEMAND
 from deploy.lab.simulate.truth import (
     Kept,
     Told,

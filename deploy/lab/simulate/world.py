@@ -300,3 +300,9 @@ def paced(teller: Teller, a_year: float, first: int, ahead: int) -> Iterator[dat
 def of_type(said: Iterable[Said], kind: str) -> Sequence[Said]:
     """The events of one type, named without its prefix and version."""
     return [each for each in said if each.type == f"cmo.{kind}.v1"]
+
+
+def standing(teller: Teller, days: int) -> int:
+    """From when standing traffic is told: all the time, or the last days of a sparse world."""
+    span = teller.span
+    return max(span.start, span.before(days)) if teller.rates.sparse else span.start

@@ -17,7 +17,7 @@ from alerts.agreements import DEFAULT_SOURCES, Agreement
 from deploy.cli import main
 from deploy.lab.demo import AGREEMENTS
 from deploy.lab.simulate.errors import TooFewEvents
-from deploy.lab.simulate.life import CADENCE
+from deploy.lab.simulate.feed import CADENCE
 from deploy.lab.simulate.simulator import UNTIL, Simulated, simulate
 from deploy.lab.simulate.troubles import TROUBLES
 from deploy.lab.simulate.truth import Trouble
