@@ -28,6 +28,8 @@ _MADE: Final = "Made by `cmowatch render` from {}; change it there."
 
 def prometheus_rule() -> Mapping[str, object]:
     """Every rule as an object that Prometheus' operator hands on."""
+    # Written out once more: kustomize makes config maps and secrets of files, but takes no file
+    # below the `spec` of another object, and the operator reads rules from nothing else.
     return {
         "apiVersion": "monitoring.coreos.com/v1",
         "kind": "PrometheusRule",

@@ -6,7 +6,6 @@ from pathlib import Path
 
 import click
 
-from streams.app import run_worker
 from streams.commands.configuration import agreements_or_exit, settings_or_exit
 from streams.commands.options import AGREEMENTS, BROKERS
 from streams.errors import StreamError
@@ -14,6 +13,7 @@ from streams.kafka.assignment import Assignment
 from streams.metrics.pages import pages
 from streams.settings import Settings
 from streams.shard import Shard
+from streams.worker import run_worker
 
 
 @click.command()

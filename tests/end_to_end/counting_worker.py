@@ -12,10 +12,10 @@ from prometheus_client.core import GaugeMetricFamily
 
 from events.data import DEAD_LETTERS, OWN, TOPICS
 from events.decode import Message
-from streams.app import run_worker
 from streams.kafka.assignment import Assignment
 from streams.kafka.transport import Consumer
 from streams.settings import Settings
+from streams.worker import run_worker
 
 
 class Said(NamedTuple):

@@ -1,4 +1,4 @@
-"""When a shard is judged, what a worker says of itself, and how it waits for a broker."""
+"""When a shard is judged, and how the process ends at what nobody foresaw."""
 
 import subprocess
 import sys
@@ -10,17 +10,12 @@ import pytest
 
 from events.data import LOTS, TOPICS
 from events.decode import Message
-from streams import app
 from streams.app import (
     _refuse_beyond,
     judge,
-    refuse_other_settings,
-    wait_for_topics,
 )
-from streams.errors import NoBroker, TopicRefused, WrongPartitions
+from streams.errors import WrongPartitions
 from streams.kafka.assignment import HighWatermark, PartitionProgress
-from streams.kafka.topics import Difference
-from streams.settings import Settings
 
 NOON = datetime(2026, 1, 5, 12, tzinfo=UTC)
 ROOT = Path(__file__).resolve().parents[2]
@@ -82,37 +77,6 @@ async def test_a_shard_that_is_not_caught_up_is_not_judged() -> None:
     assert shard.at == []
 
 
-async def test_a_broker_that_comes_late_is_waited_for(
-    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
-    monkeypatch.setattr(app, "_SHORTEST_WAIT", 0.001)
-    answers: list[NoBroker | list[Difference]] = [NoBroker("none"), NoBroker("none"), []]
-
-    async def verify(_: Settings) -> list[Difference]:
-        if isinstance(answer := answers.pop(0), NoBroker):
-            raise answer
-        return answer
-
-    assert await wait_for_topics(Settings(), verify) == []
-    assert caplog.text.count("Next attempt in") == 2
-
-
-async def test_waiting_for_a_broker_has_an_end() -> None:
-    async def verify(_: Settings) -> list[Difference]:
-        raise NoBroker("none")
-
-    with pytest.raises(NoBroker):
-        await wait_for_topics(Settings(broker_wait=0), verify)
-
-
-async def test_a_topic_with_other_partitions_is_not_waited_for() -> None:
-    async def verify(_: Settings) -> list[Difference]:
-        raise WrongPartitions("no")
-
-    with pytest.raises(WrongPartitions):
-        await wait_for_topics(Settings(), verify)
-
-
 def test_what_was_not_foreseen_ends_the_process_with_70_and_says_where() -> None:
     script = (
         "import io, sys\nfrom streams.app import exit_on_unexpected_error\n"
@@ -132,11 +96,3 @@ def test_a_partition_beyond_the_pinned_ones_is_refused() -> None:
     _refuse_beyond({0, 3}, 4)
     with pytest.raises(WrongPartitions, match=r"more than the pinned 4 .* Operator action"):
         _refuse_beyond({0, 4}, 4)
-
-
-def test_a_topic_that_is_set_otherwise_is_not_followed() -> None:
-    created = Difference("cmo.lots", "partitions", "8", None)
-    refuse_other_settings([created])
-    other = Difference("cmo.lots", "message.timestamp.type", "LogAppendTime", "CreateTime")
-    with pytest.raises(TopicRefused, match=r"must be LogAppendTime.*Operator action"):
-        refuse_other_settings([created, other])

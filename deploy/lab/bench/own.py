@@ -7,11 +7,11 @@ from deploy.lab.bench.stopwatch import Stopwatch
 from events.data import INBOUND
 from events.decode import Message
 from streams.agreements import read_agreements
-from streams.app import run_worker
 from streams.kafka.assignment import Assignment
 from streams.metrics.pages import pages
 from streams.settings import Settings
 from streams.shard import Shard
+from streams.worker import run_worker
 
 
 def main(events: int) -> int:

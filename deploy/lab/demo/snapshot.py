@@ -32,11 +32,6 @@ class Scope(NamedTuple):
     lot_state: str = ""
     topic: str = ""
 
-    @property
-    def below_cmo(self) -> str:
-        """The parts below the CMO, as people read them."""
-        return " ".join(part for part in self[2:] if part)
-
 
 @dataclass(frozen=True, slots=True)
 class Figure:

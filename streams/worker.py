@@ -1,0 +1,91 @@
+"""A worker: waits for a broker and its topics, then follows the log until a signal ends it."""
+
+import asyncio
+import gc
+import sys
+from collections.abc import Awaitable, Callable, Sequence
+
+import faust
+from mode.utils.logging import get_logger
+
+from streams.app import UNEXPECTED, Pages, create_app
+from streams.errors import NoBroker, TopicRefused
+from streams.kafka.assignment import Assignment
+from streams.kafka.topics import Difference, create_or_verify
+from streams.logs import log_to
+from streams.settings import Settings
+
+log = get_logger(__name__)
+
+UNAVAILABLE = 69
+"""How the process ends when no broker answered."""
+
+_SHORTEST_WAIT, _LONGEST_WAIT = 0.5, 15.0
+
+
+async def wait_for_topics(
+    settings: Settings,
+    verify: Callable[[Settings], Awaitable[list[Difference]]] = create_or_verify,
+    unheard: Callable[[], None] = lambda: None,
+) -> list[Difference]:
+    """Waits for a broker, ever longer between attempts, then creates and verifies the topics.
+
+    Says `unheard` at each attempt in vain. Raises `NoBroker` when none answered for
+    `settings.broker_wait` seconds.
+    """
+    loop, wait = asyncio.get_running_loop(), _SHORTEST_WAIT
+    until = loop.time() + settings.broker_wait
+    while True:
+        try:
+            return await verify(settings)
+        except NoBroker as error:
+            if (left := until - loop.time()) <= 0:
+                raise
+            unheard()
+            log.warning("%s Next attempt in %.1f s.", error, min(wait, left))
+            await asyncio.sleep(min(wait, left))
+            wait = min(wait * 2, _LONGEST_WAIT)
+
+
+def run_worker(settings: Settings, assignment: Assignment, pages: Pages) -> int:
+    """Follows the log until a signal ends it; returns the exit code of the process.
+
+    0 after SIGTERM or SIGINT, 69 when no broker answered, 70 when something was not foreseen.
+    Raises `TopicError` when the topics are not as they must be.
+    """
+    log_to(sys.stderr, settings.log_level)
+    try:
+        differences = asyncio.run(wait_for_topics(settings, unheard=assignment.heard_nothing))
+    except NoBroker as error:
+        log.critical("%s", error)
+        return UNAVAILABLE
+    refuse_other_settings(differences)
+    gc.set_threshold(100_000, 50, 50)
+    return _run(settings, assignment, pages)
+
+
+def refuse_other_settings(differences: Sequence[Difference]) -> None:
+    """Raises `TopicRefused` for a topic that is there and set otherwise; tells of those created.
+
+    A log that forgets, that believes its producers' clocks, or that takes what bursts open cannot
+    be followed exactly.
+    """
+    for difference in differences:
+        log.warning("%s", difference)
+    if wrong := [str(each) for each in differences if each.found is not None]:
+        raise TopicRefused(
+            f"{'; '.join(wrong)}. Operator action: set them so, with kafka-configs --alter, and "
+            "start again."
+        )
+
+
+def _run(settings: Settings, assignment: Assignment, pages: Pages) -> int:
+    loop = asyncio.new_event_loop()
+    asyncio.set_event_loop(loop)
+    app = create_app(settings, assignment, pages)
+    worker = faust.Worker(app, loop=loop, quiet=True, override_logging=False)
+    worker.spinner = None
+    try:
+        worker.execute_from_commandline()
+    except SystemExit as ended:
+        return UNEXPECTED if ended.code else 0
