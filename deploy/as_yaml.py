@@ -24,8 +24,8 @@ _Dumper.add_representer(str, _text)
 
 def as_yaml(document: Mapping[str, object], *comments: str) -> str:
     """A document as YAML, below lines of comment that say where it comes from."""
-    said = "".join(f"# {comment}\n" for comment in comments)
+    header = "".join(f"# {comment}\n" for comment in comments)
     written = yaml.dump(
         dict(document), Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=_UNBROKEN
     )
-    return f"{said}{written}"
+    return f"{header}{written}"

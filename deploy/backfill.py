@@ -63,7 +63,8 @@ class History:
     @property
     def samples(self) -> int:
         """How many samples there are, of all series."""
-        return sum(len(held) // 2 for series in self._families.values() for held in series.values())
+        every = (each for series in self._families.values() for each in series.values())
+        return sum(len(samples) // 2 for samples in every)
 
     def lines(self) -> Iterator[str]:
         """OpenMetrics text: each series in one piece, as strict readers want it."""
@@ -71,8 +72,8 @@ class History:
         for name, series in self._families.items():
             if series:
                 yield self._heads[name]
-            for labels, held in series.items():
-                for at, value in zip(held[::2], held[1::2], strict=True):
+            for labels, samples in series.items():
+                for at, value in zip(samples[::2], samples[1::2], strict=True):
                     yield f"{name}{{{labels},{job}}} {value} {at:.3f}\n"
         yield "# EOF\n"
 
@@ -145,9 +146,9 @@ def backfill(
             history.tell(day, readings)
     with out as written:
         written.writelines(history.lines())
-    told = f"{history.samples:,} samples of {history.series:,} series, {begin} to {end}"
+    summary = f"{history.samples:,} samples of {history.series:,} series, {begin} to {end}"
     tell_refused(diary.refused)
-    click.echo(told, err=True)
+    click.echo(summary, err=True)
     click.echo(replayed.summary(), err=True)
     sys.exit(1 if diary.refused and file is not None else 0)
 

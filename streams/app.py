@@ -183,11 +183,11 @@ def exit_on_unexpected_error(where: str, batch: Any = None) -> Iterator[None]:
 
 def _end(what: str) -> NoReturn:
     """Ends at once, and says why on the process's own stderr, which nobody redirects."""
-    said = (
+    message = (
         f"{traceback.format_exc()}cmowatch ends: not foreseen in {what}. Operator action: restart "
         "it, which folds the log anew; if it ends here again, report this and hold the message.\n"
     )
-    os.write(2, said.encode(errors="replace"))
+    os.write(2, message.encode(errors="replace"))
     os._exit(UNEXPECTED)
 
 

@@ -48,30 +48,30 @@ class CatchingUp:
 
     def say(self) -> None:
         """Says how it goes, unless that was said a moment ago."""
-        held = list(self._assignment)
-        assigned = tuple(each.assigned_at for each in held if each.assigned_at)
-        if not held or len(assigned) < len(held) or assigned == self._finished:
+        partitions = list(self._assignment)
+        assigned = tuple(each.assigned_at for each in partitions if each.assigned_at)
+        if not partitions or len(assigned) < len(partitions) or assigned == self._finished:
             return
         now = self._clock()
-        if all(each.caught_up for each in held):
+        if all(each.caught_up for each in partitions):
             self._finished, self._said_at = assigned, None
-            log.info("caught up: %s", _speed(held, now))
+            log.info("caught up: %s", _speed(partitions, now))
         elif self._said_at is None or now - self._said_at >= _BETWEEN:
             self._said_at = now
-            log.info("reading the log: %s, %s", _speed(held, now), _left(held, now))
+            log.info("reading the log: %s, %s", _speed(partitions, now), _left(partitions, now))
 
 
-def _since(held: Sequence[PartitionProgress], now: datetime) -> float:
-    return (now - min(each.assigned_at or now for each in held)).total_seconds()
+def _since(partitions: Sequence[PartitionProgress], now: datetime) -> float:
+    return (now - min(each.assigned_at or now for each in partitions)).total_seconds()
 
 
-def _speed(held: Sequence[PartitionProgress], now: datetime) -> str:
-    folded, seconds = sum(each.folded for each in held), _since(held, now)
+def _speed(partitions: Sequence[PartitionProgress], now: datetime) -> str:
+    folded, seconds = sum(each.folded for each in partitions), _since(partitions, now)
     rate = f"{folded / seconds:,.0f} events/s" if seconds > 0 else "at once"
-    return f"{folded:,} events of {len(held)} partitions in {seconds:.1f} s, {rate}"
+    return f"{folded:,} events of {len(partitions)} partitions in {seconds:.1f} s, {rate}"
 
 
-def _left(held: Sequence[PartitionProgress], now: datetime) -> str:
-    behind = sum(sum(each.behind.values()) for each in held)
-    folded, seconds = sum(each.folded for each in held), _since(held, now)
+def _left(partitions: Sequence[PartitionProgress], now: datetime) -> str:
+    behind = sum(sum(each.behind.values()) for each in partitions)
+    folded, seconds = sum(each.folded for each in partitions), _since(partitions, now)
     return f"{behind:,} to go" + (f", {behind * seconds / folded:,.0f} s left" if folded else "")

@@ -92,10 +92,10 @@ def configuration(agreements: Iterable[Agreement], pace: Pace | None = None) -> 
 
 def _people(agreements: Iterable[Agreement]) -> Iterator[People]:
     """The roles on the ladders, one entry for all CMOs that share the very same people."""
-    held = list(agreements)
-    own = [each.cmo for each in held if each.cmo is not None]
+    agreed = list(agreements)
+    own = [each.cmo for each in agreed if each.cmo is not None]
     alike: dict[tuple[str, str, bool], list[Agreement]] = {}
-    for agreement in held:
+    for agreement in agreed:
         for rung in agreement.ladder:
             who = agreement.roles[rung.role].model_dump_json()
             alike.setdefault((rung.role, who, agreement.default), []).append(agreement)
@@ -245,5 +245,5 @@ def documents(agreements: Path, day: date | None = None) -> dict[Path, str]:
 def without_a_ladder(agreements: Path, day: date | None = None) -> list[str]:
     """The CMOs of a folder's agreements for whom nobody is named on a day, or else today."""
     agreed = read_agreements(agreements, use_default=False)
-    held = agreed.in_force(day or datetime.now(UTC).date())
-    return sorted({*agreed.cmos} - {str(each.cmo) for each in held if each.ladder})
+    in_force = agreed.in_force(day or datetime.now(UTC).date())
+    return sorted({*agreed.cmos} - {str(each.cmo) for each in in_force if each.ladder})

@@ -25,7 +25,7 @@ _LONGEST_TAG: Final = 100
 class Spell:
     """A breach over time: what it was when it last stood, and what ended it, if anything has."""
 
-    said: Breach
+    breach: Breach
     ended: datetime | None = None
     why: str = ""
 
@@ -38,34 +38,34 @@ def spells(transitions: Iterable[BreachEvent]) -> list[Spell]:
         if event.id not in seen:
             seen.add(event.id)
             found[event.data.breach] = _later(found.get(event.data.breach), event)
-    return sorted(found.values(), key=lambda spell: (spell.said.since, spell.said.breach))
+    return sorted(found.values(), key=lambda spell: (spell.breach.since, spell.breach.breach))
 
 
 def _later(known: Spell | None, event: BreachEvent) -> Spell:
-    said = event.data
-    if said.turn == "cleared":
-        return Spell(known.said if known else said, event.time, said.cleared_by or "")
+    breach = event.data
+    if breach.turn == "cleared":
+        return Spell(known.breach if known else breach, event.time, breach.cleared_by or "")
     if known is None:
-        return Spell(said)
-    return known if said.ordinal < known.said.ordinal else replace(known, said=said)
+        return Spell(breach)
+    return known if breach.ordinal < known.breach.ordinal else replace(known, breach=breach)
 
 
 def annotation(spell: Spell) -> Json:
     """A breach as Grafana takes it: a region, or a point while it has no end; times in ms."""
-    began = _milliseconds(spell.said.since)
+    began = _milliseconds(spell.breach.since)
     return {
         "time": began,
         "timeEnd": _milliseconds(spell.ended) if spell.ended else began,
-        "tags": sorted(_tags(spell.said)),
+        "tags": sorted(_tags(spell.breach)),
         "text": escape(_text(spell), quote=False),
     }
 
 
-def _tags(said: Breach) -> Iterator[str]:
+def _tags(breach: Breach) -> Iterator[str]:
     yield MADE
-    yield _breach_tag(said.breach)
-    yield f"cmo:{said.cmo[:_LONGEST_TAG]}"
-    yield f"kpi:{said.kpi}"
+    yield _breach_tag(breach.breach)
+    yield f"cmo:{breach.cmo[:_LONGEST_TAG]}"
+    yield f"kpi:{breach.kpi}"
 
 
 def _breach_tag(breach: str) -> str:
@@ -77,16 +77,16 @@ def _breach_tag(breach: str) -> str:
 
 
 def _text(spell: Spell) -> str:
-    said, kpi = spell.said, BY_NAME.get(spell.said.kpi)
-    scope = (part for part in where_of(said).scope if part)
-    limit = said.critical if said.severity == "critical" else said.warning
+    breach, kpi = spell.breach, BY_NAME.get(spell.breach.kpi)
+    scope = (part for part in where_of(breach).scope if part)
+    limit = breach.critical if breach.severity == "critical" else breach.warning
     agreed = "no limit" if limit is None else f"{limit:,.4g}"
-    value = "unknown" if said.value is None else f"{said.value:,.4g}"
+    value = "unknown" if breach.value is None else f"{breach.value:,.4g}"
     unit = f" {kpi.unit}" if kpi and kpi.unit != "ratio" else ""
     ended = f"; cleared: {spell.why.replace('_', ' ')}" if spell.ended else "; open"
     return (
-        f"{kpi.title if kpi else said.kpi}, {' '.join([said.cmo, *scope])}: {value}{unit} against "
-        f"{agreed} ({said.severity}), n {said.n:,}{ended}. {said.breach}"
+        f"{kpi.title if kpi else breach.kpi}, {' '.join([breach.cmo, *scope])}: {value}{unit} "
+        f"against {agreed} ({breach.severity}), n {breach.n:,}{ended}. {breach.breach}"
     )
 
 
@@ -96,15 +96,15 @@ def changes(grafana: Grafana, transitions: Iterable[BreachEvent]) -> Iterator[Ch
     Ours are those of an organisation, not of one board, with our tag and that of a breach; no other
     is looked at. Of several with one breach all but the first are too many.
     """
-    held: dict[str, list[Json]] = {}
+    there: dict[str, list[Json]] = {}
     for each in grafana.annotations(MADE):
         if (tag := _breach_of(each)) is not None:
-            held.setdefault(tag, []).append(each)
+            there.setdefault(tag, []).append(each)
     for spell in spells(transitions):
-        mine = held.get(_breach_tag(spell.said.breach), [])
+        mine = there.get(_breach_tag(spell.breach.breach), [])
         yield from _changed(grafana, spell, mine[0] if mine else None)
         del mine[:1]
-    for left in held.values():
+    for left in there.values():
         for each in left:
             yield _removed(grafana, each)
 
@@ -118,7 +118,7 @@ def _breach_of(annotation: Json) -> str | None:
 
 def _changed(grafana: Grafana, spell: Spell, found: Json | None) -> Iterator[Change]:
     wanted = annotation(spell)
-    title = f"annotation {spell.said.breach}"
+    title = f"annotation {spell.breach.breach}"
     if found is None:
         yield Change(
             f"+ {title}", difference({}, wanted), lambda: grafana.create_annotation(wanted)

@@ -97,8 +97,8 @@ class Grafana:
     def _refuse_if_old(self) -> None:
         """Raises `TooOld`; the settings tell the version to whom may log in, even if hidden."""
         what = "read the version"
-        told = self._asked(what, lambda: self._face.api.GET("/frontend/settings"))
-        about = told.get("buildInfo")
+        answer = self._asked(what, lambda: self._face.api.GET("/frontend/settings"))
+        about = answer.get("buildInfo")
         version = str(about.get("version")) if isinstance(about, dict) else ""
         if (number := re.match(r"(\d+)\.", version)) is None:
             raise self._strange(what, f"no version, {version!r}")
@@ -192,11 +192,11 @@ class Grafana:
             lambda: self._face.annotations.delete_annotations_by_id(id_),
         )
 
-    def number(self, told: Json, name: str) -> int:
+    def number(self, answer: Json, name: str) -> int:
         """A number Grafana told; raises `NotAsGrafana` where it is none."""
-        value = told.get(name)
+        value = answer.get(name)
         if not isinstance(value, int):
-            raise self._strange(f"read {name}", told)
+            raise self._strange(f"read {name}", answer)
         return value
 
     def _found(self, what: str, ask: Callable[[], object]) -> Json | None:
@@ -233,15 +233,15 @@ class Grafana:
             ) from None
 
     def _refused(self, what: str, error: GrafanaException) -> GrafanaError:
-        told = error.response
-        message = told.get("message", "") if isinstance(told, Mapping) else ""
-        if not isinstance(told, Mapping) or (error.status_code == 404 and not message):
+        answer = error.response
+        message = answer.get("message", "") if isinstance(answer, Mapping) else ""
+        if not isinstance(answer, Mapping) or (error.status_code == 404 and not message):
             return self._strange(what, f"status {error.status_code} and no JSON")
         kind, action = _BY_STATUS.get(error.status_code, (NotTaken, "See what it says."))
         if isinstance(error, GrafanaServerError):
             kind, action = GrafanaFailed, "Look at Grafana's own log."
-        said = self._said(what, f"status {error.status_code}, {message or told}")
-        return kind(f"{said}. Operator action: {action}")
+        line = self._said(what, f"status {error.status_code}, {message or answer}")
+        return kind(f"{line}. Operator action: {action}")
 
     def _strange(self, what: str, answer: object) -> NotAsGrafana:
         return NotAsGrafana(

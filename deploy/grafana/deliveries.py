@@ -21,7 +21,7 @@ from deploy.grafana.panels import (
     table,
     transformed,
 )
-from deploy.grafana.queries import CHOSEN_PRODUCT, told
+from deploy.grafana.queries import CHOSEN_PRODUCT, or_zero
 from deploy.grafana.states import counted
 from deploy.links import DELIVERIES
 
@@ -46,10 +46,10 @@ def deliveries(kpis: Sequence[Kpi] = KPIS) -> Json:
     layout.row("Will the open order lines come in time?")
     layout.side_by_side(
         4,
-        (6, _count("Open lines", "Order lines that have not come.", told(_open()), None)),
-        (6, _count("Overdue", "Open lines whose due day is over.", told(_overdue()), RED)),
-        (6, _count("Expected late", _LATE, told(_expected_late()), YELLOW)),
-        (6, _count("Not shown one by one", _OMITTED, told(_omitted()), YELLOW)),
+        (6, _count("Open lines", "Order lines that have not come.", or_zero(_open()), None)),
+        (6, _count("Overdue", "Open lines whose due day is over.", or_zero(_overdue()), RED)),
+        (6, _count("Expected late", _LATE, or_zero(_expected_late()), YELLOW)),
+        (6, _count("Not shown one by one", _OMITTED, or_zero(_omitted()), YELLOW)),
     )
     layout.row("Which lines will be late, and by how much?")
     layout.side_by_side(11, (24, _lines()))
@@ -187,9 +187,9 @@ def _due_in(at_least: float | None, under: float | None) -> str:
 
 
 def _split(lines: str) -> tuple[tuple[str, str], ...]:
-    said = f"max by ({_LINE}) ({_EXPECTED})"
+    expected = f"max by ({_LINE}) ({_EXPECTED})"
     return (
         ("late", f"({lines}) and ({_behind()} > 0)"),
         ("in time", f"({lines}) and ({_behind()} <= 0)"),
-        ("not said", f"({lines}) unless {said}"),
+        ("not said", f"({lines}) unless {expected}"),
     )

@@ -21,7 +21,7 @@ from deploy.grafana.panels import (
     table,
     transformed,
 )
-from deploy.grafana.queries import CHOSEN_PRODUCT, told
+from deploy.grafana.queries import CHOSEN_PRODUCT, or_zero
 from deploy.grafana.states import counted
 from deploy.links import LOTS
 
@@ -42,10 +42,10 @@ def lots(kpis: Sequence[Kpi] = KPIS) -> Json:
     layout.row("Do lots wait that should not?")
     layout.side_by_side(
         4,
-        (6, _count("Open lots", "Commercial lots not finally decided.", told(_open()), None)),
-        (6, _count("Release overdue", _OVERDUE, told(_overdue()), RED)),
-        (6, _count("Moves nobody foresaw", _UNEXPECTED, told(_unexpected()), YELLOW)),
-        (6, _count("Not shown one by one", _OMITTED, told(_omitted()), YELLOW)),
+        (6, _count("Open lots", "Commercial lots not finally decided.", or_zero(_open()), None)),
+        (6, _count("Release overdue", _OVERDUE, or_zero(_overdue()), RED)),
+        (6, _count("Moves nobody foresaw", _UNEXPECTED, or_zero(_unexpected()), YELLOW)),
+        (6, _count("Not shown one by one", _OMITTED, or_zero(_omitted()), YELLOW)),
     )
     layout.row("Which lots wait longest, and for what?")
     layout.side_by_side(11, (24, _open_lots()))

@@ -155,11 +155,11 @@ def _check_is_ours(uid: str, board: Json) -> None:
 
 def _left_over(grafana: Grafana, wanted: set[str]) -> Iterator[Change]:
     """Boards made here by another version: only with our tag, in our folder, under our name."""
-    for told in grafana.boards(MADE):
-        uid = str(told.get("uid"))
-        if told.get("folderUid") == FOLDER and uid.startswith(OURS) and uid not in wanted:
+    for board in grafana.boards(MADE):
+        uid = str(board.get("uid"))
+        if board.get("folderUid") == FOLDER and uid.startswith(OURS) and uid not in wanted:
             yield Change(
-                f"- board {told.get('title')}",
+                f"- board {board.get('title')}",
                 f"  {uid} is made no more",
                 lambda uid=uid: grafana.delete_board(uid),  # type: ignore[misc]
             )

@@ -26,7 +26,7 @@ _DAY = 86_400
 _READY: Final = "max by (partition) (cmowatch_shard_ready)"
 
 
-def told(count: str) -> str:
+def or_zero(count: str) -> str:
     """A count, 0 where there is nothing to count, `UNWATCHED` where nobody watches."""
     return f"(({count}) or vector(0)) and on () (max({_READY}) == 1) or vector({UNWATCHED})"
 
@@ -44,13 +44,13 @@ def worst_states() -> str:
 
 def unknown_cmos() -> str:
     """How many CMOs have a reading that is unknown."""
-    return told(f"count(count by (cmo) (cmo_kpi_state{{{CHOSEN}}} == -2))")
+    return or_zero(f"count(count by (cmo) (cmo_kpi_state{{{CHOSEN}}} == -2))")
 
 
 def open_breaches(severity: str) -> str:
     """How many breaches of a severity stand."""
     matchers = f'severity="{severity}",{CHOSEN}'
-    return told(f"count(count by (breach_id) (cmo_breach_open{{{matchers}}}))")
+    return or_zero(f"count(count by (breach_id) (cmo_breach_open{{{matchers}}}))")
 
 
 def standing() -> str:
@@ -184,7 +184,7 @@ def _renamed(expression: str, label: str, name: str) -> str:
 def silent_feeds() -> str:
     """How many feeds are silent beyond what was agreed."""
     silent = 'cmo_kpi_state{kpi="feed_silence",cmo=~"$cmo"} > 0'
-    return told(f"count(count by (cmo, topic) ({silent}))")
+    return or_zero(f"count(count by (cmo, topic) ({silent}))")
 
 
 def states_by_topic() -> str:
@@ -200,7 +200,7 @@ def since_heard() -> str:
 
 def gaps() -> str:
     """How many spans are missing from the sequences of the CMOs' feeds."""
-    return told('sum(max by (cmo, topic) (cmo_feed_sequence_gaps{cmo=~"$cmo"}))')
+    return or_zero('sum(max by (cmo, topic) (cmo_feed_sequence_gaps{cmo=~"$cmo"}))')
 
 
 def shards_missing() -> str:
@@ -217,13 +217,13 @@ def behind() -> str:
 
 def due() -> str:
     """How much there is to say that was not read back."""
-    return told("sum(max by (partition) (cmowatch_outputs_due))")
+    return or_zero("sum(max by (partition) (cmowatch_outputs_due))")
 
 
 def refused() -> str:
     """Messages refused within the last hour of a worker's life."""
     risen = "increase(cmowatch_events_rejected_total[1h])"
-    return told(f"sum(max by (partition, topic, reason) ({risen}))")
+    return or_zero(f"sum(max by (partition, topic, reason) ({risen}))")
 
 
 def states_all_along() -> str:

@@ -228,7 +228,7 @@ class LocalKafka:
 
     def _format(self, java: Path, jars: str) -> None:
         options = ["format", "-t", _cluster_id(), "-c", str(self.folder / "server.properties")]
-        said = subprocess.run(
+        done = subprocess.run(
             [*self._java(java, jars), "kafka.tools.StorageTool", *options],
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -236,8 +236,8 @@ class LocalKafka:
             errors="replace",
             check=False,
         )
-        if said.returncode != 0:
-            raise NotStarted(f"the log directory could not be formatted:\n{said.stdout.strip()}")
+        if done.returncode != 0:
+            raise NotStarted(f"the log directory could not be formatted:\n{done.stdout.strip()}")
 
     def _launch(self, java: Path, jars: str) -> None:
         command = [*self._java(java, jars), "kafka.Kafka", str(self.folder / "server.properties")]
@@ -285,12 +285,12 @@ def java_runtime() -> Path:
 
 def _java_version(java: str) -> int:
     try:
-        said = subprocess.run(
+        answer = subprocess.run(
             [java, "-version"], capture_output=True, text=True, check=False, timeout=30
         ).stderr
     except (OSError, subprocess.TimeoutExpired):
         return 0
-    found = re.search(r'version "(\d+)', said)
+    found = re.search(r'version "(\d+)', answer)
     return int(found.group(1)) if found else 0
 
 

@@ -29,12 +29,12 @@ class Child:
     ) -> None:
         """Starts it; what it says goes to the end of `log`, or its answers to `output`."""
         self._log = log
-        with log.open("ab") as said:
+        with log.open("ab") as words:
             self.process = subprocess.Popen(
                 [*_dying_with_us(), *command],
                 stdin=subprocess.DEVNULL,
-                stdout=said if output is None else output,
-                stderr=said,
+                stdout=words if output is None else output,
+                stderr=words,
                 cwd=folder,
                 env=environment,
                 start_new_session=True,

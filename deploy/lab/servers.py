@@ -154,8 +154,8 @@ class LocalAlertmanager(LocalServer):
         name = str(receiver["name"])
         if name == NOBODY:
             return receiver
-        told = {"url": self._address(name), "send_resolved": name != SWITCH}
-        return {"name": name, "webhook_configs": [told]}
+        webhook = {"url": self._address(name), "send_resolved": name != SWITCH}
+        return {"name": name, "webhook_configs": [webhook]}
 
     def options(self) -> Sequence[str]:
         """Alone, without a cluster of its own."""
@@ -181,13 +181,13 @@ class LocalPrometheus(LocalServer):
         alertmanager: LocalAlertmanager,
         *,
         every: str | None = "1s",
-        held: str = rules.HELD,
+        keep_firing_for: str = rules.KEEP_FIRING_FOR,
         port: int | None = None,
     ) -> None:
-        """`every` is between scrapes, None as shipped; breaches' alerts outlast them by `held`."""
+        """`every` is between scrapes, None as shipped; alerts outlast by `keep_firing_for`."""
         super().__init__(folder, port)
         self._targets, self._alertmanager = targets, alertmanager
-        self._every, self._held = every, held
+        self._every, self._keep_firing_for = every, keep_firing_for
 
     def configure(self) -> None:
         """Writes whom to scrape and whom to tell, and the rules."""
@@ -197,7 +197,7 @@ class LocalPrometheus(LocalServer):
             self._targets, [self._alertmanager.address], rules="cmowatch.yml", **pace
         )
         (self._folder / "prometheus.yml").write_text(as_yaml(configuration), encoding="utf-8")
-        written = as_yaml(rules.rule_groups(held=self._held))
+        written = as_yaml(rules.rule_groups(keep_firing_for=self._keep_firing_for))
         (self._folder / "cmowatch.yml").write_text(written, encoding="utf-8")
 
     @property

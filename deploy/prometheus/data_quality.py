@@ -12,24 +12,24 @@ GAP: Final = "CmowatchSequenceGap"
 _SCOPE: Final = "kpi, cmo, site, product, lot_state, topic"
 
 
-def unknown(kpis: Iterable[Kpi], held: str) -> Iterator[Rule]:
+def unknown(kpis: Iterable[Kpi], keep_firing_for: str) -> Iterator[Rule]:
     """A rule for gaps, and one for every KPI that somebody would be told of."""
     yield _rule(
         GAP,
         "max by (cmo, topic) (cmo_feed_sequence_gaps) > 0",
         "15m",
-        held,
+        keep_firing_for,
         summary="{{ $labels.cmo }}: {{ $value }} spans of events missing on {{ $labels.topic }}",
         what="Numbers are missing in the sequence of what this CMO, or others about it, publish. "
         "What needs the topic is unknown until they come, or are declared as a gap.",
         action="Ask the CMO's data contact to publish what is missing, or to declare the gap.",
     )
-    told = "|".join(kpi.name for kpi in kpis if kpi.is_told and kpi.record != "feed")
+    notified = "|".join(kpi.name for kpi in kpis if kpi.is_told and kpi.record != "feed")
     yield _rule(
         TURNED_UNKNOWN,
-        _turned_unknown(f'kpi=~"{told}"'),
+        _turned_unknown(f'kpi=~"{notified}"'),
         "5m",
-        held,
+        keep_firing_for,
         summary="{{ $labels.cmo }}: {{ $labels.kpi }} has turned unknown",
         what="What was known cannot be relied on now: its feed is silent or has a gap, its units "
         "are unlike, or there is no evidence any more. A breach that stood stands on.",
@@ -48,14 +48,21 @@ def _turned_unknown(which: str) -> str:
 
 
 def _rule(
-    name: str, expression: str, lasting: str, held: str, *, summary: str, what: str, action: str
+    name: str,
+    expression: str,
+    lasting: str,
+    keep_firing_for: str,
+    *,
+    summary: str,
+    what: str,
+    action: str,
 ) -> Rule:
     return alert(
         name,
         expression,
         TICKET,
         lasting=lasting,
-        keep_firing_for=held,
+        keep_firing_for=keep_firing_for,
         summary=summary,
         description=f"What: {what}\nTo do first: {action}\n",
         runbook=f"runbook.md#{anchor(name)}",

@@ -26,14 +26,14 @@ _UNFOLDABLE: Final = "partition_topic:cmowatch_events_unfoldable:max"
 _SEEN = "max by (partition) (last_over_time(cmowatch_shard_ready[1d]))"
 
 
-def pipeline(held: str) -> Iterator[Rule]:
+def pipeline(keep_firing_for: str) -> Iterator[Rule]:
     """Every rule about ourselves; what is counted from the log outlasts its series by `held`."""
     yield from _nobody_watches()
     yield from _nobody_is_heard()
     yield from _not_all_is_watched()
     yield from _not_as_fast_as_it_should()
     yield from _not_all_is_said()
-    yield from _dead_letters(held)
+    yield from _dead_letters(keep_firing_for)
     yield own(
         DEAD_MANS_SWITCH,
         "vector(1)",
@@ -98,10 +98,10 @@ def _not_all_is_watched() -> Iterator[Rule]:
 
 def _not_as_fast_as_it_should() -> Iterator[Rule]:
     which = "Partition {{ $labels.partition }}"
-    held = "max by (partition) (cmowatch_shard_held_since_timestamp_seconds)"
+    since = "max by (partition) (cmowatch_shard_held_since_timestamp_seconds)"
     yield own(
         "CmowatchReplayTooLong",
-        f"time() - {held} > {_LONG_REPLAY} and on (partition) max by (partition) "
+        f"time() - {since} > {_LONG_REPLAY} and on (partition) max by (partition) "
         "(cmowatch_shard_ready) == 0",
         TICKET,
         summary=f"{which}: the log is being read again for {{{{ $value | humanizeDuration }}}}",
@@ -138,7 +138,7 @@ def _not_all_is_said() -> Iterator[Rule]:
     )
 
 
-def _dead_letters(held: str) -> Iterator[Rule]:
+def _dead_letters(keep_firing_for: str) -> Iterator[Rule]:
     yield recorded(REFUSED, counted("cmowatch_events_rejected_total"))
     unfoldable = 'cmowatch_events_rejected_total{reason="unfoldable"}'
     yield recorded(_UNFOLDABLE, counted(unfoldable))
@@ -146,7 +146,7 @@ def _dead_letters(held: str) -> Iterator[Rule]:
         "CmowatchDeadLettersRising",
         _risen(REFUSED),
         TICKET,
-        keep_firing_for=held,
+        keep_firing_for=keep_firing_for,
         summary="{{ $labels.topic }}: {{ $value | humanize }} messages refused in 15 minutes",
         what="Messages that could not be taken; each is on cmo.dead-letters as it came, with "
         "the field, the value and the reason.",
@@ -156,7 +156,7 @@ def _dead_letters(held: str) -> Iterator[Rule]:
         "CmowatchUnfoldable",
         _risen(_UNFOLDABLE),
         PAGE,
-        keep_firing_for=held,
+        keep_firing_for=keep_firing_for,
         summary="{{ $labels.topic }}: {{ $value | humanize }} events broke the fold",
         what="An event passed every check and failed where it was joined: a fault of ours. It "
         "was set aside, and the readings are without it.",

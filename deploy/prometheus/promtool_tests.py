@@ -28,11 +28,12 @@ def claims(rules: Path, kpis: Iterable[Kpi] = KPIS) -> Mapping[str, object]:
 
 def _of(kpi: Kpi) -> Iterator[Mapping[str, object]]:
     loud = TICKET if kpi.is_told else UNNOTIFIED
-    said = "is a ticket" if kpi.is_told else "tells nobody"
+    loudness = "is a ticket" if kpi.is_told else "tells nobody"
     stands = {"a": "1x20 stale _x90", "b": "_x55 1x15 stale _x60"}
     ready = {"a": "1x20 stale _x90", "b": "_x50 0x5 1x60"}
     yield _test(
-        f"A breach of {kpi.name} {said}, once, over half an hour without a worker, until it clears",
+        f"A breach of {kpi.name} {loudness}, once, over half an hour without a worker, until it "
+        "clears",
         {
             **{_breach(kpi, instance=name): values for name, values in stands.items()},
             **{_ready(name): values for name, values in ready.items()},

@@ -33,26 +33,28 @@ STANDING: Final = "breach:cmo_breach_open:max"
 CLIMBED: Final = "breach_role:cmo_breach_escalation_level:max"
 """Series of what stands and has climbed, whichever worker says so, kept while none does."""
 
-HELD = "10m"
+KEEP_FIRING_FOR = "10m"
 """How long a breach's alert outlasts its series: longer than a worker takes to be ready again."""
 
 _MADE = "Made from alerts/catalogue.py and deploy/prometheus by `cmowatch render`; change it there."
 
 
-def rule_groups(kpis: Iterable[Kpi] = KPIS, *, held: str = HELD) -> dict[str, object]:
-    """Every rule, in groups; an alert of a breach outlasts its series by `held`."""
+def rule_groups(
+    kpis: Iterable[Kpi] = KPIS, *, keep_firing_for: str = KEEP_FIRING_FOR
+) -> dict[str, object]:
+    """Every rule, in groups; an alert of a breach outlasts its series by `keep_firing_for`."""
     every = tuple(kpis)
     # One group: what is held is worked out before the alerts that rest on it.
     of_breaches = [
         *_held(),
-        *_each(every, _of_breaches, held),
-        *_each(every, _of_escalation, held),
+        *_each(every, _of_breaches, keep_firing_for),
+        *_each(every, _of_escalation, keep_firing_for),
     ]
     return {
         "groups": [
             {"name": "cmowatch-breaches", "rules": of_breaches},
-            {"name": "cmowatch-unknown", "rules": [*unknown(every, held)]},
-            {"name": "cmowatch-pipeline", "rules": [*pipeline(held)]},
+            {"name": "cmowatch-unknown", "rules": [*unknown(every, keep_firing_for)]},
+            {"name": "cmowatch-pipeline", "rules": [*pipeline(keep_firing_for)]},
             {"name": "cmowatch-objectives", "interval": f"{EVERY}s", "rules": [*objectives()]},
         ]
     }
@@ -75,26 +77,26 @@ def _held() -> Iterator[Rule]:
 
 
 def _each(
-    kpis: Iterable[Kpi], rules: Callable[[Kpi, str], Iterator[Rule]], held: str
+    kpis: Iterable[Kpi], rules: Callable[[Kpi, str], Iterator[Rule]], keep_firing_for: str
 ) -> Iterator[Rule]:
-    return (rule for kpi in kpis for rule in rules(kpi, held))
+    return (rule for kpi in kpis for rule in rules(kpi, keep_firing_for))
 
 
-def _of_breaches(kpi: Kpi, held: str) -> Iterator[Rule]:
+def _of_breaches(kpi: Kpi, keep_firing_for: str) -> Iterator[Rule]:
     """A KPI that may page does so for a rule of its own; it inhibits the ticket beside it."""
     if kpi.judged == "never":
         return
-    yield _breach(kpi, _standing(kpi), TICKET if kpi.is_told else UNNOTIFIED, held)
+    yield _breach(kpi, _standing(kpi), TICKET if kpi.is_told else UNNOTIFIED, keep_firing_for)
     if kpi.is_told and kpi.judged == "page":
-        yield _breach(kpi, _paging(kpi), PAGE, held)
+        yield _breach(kpi, _paging(kpi), PAGE, keep_firing_for)
 
 
-def _breach(kpi: Kpi, expression: str, severity: str, held: str) -> Rule:
+def _breach(kpi: Kpi, expression: str, severity: str, keep_firing_for: str) -> Rule:
     return alert(
         alert_name(kpi),
         expression,
         severity,
-        keep_firing_for=held,
+        keep_firing_for=keep_firing_for,
         summary=summary(kpi),
         description=description(kpi),
         runbook=f"{RUNBOOK.name}#{anchor(alert_name(kpi))}",
@@ -108,7 +110,7 @@ def _chosen(kpi: Kpi) -> str:
     return "&".join(f"var-{name}={{{{ $labels.{name} }}}}" for name in scope(kpi))
 
 
-def _of_escalation(kpi: Kpi, held: str) -> Iterator[Rule]:
+def _of_escalation(kpi: Kpi, keep_firing_for: str) -> Iterator[Rule]:
     """A breach that nobody has taken on, to each role that it has climbed to, again and again.
 
     It is as loud as the alert of the breach itself. Its labels have the breach's id, so that a
@@ -119,19 +121,19 @@ def _of_escalation(kpi: Kpi, held: str) -> Iterator[Rule]:
     where = ", ".join(scope(kpi))
     paged = f"max by ({where}) ({_paged(kpi)})"
     by = ", ".join(["kpi", *scope(kpi), "breach_id", "role"])
-    told = f'max by ({by}) ({CLIMBED}{{kpi="{kpi.name}"}})'
+    climbed = f'max by ({by}) ({CLIMBED}{{kpi="{kpi.name}"}})'
     if kpi.judged == "page":
-        yield _escalated(kpi, f"{told}\nand on ({where}) {paged}\n", PAGE, held)
-        told = f"{told}\nunless on ({where}) {paged}\n"
-    yield _escalated(kpi, told, TICKET, held)
+        yield _escalated(kpi, f"{climbed}\nand on ({where}) {paged}\n", PAGE, keep_firing_for)
+        climbed = f"{climbed}\nunless on ({where}) {paged}\n"
+    yield _escalated(kpi, climbed, TICKET, keep_firing_for)
 
 
-def _escalated(kpi: Kpi, expression: str, severity: str, held: str) -> Rule:
+def _escalated(kpi: Kpi, expression: str, severity: str, keep_firing_for: str) -> Rule:
     return alert(
         ESCALATED,
         expression,
         severity,
-        keep_firing_for=held,
+        keep_firing_for=keep_firing_for,
         labels={"kpi": kpi.name, "level": "{{ $value }}"},
         summary=escalated(kpi),
         description=description(kpi),
@@ -197,5 +199,5 @@ def documents() -> dict[Path, str]:
             configuration(), _MADE, "Name your workers as targets, and your Alertmanagers."
         ),
         CLAIMS: as_yaml(claims(RULES), _MADE),
-        RUNBOOK: runbook(rule_groups(), HELD),
+        RUNBOOK: runbook(rule_groups(), KEEP_FIRING_FOR),
     }

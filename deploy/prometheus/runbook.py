@@ -18,7 +18,7 @@ Made from `alerts/catalogue.py` and `deploy/prometheus` by `cmowatch render`; ch
 
 An alert on a breach carries what was agreed, what is, on how much evidence, since when, what to do
 first, what the agreement says to do, who is told next and when it clears by itself. It stays for
-{held} after the breach is cleared, so that a worker that restarts neither resolves nor repeats it.
+{kept} after the breach is cleared, so that a worker that restarts neither resolves nor repeats it.
 
 **To take a breach on**, open the link *Acknowledge* of the message and save the silence, with your
 name, an end and why. (Until the breach has climbed, the form's preview says that no alert is
@@ -36,12 +36,12 @@ otherwise, and other alerts say that none does.
 """
 
 
-def runbook(groups: Mapping[str, Any], held: str) -> str:
+def runbook(groups: Mapping[str, Any], keep_firing_for: str) -> str:
     """The page, in Markdown; an alert of a breach outlasts it by `held`."""
     rules = [rule for group in groups["groups"] for rule in group["rules"] if "alert" in rule]
-    told = {kpi.name: kpi for kpi in KPIS}
-    sections = (line for alert in _by_name(rules) for line in _section(alert, told))
-    return "\n".join([_INTRODUCTION.format(held=held), *sections])
+    by_name = {kpi.name: kpi for kpi in KPIS}
+    sections = (line for alert in _by_name(rules) for line in _section(alert, by_name))
+    return "\n".join([_INTRODUCTION.format(kept=keep_firing_for), *sections])
 
 
 def _by_name(rules: Iterable[Any]) -> Iterable[list[Any]]:
@@ -52,20 +52,20 @@ def _by_name(rules: Iterable[Any]) -> Iterable[list[Any]]:
     return alerts.values()
 
 
-def _section(rules: list[Any], told: Mapping[str, Kpi]) -> Iterator[str]:
+def _section(rules: list[Any], by_name: Mapping[str, Kpi]) -> Iterator[str]:
     rule = rules[0]
     yield f"## {rule['alert']}"
     yield ""
     yield f"It {_loudness(rules)}."
-    kpi = next((kpi for kpi in told.values() if _is_on(rule, kpi)), None)
+    kpi = next((kpi for kpi in by_name.values() if _is_on(rule, kpi)), None)
     yield from _of_kpi(kpi) if kpi else _of_texts(rule)
     yield ""
 
 
 def _loudness(rules: list[Any]) -> str:
     severities = dict.fromkeys(rule["labels"]["severity"] for rule in rules)
-    said = " or ".join(_LOUDNESS.get(severity, "tells nobody") for severity in severities)
-    return f"{said} after {rules[0]['for']}" if "for" in rules[0] else said
+    loudness = " or ".join(_LOUDNESS.get(severity, "tells nobody") for severity in severities)
+    return f"{loudness} after {rules[0]['for']}" if "for" in rules[0] else loudness
 
 
 def _is_on(rule: Any, kpi: Kpi) -> bool:

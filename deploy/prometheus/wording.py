@@ -94,9 +94,9 @@ def _taken_on(kpi: Kpi) -> str:
 
 
 def _next(kpi: Kpi) -> str:
-    told = f'{{{{ . | first | label "role" }}}} is told at {_MOMENT}'
+    next_role = f'{{{{ . | first | label "role" }}}} is told at {_MOMENT}'
     series = "cmo_breach_next_escalation_timestamp_seconds"
-    return _asked(kpi, series, told, otherwise="nobody else, as it stands")
+    return _asked(kpi, series, next_role, otherwise="nobody else, as it stands")
 
 
 def _clears(kpi: Kpi) -> str:

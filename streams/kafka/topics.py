@@ -118,12 +118,12 @@ async def _create(admin: Any, missing: Iterable[str], settings: Settings) -> lis
             "docs describe, or set CMOWATCH_DECLARE_TOPICS=true."
         )
     answer = await admin.create_topics(new)
-    for topic, code, *said in answer.topic_errors:
+    for topic, code, *message in answer.topic_errors:
         if code and for_code(code) is not TopicAlreadyExistsError:
             raise TopicRefused(
                 f"the broker refused to create {topic}: {for_code(code).__name__} "
-                f"{said[0] if said else ''}. Operator action: grant Create on the topic, or lower "
-                "CMOWATCH_REPLICATION to the number of brokers."
+                f"{message[0] if message else ''}. Operator action: grant Create on the topic, or "
+                "lower CMOWATCH_REPLICATION to the number of brokers."
             )
     return [topic for topic, code, *_ in answer.topic_errors if not code]
 

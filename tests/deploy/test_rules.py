@@ -108,7 +108,7 @@ def test_no_alert_is_labelled_by_what_changes_when_a_worker_restarts() -> None:
         assert ("breach_id" in rule["expr"]) == (rule["alert"] == ESCALATED)
         if "cmo_breach_open" in rule["expr"] or rule["alert"] == ESCALATED:
             assert rule["expr"].startswith("max by (kpi, cmo")
-            assert rule["keep_firing_for"] == rules.HELD
+            assert rule["keep_firing_for"] == rules.KEEP_FIRING_FOR
 
 
 def test_every_message_of_a_breach_has_a_link_that_takes_it_on() -> None:

@@ -57,7 +57,7 @@ ladder:
 TOP = timedelta(seconds=25)
 """The age at which a critical breach is told to the last role, if nobody takes it on."""
 STOCK_OUT = "CmowatchDaysOfSupplyBreach"
-HELD = "2s"
+KEEP_FIRING_FOR = "2s"
 """Less than a killed worker takes to be replaced and ready: what stands is kept without it."""
 
 
@@ -85,7 +85,7 @@ def monitor(
         Webhook() as webhook,
         LocalAlertmanager(folder, webhook.address, agreed, pace=pace) as alertmanager,
         LocalPrometheus(
-            folder, [f"127.0.0.1:{worker.port}"], alertmanager, held=HELD
+            folder, [f"127.0.0.1:{worker.port}"], alertmanager, keep_firing_for=KEEP_FIRING_FOR
         ) as prometheus,
     ):
         eventually(worker.ready, "the worker is ready", 60)

@@ -256,11 +256,11 @@ def paging_table(found: Paged) -> Table:
 def about() -> str:
     """The machine and the versions."""
     packages = ("faust-streaming", "aiokafka", "pydantic")
-    said = ", ".join(f"{name} {version(name)}" for name in packages)
+    versions = ", ".join(f"{name} {version(name)}" for name in packages)
     return (
         f"{cpu_count()} cores, {platform.system()} {platform.machine()}, Python "
         f"{platform.python_version()}, Apache Kafka {KAFKA} on the same machine, "
-        f"{PARTITIONS} partitions of {len(INBOUND)} topics, {said}"
+        f"{PARTITIONS} partitions of {len(INBOUND)} topics, {versions}"
     )
 
 

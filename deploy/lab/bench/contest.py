@@ -91,23 +91,25 @@ def run(contestant: Contestant, settings: Settings, log: Path, hear: Hear) -> Ru
 def _heard(contestant: Contestant, child: Child, hear: Hear) -> Run:
     assert child.process.stdout is not None
     for line in child.process.stdout:
-        said = told(line)
-        if "seconds" in said:
-            return Run(contestant.name, int(said["events"]), said["seconds"], said["processor"])
-        if "folded" in said:
-            hear(contestant, int(said["folded"]))
+        report = report_of(line)
+        if "seconds" in report:
+            return Run(
+                contestant.name, int(report["events"]), report["seconds"], report["processor"]
+            )
+        if "folded" in report:
+            hear(contestant, int(report["folded"]))
     raise ContestantEnded(
         f"{contestant.title} ended, or did not within {_LONGEST:.0f} s:\n{child.last_words}"
     )
 
 
-def told(line: bytes) -> dict[str, float]:
+def report_of(line: bytes) -> dict[str, float]:
     """What a stopwatch told; nothing for a line that is none of its own."""
     try:
-        said = json.loads(line)
+        report = json.loads(line)
     except ValueError:
         return {}
-    return said if isinstance(said, dict) else {}
+    return report if isinstance(report, dict) else {}
 
 
 def medians(runs: Sequence[Run]) -> dict[str, float]:

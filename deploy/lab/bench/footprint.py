@@ -37,9 +37,9 @@ def footprint(lines: Iterable[bytes], agreements: Agreements, most: int) -> Foot
         event = decoder.decode(Message(topic, 0, offset, now, key, line))
         if isinstance(event, Accepted):
             cmo = cmos.setdefault(event.cmo, Cmo(event.cmo, agreements))
-            held = len(cmo.lots)
+            before = len(cmo.lots)
             cmo.take(event)
-            lots += len(cmo.lots) - held
+            lots += len(cmo.lots) - before
         if lots >= most:
             break
     gc.collect()

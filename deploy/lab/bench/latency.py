@@ -17,7 +17,7 @@ from deploy.lab.bench.errors import NotSeen
 from deploy.lab.demo.program import Worker
 from events.breaches import BREACH_EVENT
 from events.data import BREACHES, Data, DemandForecast, StockCounted
-from events.event import Event, event
+from events.event import event
 from events.files import address
 from events.partition import partition_of
 from events.values import Quantity
@@ -117,8 +117,8 @@ class _Trial:
 
     async def _say(self, data: Data, source: str, id_: str) -> None:
         now = datetime.now(UTC) - timedelta(seconds=1)
-        said: Event = event(data, id=id_, source=source, time=now, partitionkey=_CMO)
-        await self._put(said.json_line())
+        line = event(data, id=id_, source=source, time=now, partitionkey=_CMO).json_line()
+        await self._put(line)
 
     async def _put(self, line: bytes) -> None:
         topic, key = address(line)
@@ -135,9 +135,9 @@ class _Trial:
 
     async def _read(self, breaches: Any) -> None:
         async for record in breaches:
-            said = BREACH_EVENT.validate_json(record.value).data
-            if said.product in self._published and said.turn == "opened":
-                self._breached.setdefault(said.product, time.monotonic())
+            breach = BREACH_EVENT.validate_json(record.value).data
+            if breach.product in self._published and breach.turn == "opened":
+                self._breached.setdefault(breach.product, time.monotonic())
 
     async def _look(self) -> None:
         while True:

@@ -93,10 +93,10 @@ class _Trial:
     async def _say(self, producer: Any, cmo: str, source: str, data: Data) -> None:
         now = datetime.now(UTC)
         name = f"{data.TYPE}-{now:%H%M%S%f}"
-        said = event(data, id=name, source=source, time=now, partitionkey=cmo)
+        published = event(data, id=name, source=source, time=now, partitionkey=cmo)
         place = partition_of(cmo.encode(), self._settings.partitions)
         await producer.send_and_wait(
-            said.topic, said.json_line(), key=cmo.encode(), partition=place
+            published.topic, published.json_line(), key=cmo.encode(), partition=place
         )
 
     async def _look(self) -> None:

@@ -113,17 +113,17 @@ def pickle_lightly() -> None:
     kinds: tuple[type[Any], ...] = (*DATA, Quantity, Tolerance)
     for kind in kinds:
         copyreg.pickle(kind, _fields)
-    copyreg.pickle(Identifier, lambda said: (identifier, (said.name,)))
+    copyreg.pickle(Identifier, lambda model: (identifier, (model.name,)))
 
 
-def _fields(said: Any) -> tuple[Any, ...]:
-    return _made, (type(said), said.__dict__, said.__pydantic_extra__)
+def _fields(model: Any) -> tuple[Any, ...]:
+    return _made, (type(model), model.__dict__, model.__pydantic_extra__)
 
 
 def _made(kind: Any, fields: dict[str, Any], extra: dict[str, Any]) -> Any:
-    said = kind.__new__(kind)
-    object.__setattr__(said, "__dict__", fields)
-    object.__setattr__(said, "__pydantic_extra__", extra)
-    object.__setattr__(said, "__pydantic_fields_set__", set(fields))
-    object.__setattr__(said, "__pydantic_private__", None)
-    return said
+    model = kind.__new__(kind)
+    object.__setattr__(model, "__dict__", fields)
+    object.__setattr__(model, "__pydantic_extra__", extra)
+    object.__setattr__(model, "__pydantic_fields_set__", set(fields))
+    object.__setattr__(model, "__pydantic_private__", None)
+    return model

@@ -25,8 +25,8 @@ class QuixStore:
 
     def get(self, key: str) -> Kept | None:
         """What is kept under a key, if anything."""
-        held = self._state.get_bytes(key)
-        return None if held is None else pickle.loads(held)
+        pickled = self._state.get_bytes(key)
+        return None if pickled is None else pickle.loads(pickled)
 
     def __setitem__(self, key: str, kept: Kept) -> None:
         """Keeps it."""

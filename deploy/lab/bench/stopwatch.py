@@ -39,5 +39,5 @@ class Stopwatch:
             _tell(folded=self._folded)
 
 
-def _tell(**said: float) -> None:
-    os.write(1, json.dumps(said).encode() + b"\n")  # Faust takes print and sys.stdout for itself
+def _tell(**report: float) -> None:
+    os.write(1, json.dumps(report).encode() + b"\n")  # Faust takes print and sys.stdout for itself

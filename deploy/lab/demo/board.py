@@ -94,9 +94,9 @@ def _neediest_first(snapshot: Snapshot) -> list[str]:
         states[figure.scope.cmo].append(figure.state)
 
     def need(cmo: str) -> tuple[int, int, bool, str]:
-        held = states[cmo]
-        known = any(state is not None and state >= Verdict.OK for state in held)
-        return -held.count(Verdict.CRITICAL), -held.count(Verdict.WARNING), not known, cmo
+        own = states[cmo]
+        known = any(state is not None and state >= Verdict.OK for state in own)
+        return -own.count(Verdict.CRITICAL), -own.count(Verdict.WARNING), not known, cmo
 
     return sorted(states, key=need)
 
@@ -168,8 +168,8 @@ def _cell(snapshot: Snapshot, kpi: Kpi, figures: Sequence[Figure]) -> Text:
     n = "" if figure.n is None else _count(figure.n)
     if figure.state is Verdict.INSUFFICIENT:
         return Text(f"{symbol} few ({n})", style=style)
-    said = f"{symbol}{value_of(kpi, figure.value)} {n}"
-    return Text.assemble((said, style), _trend(snapshot, kpi, figure))
+    cell = f"{symbol}{value_of(kpi, figure.value)} {n}"
+    return Text.assemble((cell, style), _trend(snapshot, kpi, figure))
 
 
 def _unknown(figures: Sequence[Figure]) -> str:

@@ -19,7 +19,7 @@ _PATIENCE = 15.0
 
 def environment(settings: Settings, port: int) -> dict[str, str]:
     """This process's environment, with what the demo's settings say over it."""
-    told = {
+    given = {
         "BROKERS": settings.brokers,
         "GROUP": settings.group,
         "PARTITIONS": str(settings.partitions),
@@ -28,7 +28,7 @@ def environment(settings: Settings, port: int) -> dict[str, str]:
         "WEB_HOST": settings.web_host,
         "WEB_PORT": str(port),
     }
-    return {**os.environ, **{f"CMOWATCH_{name}": value for name, value in told.items()}}
+    return {**os.environ, **{f"CMOWATCH_{name}": value for name, value in given.items()}}
 
 
 class Worker:
@@ -111,7 +111,7 @@ def _values(answer: Path) -> dict[tuple[Scope, str], float]:
     except ValueError:
         return {}  # the arrows are left out
     return {
-        (Scope(*(said[name] or "" for name in Scope._fields)), said["quantile"] or ""): value
-        for said in readings
-        if (value := said["value"]) is not None
+        (Scope(*(reading[name] or "" for name in Scope._fields)), reading["quantile"] or ""): value
+        for reading in readings
+        if (value := reading["value"]) is not None
     }

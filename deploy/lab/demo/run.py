@@ -188,12 +188,12 @@ def _what_is_missing(stage: _Stage, snapshot: Snapshot) -> str:
 def _shown(console: Console, say: _Say) -> Iterator[Callable[[Snapshot], None]]:
     """How a snapshot is shown: on the whole terminal, or as a line of progress without one."""
     if not console.is_terminal:
-        said: list[str] = []
+        shown: list[str] = []
 
         def tell_progress(snapshot: Snapshot) -> None:
             line = f"{snapshot.caught_up:.0%} read, {len(snapshot.breaches)} breaches open"
-            if said != [line]:
-                said[:] = [line]
+            if shown != [line]:
+                shown[:] = [line]
                 say(line)
 
         yield tell_progress

@@ -65,9 +65,9 @@ def verdict(found: Iterable[Finding], truth: Truth, snapshot: Snapshot) -> Rende
         values = ", ".join(value_of(kpi, figure.value) for figure in known)
         states = ", ".join(sorted(each.states)) or "no figure"
         shown = f"{'✔' if each.found else '✘'} {states} {values}"
-        said = (trouble.trouble.replace("_", " "), trouble.cmo, where)
+        about = (trouble.trouble.replace("_", " "), trouble.cmo, where)
         style = "green" if each.found else "bold red"
-        table.add_row(*said, trouble.since[:10], trouble.expected, Text(shown, style=style))
+        table.add_row(*about, trouble.since[:10], trouble.expected, Text(shown, style=style))
     return Group(table, _of_the_healthy(truth, snapshot), _of_the_invalid(truth, snapshot))
 
 

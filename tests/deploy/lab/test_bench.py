@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from alerts.state import Cmo
-from deploy.lab.bench.contest import Contestant, Run, as_json, contest, medians, told
+from deploy.lab.bench.contest import Contestant, Run, as_json, contest, medians, report_of
 from deploy.lab.bench.errors import ContestantEnded
 from deploy.lab.bench.footprint import footprint
 from deploy.lab.bench.latency import nearest_rank
@@ -111,11 +111,11 @@ def test_the_watch_tells_once_when_all_is_folded(capfd: pytest.CaptureFixture[st
         watch.begin()
         watch.count(1)
     (line,) = capfd.readouterr().out.splitlines()
-    assert told(line.encode())["events"] == 3
+    assert report_of(line.encode())["events"] == 3
 
 
 def test_a_line_that_is_no_figure_is_passed_over() -> None:
-    assert told(b"INFO started") == told(b"[1]") == {}
+    assert report_of(b"INFO started") == report_of(b"[1]") == {}
 
 
 def test_the_figure_of_a_contestant_is_the_median_of_its_runs() -> None:
