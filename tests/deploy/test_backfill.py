@@ -185,6 +185,7 @@ def test_the_topics_have_the_history_of_their_events(
     arguments = ["--topics", "--brokers", settings.brokers, "--out", "-", *days]
     from_topics = run(*arguments, env=environment)
     assert from_topics.exit_code == 0, from_topics.output
+    assert from_topics.stderr.splitlines()[-1].startswith("read 800 events in ")
     assert sorted(from_topics.stdout.splitlines()) == sorted(out.read_text().splitlines())
 
 

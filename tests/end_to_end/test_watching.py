@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 import shutil
 import signal
 import subprocess
@@ -68,8 +69,21 @@ def test_a_worker_killed_amid_200_000_events_says_on_return_what_one_clean_pass_
     eventually(lambda: read_at(worker) > events // 3, "a third is read", 120)
     worker.kill()
     worker.start()
+    eventually(lambda: speeds(worker), "how fast it reads, and how long it takes, is said", 60)
     eventually(all_is_said(events, worker), "all is said", 180)
     check_against_a_clean_pass(settings, worker)
+    log = worker.errors.read_text()
+    assert re.search(r"reading the log: [\d,]+ events of 4 partitions .* events/s, .* s left", log)
+    assert len(re.findall(r"caught up: [\d,]+ events of 4 partitions .* events/s", log)) == 1
+    assert {each["seconds_left"] for each in partitions(worker)} == {0.0}
+
+
+def speeds(worker: Worker) -> bool:
+    return any(each["events_per_second"] and each["seconds_left"] for each in partitions(worker))
+
+
+def partitions(worker: Worker) -> list[dict[str, Any]]:
+    return list(worker.health()["partitions"].values())
 
 
 def test_two_workers_of_which_one_is_killed_and_rejoins_say_what_one_clean_pass_says(

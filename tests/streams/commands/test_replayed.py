@@ -1,5 +1,6 @@
 """How far a replay is: said at its end, and shown on a terminal alone."""
 
+import asyncio
 import gzip
 import io
 import json
@@ -10,8 +11,14 @@ from click.testing import CliRunner, Result
 from rich.console import Console
 
 from deploy.cli import main
+from deploy.lab.demo import AGREEMENTS
+from deploy.lab.demo.load import load
 from events.files import messages
+from streams.agreements import read_agreements
 from streams.commands.replayed import Replayed
+from streams.kafka.whole_log import outcomes
+from streams.settings import Settings
+from streams.shard import decoder_of
 
 LINES = 2_500
 
@@ -111,3 +118,32 @@ def test_a_backfill_ends_by_saying_what_it_read(events: Path, tmp_path: Path) ->
     result = run("backfill", "--out", str(tmp_path / "history.txt"), events=events)
     assert result.exit_code == 0
     assert result.stderr.splitlines()[-1].startswith("read 2,500 events in ")
+
+
+@pytest.mark.broker
+def test_a_replay_of_the_topics_ends_by_saying_what_it_read(
+    settings: Settings, events: Path
+) -> None:
+    asyncio.run(load(settings, events, lambda _: None))
+    heard: list[tuple[int, int]] = []
+
+    async def read() -> int:
+        decoder = decoder_of(read_agreements(None, use_default=True), settings.partitions)
+        found = outcomes(settings, decoder, lambda *position: heard.append(position))
+        return len([each async for each in found])
+
+    assert asyncio.run(read()) == LINES
+    assert heard == sorted(heard)
+    assert heard[-1] == (LINES, LINES)
+    given = {
+        "CMOWATCH_BROKERS": settings.brokers,
+        "CMOWATCH_PARTITIONS": str(settings.partitions),
+        "CMOWATCH_AGREEMENTS": str(AGREEMENTS),
+        "CMOWATCH_DEFAULT_AGREEMENT": "true",
+    }
+    arguments = ["replay", "--topics", "--as-of", "2024-06-30", "--json"]
+    result = CliRunner().invoke(main, arguments, env=given)
+    assert result.exit_code == 0, result.output
+    assert '"cmo": "acme"' in result.stdout
+    (said,) = result.stderr.splitlines()
+    assert said.startswith("read 2,500 events in ")
