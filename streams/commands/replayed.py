@@ -92,8 +92,8 @@ class Replayed:
 
     def of_file(self, path: str) -> Callable[[int], None]:
         """What hears how many bytes of a file are read."""
-        size = None if path == "-" else Path(path).stat().st_size
-        return lambda done: self.at(done, size)
+        size = 0 if path == "-" else Path(path).stat().st_size  # a pipe's is 0, and unknown
+        return lambda done: self.at(done, size or None)
 
     def then(self, items: Iterable[_Item], count: int, what: str) -> Iterator[_Item]:
         """The same items of what is done once all is read, with a bar of their own."""

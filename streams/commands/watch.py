@@ -30,8 +30,8 @@ def worker(brokers: str | None, agreements: Path | None, web_port: int | None) -
     """Watch: fold the topics into KPIs, publish breaches, expose metrics.
 
     Start as many as you like: they share the partitions. Each reads the log from its beginning,
-    and says nothing of a CMO before it has read all. /health/ready tells what is still to read,
-    /metrics is for Prometheus, /readings is the last judgement as JSON.
+    and says nothing of a CMO before it has read all. /health/ready tells what is still to read, how
+    fast and for how long, /metrics is for Prometheus, /readings is the last judgement as JSON.
 
     Whom to watch is said by agreements, one file a CMO, which --agreements or CMOWATCH_AGREEMENTS
     must name. Every other setting can come from the environment too: CMOWATCH_BROKERS,
