@@ -2,21 +2,28 @@ import asyncio
 import json
 import pickle
 import random
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 from alerts.state import Cmo
 from deploy.lab.bench.contest import Contestant, Run, as_json, contest, medians, told
-from deploy.lab.bench.errors import ContestantEnded
+from deploy.lab.bench.earlier import tree_of
+from deploy.lab.bench.errors import ContestantEnded, FoldEnded, NoSuchCommit
+from deploy.lab.bench.fold import Folded, Pair, pairs, ratios, write
+from deploy.lab.bench.fold import folded as refolded
 from deploy.lab.bench.footprint import footprint
 from deploy.lab.bench.latency import nearest_rank
 from deploy.lab.bench.peer import Kept, Peer, pickle_lightly
 from deploy.lab.bench.stopwatch import Stopwatch
+from deploy.lab.bench.tables import fold_table
+from deploy.lab.bench.variants import VARIANTS, batches
 from deploy.lab.demo.load import load
 from deploy.lab.simulate.simulator import simulate
 from streams.agreements import read_agreements
 from streams.settings import Settings
+from streams.shard import Shard
 from tests.builders import (
     ACME,
     Told,
@@ -35,6 +42,7 @@ from tests.builders import (
 )
 
 ROOT = Path(__file__).resolve().parents[3]
+a_clone = pytest.mark.skipif(not (ROOT / ".git").exists(), reason="this is no clone")
 AGREEMENTS = ROOT / "deploy" / "agreements"
 
 
@@ -171,3 +179,78 @@ def test_memory_is_measured_of_as_many_lots_as_wanted() -> None:
     assert found.lots == 20
     assert found.facts >= 20
     assert found.bytes > 0
+
+
+def shard_of(variant: str, lines: list[bytes]) -> Shard:
+    shard = Shard(0, 1, read_agreements(AGREEMENTS, use_default=True))
+    for topic, end, messages in batches(map(VARIANTS[variant], lines), 500):
+        shard.fold(topic, end, messages)
+    return shard
+
+
+@pytest.fixture(scope="module")
+def world() -> list[bytes]:
+    return simulate(1, 2_000).events
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_events_mean_the_same_however_they_are_written(variant: str, world: list[bytes]) -> None:
+    until = datetime(2026, 6, 30, tzinfo=UTC)
+    plain, other = shard_of("as simulated", world), shard_of(variant, world)
+    list(plain.tick(until))
+    list(other.tick(until))
+    assert [(r.kpi, r.scope, r.n, r.state) for r in other.readings()] == [
+        (r.kpi, r.scope, r.n, r.state) for r in plain.readings()
+    ]
+    assert len(other.to_send()) == len(plain.to_send())
+
+
+def test_fractions_stand_in_times_and_quantities() -> None:
+    line = counted("pills", 10).event.model_copy(update={"partitionkey": ACME}).json_line()
+    said = json.loads(VARIANTS["fractions"](line).value or b"")
+    assert said["time"].endswith(".123456Z")
+    assert said["data"]["quantity"] == {"value": 10.01, "unit": "KGM"}
+
+
+def test_messages_are_folded_a_topic_at_a_time_without_a_gap(world: list[bytes]) -> None:
+    heard = dict[str, int]()
+    for topic, end, messages in batches(map(VARIANTS["as simulated"], world), 100):
+        offsets = [message.offset for message in messages]
+        assert offsets == list(range(heard.get(topic, 0), end))
+        heard[topic] = end
+    assert sum(heard.values()) == len(world)
+
+
+@a_clone
+def test_a_commit_folds_the_same_messages_in_a_tree_of_its_own(
+    world: list[bytes], tmp_path: Path
+) -> None:
+    with tree_of("HEAD") as there:
+        found = list(pairs(world, ROOT, there, 1, tmp_path))
+    assert not there.exists()
+    assert [pair.variant for pair in found] == list(VARIANTS)
+    assert all(pair.here.refused == pair.there.refused for pair in found)
+    assert all(pair.ratio > 0 for pair in found)
+
+
+@a_clone
+def test_a_commit_that_is_not_there_is_told_with_what_to_do() -> None:
+    with pytest.raises(NoSuchCommit, match="name a commit"), tree_of("0" * 40):
+        pass
+
+
+def test_a_fold_that_ends_is_told_with_its_last_words(tmp_path: Path) -> None:
+    (tmp_path / "deploy").mkdir()
+    (tmp_path / "deploy" / "default.yaml").touch()
+    write([], file := tmp_path / "none.pickle")
+    with pytest.raises(FoldEnded, match="InvalidAgreement"):
+        refolded(tmp_path, file)
+
+
+def test_the_figure_of_a_variant_is_the_median_of_its_pairs() -> None:
+    costs = [(title, here) for title in VARIANTS for here in (30.0, 10.0, 20.0)]
+    found = [Pair(title, Folded(here, 1), Folded(40.0, 2)) for title, here in costs]
+    first = ratios(found)[0]
+    assert (first.here, first.there, first.ratio) == (20.0, 40.0, 0.5)
+    assert (first.lowest, first.highest, first.refused) == (0.25, 0.75, (1, 2))
+    assert fold_table(found, "abc").row_count == len(VARIANTS)

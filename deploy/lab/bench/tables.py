@@ -1,0 +1,76 @@
+"""What was measured, as tables."""
+
+from collections.abc import Sequence
+
+from rich.table import Table
+
+from deploy.lab.bench.contest import Contestant, Run, costs, medians
+from deploy.lab.bench.fold import Pair, ratios
+from deploy.lab.bench.latency import MARKERS, Seen, nearest_rank
+from deploy.lab.bench.paging import BREACHES, Paged
+
+
+def fold_table(found: Sequence[Pair], against: str) -> Table:
+    """Microseconds of the processor an event, of both trees and as a ratio, by variant."""
+    shown = Table(title=f"CPU µs/event without Kafka; medians of {_repeats(found)} pairs in turn")
+    shown.add_column("events", no_wrap=True)
+    for heading in ("here", against, "ratio", "lowest", "highest", "refused"):
+        shown.add_column(heading, justify="right")
+    for each in ratios(found):
+        shown.add_row(
+            each.variant,
+            f"{each.here:.1f}",
+            f"{each.there:.1f}",
+            *(f"{ratio:.2f}" for ratio in (each.ratio, each.lowest, each.highest)),
+            " / ".join(f"{refused:,}" for refused in each.refused),
+        )
+    return shown
+
+
+def _repeats(found: Sequence[Pair]) -> int:
+    return len(found) // len({pair.variant for pair in found})
+
+
+def table(contestants: Sequence[Contestant], runs: Sequence[Run]) -> Table:
+    """Median rates and costs, and how many times slower and dearer than the first each is."""
+    found = Table(title=f"One process; medians of {len(runs) // len(contestants)} runs in turn")
+    rated = "events/s", "lowest", "highest", "slower"
+    for heading in ("", "events", *rated, "CPU µs/event", "dearer"):
+        found.add_column(heading, justify="right" if heading else "left")
+    rates, spent = medians(runs), costs(runs)
+    first, least = next(iter(rates.values())), next(iter(spent.values()))
+    for each in contestants:
+        own = [run.rate for run in runs if run.name == each.name]
+        figures = (rates[each.name], min(own), max(own))
+        found.add_row(
+            each.title,
+            f"{each.events:,}",
+            *(f"{figure:,.0f}" for figure in figures),
+            f"{first / rates[each.name]:.1f} ×",
+            f"{spent[each.name]:.0f}",
+            f"{spent[each.name] / least:.1f} ×",
+        )
+    return found
+
+
+def latency_table(found: Sequence[Seen]) -> Table:
+    """Seconds until a published event was seen, by rate."""
+    shown = Table(title=f"Seconds from publishing to being seen, {MARKERS} events each")
+    for heading in ("events/s", "seen as", "p50", "p95", "p99"):
+        shown.add_column(heading, justify="right")
+    for each in found:
+        for what, seconds in (("/metrics", each.metrics), ("breach", each.breaches)):
+            quantiles = (f"{nearest_rank(seconds, q):.2f}" for q in (50, 95, 99))
+            shown.add_row(f"{each.rate:,}", what, *quantiles)
+    return shown
+
+
+def paging_table(found: Paged) -> Table:
+    """Seconds until a breach was shown, and until somebody was told of it."""
+    shown = Table(title=f"Seconds from publishing to a breach, {BREACHES} of them")
+    for heading in ("seen as", "p50", "p95", "longest"):
+        shown.add_column(heading, justify="right")
+    for what, seconds in (("/metrics", found.metrics), ("webhook", found.webhook)):
+        quantiles = (f"{nearest_rank(seconds, q):.2f}" for q in (50, 95, 100))
+        shown.add_row(what, *quantiles)
+    return shown
