@@ -22,9 +22,11 @@ from deploy.lab.bench.earlier import EARLIER, ROOT, tree_of
 from deploy.lab.bench.errors import BenchError
 from deploy.lab.bench.fold import Pair, pairs
 from deploy.lab.bench.footprint import footprint
+from deploy.lab.bench.holds import Holds, holds
 from deploy.lab.bench.latency import RATES, latencies
 from deploy.lab.bench.paging import BREACHES, pages
-from deploy.lab.bench.tables import fold_table, latency_table, paging_table, table
+from deploy.lab.bench.tables import fold_table, holds_table, latency_table, paging_table, table
+from deploy.lab.bench.worlds import WORLDS
 from deploy.lab.demo.errors import DemoError
 from deploy.lab.demo.load import load
 from deploy.lab.kafka import KAFKA, KafkaError, LocalKafka, cache_folder
@@ -45,10 +47,11 @@ _WHAT = {
     "fold": "what an event costs without Kafka, beside an earlier commit",
     "rates": "events a second through Kafka, beside the peers",
     "memory": "how much a lot takes",
+    "holds": "for how long the loop is held",
     "latency": "how soon an event is seen",
     "paging": "how soon somebody is told",
 }
-_BY_DEFAULT = ("fold", "rates", "memory")
+_BY_DEFAULT = ("fold", "rates", "memory", "holds")
 _AGREEMENTS = Path(deploy.__file__).with_name("agreements")
 
 
@@ -107,7 +110,7 @@ def _measures(command: Callable[..., None]) -> Callable[..., None]:
 def bench(**given: Any) -> None:
     """Measure how fast it is, how soon it shows, how much it holds.
 
-    Named measures are taken alone; by default the fold, the rates and the memory are. Each that
+    Named measures are taken alone; by default latency and paging are left out. Each that
     needs a broker or another server starts it on this machine, and ends it.
     """
     named = [name for name in _WHAT if given.pop(name)]
@@ -167,6 +170,14 @@ def _memory(asked: Asked) -> None:
     )
 
 
+def _holds(asked: Asked) -> None:
+    found = dict[str, Holds]()
+    for title, made in WORLDS.items():
+        asked.console.print(title)
+        found[title] = holds(made())
+    asked.console.print(holds_table(found))
+
+
 def _latency(asked: Asked) -> None:
     needed = sum(RATES) * 100
     world = simulate(1, _HISTORY + needed).events
@@ -187,6 +198,7 @@ _MEASURES: dict[str, Callable[[Asked], None]] = {
     "fold": _fold,
     "rates": _rates,
     "memory": _memory,
+    "holds": _holds,
     "latency": _latency,
     "paging": _paging,
 }

@@ -1,11 +1,12 @@
 """What was measured, as tables."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from rich.table import Table
 
 from deploy.lab.bench.contest import Contestant, Run, costs, medians
 from deploy.lab.bench.fold import Pair, ratios
+from deploy.lab.bench.holds import AIM, Holds
 from deploy.lab.bench.latency import MARKERS, Seen, nearest_rank
 from deploy.lab.bench.paging import BREACHES, Paged
 
@@ -51,6 +52,18 @@ def table(contestants: Sequence[Contestant], runs: Sequence[Run]) -> Table:
             f"{spent[each.name] / least:.1f} ×",
         )
     return found
+
+
+def holds_table(found: Mapping[str, Holds]) -> Table:
+    """Milliseconds of the processor for which the loop was held at the longest, by world."""
+    shown = Table(title=f"The longest hold of the loop in ms; aim {AIM * 1e3:.0f}")
+    shown.add_column("world")
+    for heading in ("events", "tick", "scrape", "fold slice", "collector"):
+        shown.add_column(heading, justify="right")
+    for title, each in found.items():
+        held = each.tick, each.scrape, each.fold, each.collector
+        shown.add_row(title, f"{each.events:,}", *(f"{hold * 1e3:.1f}" for hold in held))
+    return shown
 
 
 def latency_table(found: Sequence[Seen]) -> Table:

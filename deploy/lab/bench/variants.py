@@ -1,9 +1,9 @@
 """The same events as messages of one partition, written in the ways that publishers write."""
 
 import json
-from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime
+from itertools import islice
 from typing import Any, Final
 
 from events.decode import Message
@@ -73,20 +73,17 @@ VARIANTS: Final[dict[str, Variant]] = {
 """Each way of writing, by its title."""
 
 
-def batches(messages: Iterable[Message], at_once: int = _AT_ONCE) -> Iterator[Batch]:
-    """Messages in their order, so many at a time and of these a topic at a time, with offsets."""
-    ends = Counter[str]()
-    open_: list[Message] = []
-    for message in messages:
-        open_.append(message._replace(offset=ends[message.topic]))
-        ends[message.topic] += 1
-        if len(open_) == at_once:
-            yield from _by_topic(open_)
-            open_ = []
-    yield from _by_topic(open_)
+def batches(
+    messages: Iterable[Message], at_once: int = _AT_ONCE, ends: dict[str, int] | None = None
+) -> Iterator[Batch]:
+    """Messages in their order, so many at a time and of these a topic at a time, with offsets.
 
-
-def _by_topic(messages: Sequence[Message]) -> Iterator[Batch]:
-    for topic in dict.fromkeys(message.topic for message in messages):
-        own = [message for message in messages if message.topic == topic]
-        yield topic, own[-1].offset + 1, own
+    `ends` says up to where each topic is read before, and afterwards.
+    """
+    ends, waiting = {} if ends is None else ends, iter(messages)
+    while taken := list(islice(waiting, at_once)):
+        for topic in dict.fromkeys(message.topic for message in taken):
+            own = [message for message in taken if message.topic == topic]
+            first = ends.get(topic, 0)
+            ends[topic] = first + len(own)
+            yield topic, ends[topic], [m._replace(offset=first + n) for n, m in enumerate(own)]

@@ -2,6 +2,7 @@ import asyncio
 import json
 import pickle
 import random
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -14,11 +15,23 @@ from deploy.lab.bench.errors import ContestantEnded, FoldEnded, NoSuchCommit
 from deploy.lab.bench.fold import Folded, Pair, pairs, ratios, write
 from deploy.lab.bench.fold import folded as refolded
 from deploy.lab.bench.footprint import footprint
+from deploy.lab.bench.holds import Holds, Longest, holds
 from deploy.lab.bench.latency import nearest_rank
 from deploy.lab.bench.peer import Kept, Peer, pickle_lightly
 from deploy.lab.bench.stopwatch import Stopwatch
-from deploy.lab.bench.tables import fold_table
+from deploy.lab.bench.tables import fold_table, holds_table
 from deploy.lab.bench.variants import VARIANTS, batches
+from deploy.lab.bench.worlds import (
+    WORLDS,
+    World,
+    long_lots,
+    open_lots,
+    products,
+    wide_deviations,
+)
+from deploy.lab.bench.worlds import (
+    retracted as taken_back,
+)
 from deploy.lab.demo.load import load
 from deploy.lab.simulate.simulator import simulate
 from streams.agreements import read_agreements
@@ -222,6 +235,7 @@ def test_messages_are_folded_a_topic_at_a_time_without_a_gap(world: list[bytes])
 
 
 @a_clone
+@pytest.mark.slow
 def test_a_commit_folds_the_same_messages_in_a_tree_of_its_own(
     world: list[bytes], tmp_path: Path
 ) -> None:
@@ -254,3 +268,48 @@ def test_the_figure_of_a_variant_is_the_median_of_its_pairs() -> None:
     assert (first.here, first.there, first.ratio) == (20.0, 40.0, 0.5)
     assert (first.lowest, first.highest, first.refused) == (0.25, 0.75, (1, 2))
     assert fold_table(found, "abc").row_count == len(VARIANTS)
+
+
+SMALL: dict[str, tuple[Callable[[], World], int]] = {
+    "open": (lambda: open_lots(30), 60),
+    "retracted": (lambda: taken_back(400, 48, 40), 1_240),
+    "products": (lambda: products(20, 3), 120),
+    "long": (lambda: long_lots(2, 30), 60),
+    "wide": (lambda: wide_deviations(30, 4, 10), 98),
+}
+
+
+@pytest.mark.parametrize("name", SMALL)
+def test_a_world_is_folded_whole_and_nothing_of_it_is_refused(name: str) -> None:
+    made, events = SMALL[name]
+    found = holds(made())
+    assert found.events == events
+    assert not [each for each in (*found.said, *found.due) if "/0/" in each]
+    assert min(found.tick, found.scrape) > 0
+
+
+def test_a_critical_breach_stands_though_the_cmo_takes_back_what_made_it() -> None:
+    found = holds(taken_back(400, 48, 40))
+    breach = "lot_acceptance_dispositioned:acme:1"
+    assert f"{breach}/1" in found.said
+    assert not [each for each in found.due if each.startswith(breach)]
+
+
+def test_a_tenth_of_the_products_run_short() -> None:
+    found = holds(products(20, 3))
+    assert sorted(found.said) == [f"days_of_supply:acme:product-{n}:1/1" for n in (0, 10)]
+
+
+def test_every_step_is_taken_and_the_longest_counts() -> None:
+    steps, longest = iter(range(3)), Longest()
+    longest.over(steps)
+    before = longest.seconds
+    assert next(steps, None) is None
+    assert longest.of(lambda: 7) == 7
+    assert longest.seconds >= before > 0
+
+
+def test_holds_are_shown_in_milliseconds_a_world_a_row() -> None:
+    shown = holds_table(dict.fromkeys(WORLDS, Holds(0.05, 0.01, 0.02, 0.0, 7, (), ())))
+    assert shown.row_count == len(WORLDS)
+    assert list(shown.columns[2].cells) == ["50.0"] * len(WORLDS)
