@@ -21,11 +21,18 @@ from deploy.lab.bench.contest import Contestant, Run, as_json, contest, medians
 from deploy.lab.bench.earlier import EARLIER, ROOT, tree_of
 from deploy.lab.bench.errors import BenchError
 from deploy.lab.bench.fold import Pair, pairs
-from deploy.lab.bench.footprint import footprint
+from deploy.lab.bench.footprint import footprints
 from deploy.lab.bench.holds import Holds, holds
 from deploy.lab.bench.latency import RATES, latencies
 from deploy.lab.bench.paging import BREACHES, pages
-from deploy.lab.bench.tables import fold_table, holds_table, latency_table, paging_table, table
+from deploy.lab.bench.tables import (
+    fold_table,
+    footprint_table,
+    holds_table,
+    latency_table,
+    paging_table,
+    table,
+)
 from deploy.lab.bench.worlds import WORLDS
 from deploy.lab.demo.errors import DemoError
 from deploy.lab.demo.load import load
@@ -34,19 +41,17 @@ from deploy.lab.process import LOOPBACK
 from deploy.lab.servers import ServerError
 from deploy.lab.simulate.simulator import simulate
 from events.data import INBOUND
-from streams.agreements import read_agreements
 from streams.errors import StreamError
 from streams.kafka.topics import create_or_verify
 from streams.settings import Settings
 
 PARTITIONS = 4
-_LOTS = 10_000
 _HISTORY = 10_000
 _NAMES = ("cmowatch", "faust", "quix")
 _WHAT = {
     "fold": "what an event costs without Kafka, beside an earlier commit",
     "rates": "events a second through Kafka, beside the peers",
-    "memory": "how much a lot takes",
+    "memory": "how many bytes a lot and a refusal take",
     "holds": "for how long the loop is held",
     "latency": "how soon an event is seen",
     "paging": "how soon somebody is told",
@@ -161,13 +166,7 @@ def _contestants(asked: Asked) -> list[Contestant]:
 
 
 def _memory(asked: Asked) -> None:
-    agreed = read_agreements(_AGREEMENTS, use_default=True)
-    found = footprint(simulate(1, asked.events).events, agreed, _LOTS)
-    asked.console.print(
-        f"{found.lots:,} lots with {found.facts:,} facts: {found.bytes / found.lots:,.0f} bytes a "
-        f"lot, {found.bytes / found.facts:,.0f} a fact",
-        highlight=False,
-    )
+    asked.console.print(footprint_table(footprints()))
 
 
 def _holds(asked: Asked) -> None:

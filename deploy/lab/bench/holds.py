@@ -9,10 +9,10 @@ from time import process_time
 from typing import NamedTuple, TypeVar
 
 from deploy.lab.bench.maker import NOW, agreements
+from deploy.lab.bench.readback import read_back
 from deploy.lab.bench.variants import batches
 from deploy.lab.bench.worlds import World
 from events.decode import Message
-from streams.dead_letters import OutboxMessage
 from streams.metrics.exposition import Exposed, render
 from streams.metrics.text_format import Page
 from streams.shard import Shard
@@ -104,8 +104,9 @@ class _Trial:
         self._fold_all(world.before)
         self._look(_BEFORE, Longest(), Longest())
         for _ in range(_ROUNDS):
-            if not self._read_back():
+            if not (said := read_back(self._shard, self._ends, _BEFORE)):
                 break
+            self._said += said
             self._look(_BEFORE, Longest(), Longest())
         self._fold_all(world.after)
         tick, scrape = Longest(), Longest()
@@ -140,19 +141,6 @@ class _Trial:
         page = Page()
         scrape.over(render(page, [Exposed(self._shard, True, 1.0, now)]))
         scrape.of(lambda: page.text().encode())
-
-    def _read_back(self) -> bool:
-        """Folds what the shard has to send, and says whether there was any."""
-        own = self._shard.to_send()
-        for topic, end, batch in batches(map(_as_read, own), ends=self._ends):
-            self._shard.fold(topic, end, batch)
-        self._said += (each.id for each in own)
-        return bool(own)
-
-
-def _as_read(sent: OutboxMessage) -> Message:
-    at = round(_BEFORE.timestamp() * 1_000)
-    return Message(sent.topic, 0, 0, at, sent.key, sent.value, sent.headers)
 
 
 def _collect() -> None:

@@ -2,11 +2,13 @@
 
 import json
 from collections import Counter
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
+from operator import attrgetter
 from pathlib import Path
 from random import Random
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from alerts.agreements import Agreements
@@ -14,7 +16,7 @@ from events.data import Data, Retracted
 from events.decode import Message
 from streams.agreements import read_agreements
 
-CMO = "acme"
+CMO, CMO_SOURCE = "acme", "/cmo/acme"
 NOW = datetime(2026, 6, 30, 12, tzinfo=UTC)
 DAY = 86_400
 
@@ -42,13 +44,23 @@ def agreements() -> Agreements:
         return read_agreements(Path(folder), use_default=False)
 
 
+class Said(NamedTuple):
+    """What is said at a moment, in seconds from the epoch, before it is numbered and written."""
+
+    at: int
+    kind: type[Data]
+    by: str
+    id: str
+    data: dict[str, Any]
+
+
 class Maker:
     """Says events of the CMO: each with a UUID for an id, and numbered by source and topic."""
 
-    def __init__(self, seed: int = 1) -> None:
-        self._random = Random(seed)
-        self._next = Counter[tuple[str, str]]()
+    def __init__(self) -> None:
         self.now = int(NOW.timestamp())
+        self._random = Random(1)
+        self._next = Counter[tuple[str, str]]()
 
     def uuid(self) -> str:
         """A UUID of version 4."""
@@ -56,35 +68,37 @@ class Maker:
 
     def lot(self) -> str:
         """A lot number of 8 to 12 characters."""
-        number = self._random.randrange(10**6, 10 ** self._random.randint(7, 11))
-        return f"L{number}"
+        digits = self._random.randint(7, 11)
+        return f"L{self._random.randrange(10 ** (digits - 1), 10**digits)}"
 
     def say(
-        self, kind: type[Data], at: int, *, by: str = "/cmo/acme", id: str = "", **data: Any
-    ) -> Message:
-        """A message that says an event of `at`, in seconds from the epoch, and is recorded soon."""
-        return self._message(kind, at, by, id or self.uuid(), data)
+        self, kind: type[Data], at: int, *, by: str = CMO_SOURCE, id: str = "", **data: Any
+    ) -> Said:
+        """An event of a moment, which is recorded soon."""
+        return Said(at, kind, by, id or self.uuid(), data)
 
-    def retract(self, topic: str, event: str) -> Message:
-        """A message by which the CMO takes back, in half an hour, what it said on a topic."""
-        data = {"topic": topic, "source": "/cmo/acme", "id": event, "reason": "incorrect_data"}
-        return self._message(Retracted, self.now + 1_800, "/cmo/acme", self.uuid(), data)
+    def retract(self, topic: str, event: str) -> Said:
+        """An event by which the CMO takes back, in half an hour, what it said on a topic."""
+        data = {"topic": topic, "source": CMO_SOURCE, "id": event, "reason": "incorrect_data"}
+        return Said(self.now + 1_800, Retracted, CMO_SOURCE, self.uuid(), data)
 
-    def _message(
-        self, kind: type[Data], at: int, by: str, id_: str, data: dict[str, Any]
-    ) -> Message:
-        topic = kind.TOPIC or data["topic"]
-        sequence = self._next[by, topic]
-        self._next[by, topic] += 1
+    def messages(self, said: Iterable[Said]) -> Iterator[Message]:
+        """The messages of all this, in order of time; each is made when it is asked for."""
+        return map(self._message, sorted(said, key=attrgetter("at")))
+
+    def _message(self, said: Said) -> Message:
+        topic = said.kind.TOPIC or said.data["topic"]
+        sequence = self._next[said.by, topic]
+        self._next[said.by, topic] += 1
         event = {
             "specversion": "1.0",
-            "id": id_,
-            "source": by,
-            "type": kind.TYPE,
-            "time": datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+            "id": said.id,
+            "source": said.by,
+            "type": said.kind.TYPE,
+            "time": datetime.fromtimestamp(said.at, UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
             "sequence": sequence,
             "partitionkey": CMO,
-            "data": data,
+            "data": said.data,
         }
         value = json.dumps(event, separators=(",", ":")).encode()
-        return Message(topic, 0, 0, (at + _DELAY) * 1_000, CMO.encode(), value)
+        return Message(topic, 0, 0, (said.at + _DELAY) * 1_000, CMO.encode(), value)

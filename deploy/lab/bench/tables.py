@@ -1,11 +1,12 @@
 """What was measured, as tables."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from rich.table import Table
 
 from deploy.lab.bench.contest import Contestant, Run, costs, medians
 from deploy.lab.bench.fold import Pair, ratios
+from deploy.lab.bench.footprint import LOTS_MADE, Footprint
 from deploy.lab.bench.holds import AIM, Holds
 from deploy.lab.bench.latency import MARKERS, Seen, nearest_rank
 from deploy.lab.bench.paging import BREACHES, Paged
@@ -54,10 +55,21 @@ def table(contestants: Sequence[Contestant], runs: Sequence[Run]) -> Table:
     return found
 
 
+def footprint_table(found: Iterable[Footprint]) -> Table:
+    """Bytes of each thing, beside those aimed at."""
+    shown = Table(title=f"Bytes of one of {LOTS_MADE:,}")
+    shown.add_column("what", no_wrap=True)
+    for heading in ("bytes", "aim"):
+        shown.add_column(heading, justify="right")
+    for each in found:
+        shown.add_row(each.what, f"{each.bytes:,.0f}", f"{each.aim:,}")
+    return shown
+
+
 def holds_table(found: Mapping[str, Holds]) -> Table:
     """Milliseconds of the processor for which the loop was held at the longest, by world."""
     shown = Table(title=f"The longest hold of the loop in ms; aim {AIM * 1e3:.0f}")
-    shown.add_column("world")
+    shown.add_column("world", no_wrap=True)
     for heading in ("events", "tick", "scrape", "fold slice", "collector"):
         shown.add_column(heading, justify="right")
     for title, each in found.items():

@@ -5,6 +5,7 @@ import random
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
+from uuid import UUID
 
 import pytest
 
@@ -14,12 +15,14 @@ from deploy.lab.bench.earlier import tree_of
 from deploy.lab.bench.errors import ContestantEnded, FoldEnded, NoSuchCommit
 from deploy.lab.bench.fold import Folded, Pair, pairs, ratios, write
 from deploy.lab.bench.fold import folded as refolded
-from deploy.lab.bench.footprint import footprint
+from deploy.lab.bench.footprint import FACTS, footprints
+from deploy.lab.bench.footprint import life as life_of
 from deploy.lab.bench.holds import Holds, Longest, holds
 from deploy.lab.bench.latency import nearest_rank
+from deploy.lab.bench.maker import Maker, agreements
 from deploy.lab.bench.peer import Kept, Peer, pickle_lightly
 from deploy.lab.bench.stopwatch import Stopwatch
-from deploy.lab.bench.tables import fold_table, holds_table
+from deploy.lab.bench.tables import fold_table, footprint_table, holds_table
 from deploy.lab.bench.variants import VARIANTS, batches
 from deploy.lab.bench.worlds import (
     WORLDS,
@@ -34,6 +37,7 @@ from deploy.lab.bench.worlds import (
 )
 from deploy.lab.demo.load import load
 from deploy.lab.simulate.simulator import simulate
+from events.data import LotStarted, ReleaseDecided
 from streams.agreements import read_agreements
 from streams.settings import Settings
 from streams.shard import Shard
@@ -186,12 +190,41 @@ def test_a_contestant_that_ends_is_told_with_its_last_words(tmp_path: Path) -> N
         list(contest([broken], 1, Settings(agreements=AGREEMENTS), tmp_path, lambda *_: None))
 
 
-def test_memory_is_measured_of_as_many_lots_as_wanted() -> None:
-    agreements = read_agreements(AGREEMENTS, use_default=True)
-    found = footprint(simulate(1, 3_000).events, agreements, 20)
-    assert found.lots == 20
-    assert found.facts >= 20
-    assert found.bytes > 0
+def test_bytes_are_measured_of_lots_and_of_refusals() -> None:
+    found = list(footprints(30))
+    assert [each.aim for each in found] == [7_000, 1_500, 200]
+    assert min(each.bytes for each in found) > 0
+    assert footprint_table(found).row_count == len(found)
+
+
+def test_a_lot_that_is_measured_has_its_twelve_facts_and_real_ids() -> None:
+    make = Maker()
+    for settled in (False, True):
+        messages = list(make.messages(life_of(make, 0.5, settled=settled)))
+        said = [json.loads(message.value or b"") for message in messages]
+        assert len(said) == FACTS
+        assert {UUID(event["id"]).version for event in said} == {4}
+        assert {len(event["data"]["lot"]) for event in said} <= set(range(8, 13))
+        assert [message.timestamp for message in messages] == sorted(
+            message.timestamp for message in messages
+        )
+        shard = Shard(0, 1, agreements())
+        for topic, end, batch in batches(messages):
+            shard.fold(topic, end, batch)
+        assert shard.to_send() == []
+
+
+def test_sequences_are_numbered_by_source_and_topic_in_order_of_time() -> None:
+    make = Maker()
+    said = [make.say(LotStarted, make.now - at, lot=f"L{at}", product="p") for at in range(3)]
+    said.append(make.say(ReleaseDecided, make.now, lot="L1", decision="released"))
+    found = [json.loads(message.value or b"") for message in make.messages(said)]
+    assert [(event["data"]["lot"], event["sequence"]) for event in found] == [
+        ("L2", 0),
+        ("L1", 1),
+        ("L0", 2),
+        ("L1", 0),
+    ]
 
 
 def shard_of(variant: str, lines: list[bytes]) -> Shard:
