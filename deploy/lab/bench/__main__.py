@@ -4,7 +4,7 @@ import asyncio
 import platform
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from importlib.metadata import version
 from os import cpu_count
@@ -18,7 +18,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 import deploy
 from deploy.lab.bench.contest import Contestant, Run, as_json, contest, medians
-from deploy.lab.bench.earlier import EARLIER, ROOT, tree_of
+from deploy.lab.bench.earlier import EARLIER, ROOT, tree_of, worker_of
 from deploy.lab.bench.errors import BenchError
 from deploy.lab.bench.fold import Pair, pairs
 from deploy.lab.bench.footprint import footprints
@@ -47,10 +47,10 @@ from streams.settings import Settings
 
 PARTITIONS = 4
 _HISTORY = 10_000
-_NAMES = ("cmowatch", "faust", "quix")
+_NAMES = ("cmowatch", "earlier", "faust", "quix")
 _WHAT = {
     "fold": "what an event costs without Kafka, beside an earlier commit",
-    "rates": "events a second through Kafka, beside the peers",
+    "rates": "events a second through Kafka, beside it and the peers",
     "memory": "how many bytes a lot and a refusal take",
     "holds": "for how long the loop is held",
     "latency": "how soon an event is seen",
@@ -73,6 +73,10 @@ class Asked:
     quix_python: Path
     json: Path | None
     console: Console
+
+    def has(self, name: str) -> bool:
+        """Whether a contestant is to run."""
+        return not self.only or name in self.only
 
 
 def _measures(command: Callable[..., None]) -> Callable[..., None]:
@@ -144,7 +148,12 @@ def _paired(found: Iterator[Pair], asked: Asked) -> Iterator[Pair]:
 
 
 def _rates(asked: Asked) -> None:
-    chosen = _contestants(asked)
+    with tree_of(asked.against) if asked.has("earlier") else nullcontext(ROOT) as there:
+        chosen = [each for each in _contestants(asked, there) if asked.has(each.name)]
+        _contest(chosen, asked)
+
+
+def _contest(chosen: Sequence[Contestant], asked: Asked) -> None:
     if absent := [each.python for each in chosen if not each.python.exists()]:
         raise click.UsageError(f"there is no {absent[0]}: run this by `make bench`, which makes it")
     world = simulate(1, asked.events).events
@@ -155,14 +164,13 @@ def _rates(asked: Asked) -> None:
         asked.json.write_text(as_json(medians(runs)) + "\n", encoding="utf-8")
 
 
-def _contestants(asked: Asked) -> list[Contestant]:
+def _contestants(asked: Asked, there: Path) -> Iterator[Contestant]:
     events, fewer, quix = asked.events, min(asked.events, asked.peer_events), asked.quix_python
-    all_ = [
-        Contestant("cmowatch", "cmowatch", "deploy.lab.bench.own", events),
-        Contestant("faust", "plain Faust", "deploy.lab.bench.plain_faust", fewer),
-        Contestant("quix", "Quix Streams", "deploy.lab.bench.quix", fewer, quix.absolute()),
-    ]
-    return [each for each in all_ if not asked.only or each.name in asked.only]
+    yield Contestant("cmowatch", "cmowatch", worker_of(ROOT), events)
+    title = f"cmowatch {asked.against}"
+    yield Contestant("earlier", title, worker_of(there), events, tree=there)
+    yield Contestant("faust", "plain Faust", "deploy.lab.bench.plain_faust", fewer)
+    yield Contestant("quix", "Quix Streams", "deploy.lab.bench.quix", fewer, quix.absolute())
 
 
 def _memory(asked: Asked) -> None:
@@ -266,7 +274,7 @@ def _shown(
 
         for each in contest(contestants, repeats, settings, folder, hear):
             console.print(
-                f"{titles[each.name]:>14}: {each.events:,} events in {each.seconds:.1f} s, "
+                f"{titles[each.name]:>16}: {each.events:,} events in {each.seconds:.1f} s, "
                 f"{each.rate:,.0f}/s, {each.cost:.0f} µs of the processor each",
                 highlight=False,
             )

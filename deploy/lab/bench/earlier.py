@@ -44,3 +44,9 @@ def _git(*arguments: str) -> None:
 def agreements_in(tree: Path) -> Path:
     """The folder of agreements a tree comes with, the default one among them."""
     return min((tree / "deploy").rglob("default.yaml")).parent
+
+
+def worker_of(tree: Path) -> str:
+    """The module of a tree that runs its worker for the contest, wherever it lay then."""
+    found = min((tree / "deploy").rglob("bench/own.py"))
+    return ".".join(found.relative_to(tree).with_suffix("").parts)

@@ -29,7 +29,7 @@ FACTS = 12
 """What is said of each lot, so many events."""
 
 _AT_ONCE = 250
-_MONTHS = 48  # after which every window has passed, and every clock of the log's own times
+MONTHS = 48  # after which every window has passed, and every clock of the log's own times
 _ROUNDS = 5
 
 
@@ -41,10 +41,11 @@ class Footprint(NamedTuple):
     aim: int
 
 
-def footprints(lots: int = LOTS_MADE) -> Iterator[Footprint]:
+def footprints(lots: int = LOTS_MADE, months: int = MONTHS) -> Iterator[Footprint]:
     """Measures one after another, each on a shard of its own with so many lots or refusals."""
     yield Footprint(f"a lot of {FACTS} facts, open", open_lot(lots), 7_000)
-    yield Footprint(f"a lot of {FACTS} facts, settled for {_MONTHS} months", settled(lots), 1_500)
+    title = f"a lot of {FACTS} facts, settled for {months} months"
+    yield Footprint(title, settled(lots, months), 1_500)
     yield Footprint("a dead letter, read back", refused(lots), 200)
 
 
@@ -58,14 +59,14 @@ def open_lot(lots: int) -> float:
     return traced.bytes / lots
 
 
-def settled(lots: int) -> float:
+def settled(lots: int, months: int) -> float:
     """Bytes of a lot that was released years ago, as of the log's own times."""
     make = Maker()
     said = [each for lot in range(lots) for each in life(make, lot / lots, settled=True)]
     with _Traced() as traced:
         traced.fold(make.messages(said))
         traced.look(NOW)
-        for month in range(1, _MONTHS + 1):
+        for month in range(1, months + 1):
             at = make.now + month * 30 * DAY
             traced.fold(make.messages([make.say(Heartbeat, at, topic=LOTS)]))
             traced.look(NOW + timedelta(days=month * 30, hours=1))
@@ -100,7 +101,7 @@ class _Traced:
 
     def __exit__(self, *_: object) -> None:
         gc.collect()
-        self.bytes, _ = tracemalloc.get_traced_memory()
+        self.bytes = tracemalloc.get_traced_memory()[0]
         tracemalloc.stop()
 
     def fold(self, messages: Iterable[Message]) -> None:

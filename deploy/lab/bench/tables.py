@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from rich.table import Table
 
-from deploy.lab.bench.contest import Contestant, Run, costs, medians
+from deploy.lab.bench.contest import Contestant, Run, costs, dearer, medians
 from deploy.lab.bench.fold import Pair, ratios
 from deploy.lab.bench.footprint import LOTS_MADE, Footprint
 from deploy.lab.bench.holds import AIM, Holds
@@ -40,7 +40,7 @@ def table(contestants: Sequence[Contestant], runs: Sequence[Run]) -> Table:
     for heading in ("", "events", *rated, "CPU µs/event", "dearer"):
         found.add_column(heading, justify="right" if heading else "left")
     rates, spent = medians(runs), costs(runs)
-    first, least = next(iter(rates.values())), next(iter(spent.values()))
+    first, shares = next(iter(rates.values())), dearer(runs)
     for each in contestants:
         own = [run.rate for run in runs if run.name == each.name]
         figures = (rates[each.name], min(own), max(own))
@@ -50,7 +50,7 @@ def table(contestants: Sequence[Contestant], runs: Sequence[Run]) -> Table:
             *(f"{figure:,.0f}" for figure in figures),
             f"{first / rates[each.name]:.1f} ×",
             f"{spent[each.name]:.0f}",
-            f"{spent[each.name] / least:.1f} ×",
+            f"{shares[each.name]:.2f} ×",
         )
     return found
 
