@@ -126,7 +126,7 @@ def bench(**given: Any) -> None:
     asked = Asked(**given, console=Console())
     with _told():
         for name in named or (["rates"] if asked.only else _BY_DEFAULT):
-            _MEASURES[name](asked)
+            MEASURES[name](asked)
     asked.console.print(about())
 
 
@@ -174,7 +174,11 @@ def _contestants(asked: Asked, there: Path) -> Iterator[Contestant]:
 
 
 def _memory(asked: Asked) -> None:
-    asked.console.print(footprint_table(footprints()))
+    found = []
+    for each in footprints():
+        asked.console.print(f"{each.what}: {each.bytes:,.0f} bytes", highlight=False)
+        found.append(each)
+    asked.console.print(footprint_table(found))
 
 
 def _holds(asked: Asked) -> None:
@@ -201,7 +205,7 @@ def _paging(asked: Asked) -> None:
     asked.console.print(paging_table(found))
 
 
-_MEASURES: dict[str, Callable[[Asked], None]] = {
+MEASURES: dict[str, Callable[[Asked], None]] = {
     "fold": _fold,
     "rates": _rates,
     "memory": _memory,

@@ -35,10 +35,12 @@ def _repeats(found: Sequence[Pair]) -> int:
 
 def table(contestants: Sequence[Contestant], runs: Sequence[Run]) -> Table:
     """Median rates and costs, and how many times slower and dearer than the first each is."""
-    found = Table(title=f"One process; medians of {len(runs) // len(contestants)} runs in turn")
+    repeats = len(runs) // len(contestants)
+    found = Table(title=f"One process, CPU µs an event; medians of {repeats} runs in turn")
+    found.add_column("", no_wrap=True)
     rated = "events/s", "lowest", "highest", "slower"
-    for heading in ("", "events", *rated, "CPU µs/event", "dearer"):
-        found.add_column(heading, justify="right" if heading else "left")
+    for heading in ("events", *rated, "CPU µs", "dearer"):
+        found.add_column(heading, justify="right")
     rates, spent = medians(runs), costs(runs)
     first, shares = next(iter(rates.values())), dearer(runs)
     for each in contestants:

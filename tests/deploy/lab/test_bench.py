@@ -10,6 +10,7 @@ from uuid import UUID
 import pytest
 
 from alerts.state import Cmo
+from deploy.lab.bench.__main__ import MEASURES, bench
 from deploy.lab.bench.contest import Contestant, Run, as_json, contest, dearer, medians, told
 from deploy.lab.bench.earlier import tree_of, worker_of
 from deploy.lab.bench.errors import ContestantEnded, FoldEnded, NoSuchCommit
@@ -176,7 +177,7 @@ def test_the_worker_and_plain_faust_come_to_their_end(settings: Settings, tmp_pa
     own = settings.model_copy(update={"agreements": AGREEMENTS})
     asyncio.run(load(own, world, lambda _: None))
     contestants = [
-        Contestant("cmowatch", "cmowatch", "deploy.lab.bench.own", 3_000),
+        Contestant("cmowatch", "cmowatch", worker_of(ROOT), 3_000),
         Contestant("faust", "plain Faust", "deploy.lab.bench.plain_faust", 500),
     ]
     runs = list(contest(contestants, 1, own, tmp_path, lambda *_: None))
@@ -207,6 +208,24 @@ def test_dearer_is_by_the_runs_of_one_turn() -> None:
     assert dearer(runs) == {"a": 1.0, "b": 2.0}
     shown = table([Contestant("a", "A", "", 1), Contestant("b", "B", "", 1)], runs)
     assert list(shown.columns[-1].cells) == ["1.00 ×", "2.00 ×"]
+
+
+@a_clone
+@pytest.mark.broker
+@pytest.mark.slow
+def test_the_worker_of_another_tree_comes_to_its_end(settings: Settings, tmp_path: Path) -> None:
+    file = tmp_path / "events.ndjson"
+    file.write_bytes(b"".join(line + b"\n" for line in simulate(1, 2_000).events))
+    asyncio.run(load(settings, file, lambda _: None))
+    with tree_of("HEAD") as there:
+        earlier = Contestant("earlier", "an earlier one", worker_of(there), 2_000, tree=there)
+        (run,) = contest([earlier], 1, settings, tmp_path, lambda *_: None)
+    assert run.events == 2_000
+
+
+def test_every_measure_can_be_asked_for_by_itself() -> None:
+    flags = {option for each in bench.params for option in each.opts}
+    assert {f"--{name}" for name in MEASURES} <= flags
 
 
 def test_a_contestant_that_ends_is_told_with_its_last_words(tmp_path: Path) -> None:
