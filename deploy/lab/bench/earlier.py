@@ -9,7 +9,7 @@ from tempfile import TemporaryDirectory
 from deploy.lab.bench.errors import NoSuchCommit
 
 EARLIER = "ce665c9"
-""""A query that no board asks is gone": the last commit with the first shape of the core."""
+""""A query that no board asks is gone": a commit with the first shape of the core."""
 
 ROOT = Path(__file__).resolve().parents[3]
 """This checkout."""

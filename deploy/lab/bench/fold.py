@@ -6,16 +6,16 @@ import pickle
 import subprocess
 import sys
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from statistics import median
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 from deploy.lab.bench.earlier import agreements_in
 from deploy.lab.bench.errors import FoldEnded
 from deploy.lab.bench.variants import VARIANTS, Batch, batches
 
 _SCRIPT = Path(__file__).with_name("refold.py")
-_LONGEST = 900.0
 
 
 class Folded(NamedTuple):
@@ -26,7 +26,7 @@ class Folded(NamedTuple):
 
 
 class Pair(NamedTuple):
-    """The same messages folded by both trees, one right after the other."""
+    """The same messages folded by both trees, a few thousand by one and then by the other."""
 
     variant: str
     here: Folded
@@ -41,18 +41,16 @@ class Pair(NamedTuple):
 def pairs(
     lines: Sequence[bytes], here: Path, there: Path, repeats: int, folder: Path
 ) -> Iterator[Pair]:
-    """Folds each variant of the events in both trees, in turn, and first in the other each time.
+    """Folds each variant of the events in both trees, so many times over.
 
     Raises `FoldEnded`, with the last it said, for a fold that does not come to its end.
     """
     files = {title: folder / f"{number}.pickle" for number, title in enumerate(VARIANTS)}
     for title, file in files.items():
         write(batches(map(VARIANTS[title], lines)), file)
-    for repeat in range(repeats):
+    for _ in range(repeats):
         for title, file in files.items():
-            trees = (here, there) if repeat % 2 == 0 else (there, here)
-            found = {tree: folded(tree, file) for tree in trees}
-            yield Pair(title, found[here], found[there])
+            yield Pair(title, *folded((here, there), file))
 
 
 def write(made: Iterable[Batch], file: Path) -> None:
@@ -61,21 +59,63 @@ def write(made: Iterable[Batch], file: Path) -> None:
     file.write_bytes(pickle.dumps(plain, pickle.HIGHEST_PROTOCOL))
 
 
-def folded(tree: Path, file: Path) -> Folded:
-    """One fold of a file of messages by a tree, in a process of its own."""
-    ran = subprocess.run(
-        [sys.executable, "-P", str(_SCRIPT), str(file), str(agreements_in(tree))],
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        cwd=tree,
-        env={**os.environ, "PYTHONPATH": str(tree), "PYTHONHASHSEED": "0"},
-        timeout=_LONGEST,
-        check=False,
-    )
-    if ran.returncode:
-        raise FoldEnded(f"the fold in {tree} ended: {ran.stderr.decode(errors='replace')[-2_000:]}")
-    said = json.loads(ran.stdout)
-    return Folded(said["processor"] / said["events"] * 1e6, said["refused"])
+def folded(trees: Sequence[Path], file: Path) -> list[Folded]:
+    """A file of messages folded by each tree, in processes that take turns of a few thousand.
+
+    Neighbours of the machine come and go within seconds: so they trouble all alike.
+    """
+    with ExitStack() as stack:
+        folds = [stack.enter_context(_Fold(tree, file)) for tree in trees]
+        while sum(fold.turn() for fold in folds):
+            folds.reverse()
+        by_tree = {fold.tree: fold.sum for fold in folds}
+    return [by_tree[tree] for tree in trees]
+
+
+class _Fold:
+    """One tree's process, and what it took by now."""
+
+    def __init__(self, tree: Path, file: Path) -> None:
+        self.tree = tree
+        self._events = self._refused = 0
+        self._spent = 0.0
+        self._process = subprocess.Popen(
+            [sys.executable, "-P", str(_SCRIPT), str(file), str(agreements_in(tree))],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            cwd=tree,
+            env={**os.environ, "PYTHONPATH": str(tree), "PYTHONHASHSEED": "0"},
+        )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._process.kill()
+        self._process.communicate()
+
+    def turn(self) -> bool:
+        """Lets it fold the next few thousand; whether there were any."""
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        with suppress(BrokenPipeError):
+            self._process.stdin.write(b"\n")
+            self._process.stdin.flush()
+        if not (line := self._process.stdout.readline()):
+            _, last = self._process.communicate()
+            said = last.decode(errors="replace")[-2_000:]
+            raise FoldEnded(f"the fold in {self.tree} ended: {said}")
+        found = json.loads(line)
+        self._events += found["events"]
+        self._spent += found["processor"]
+        self._refused = found["refused"]
+        return bool(found["events"])
+
+    @property
+    def sum(self) -> Folded:
+        """What all of it took."""
+        return Folded(self._spent / self._events * 1e6, self._refused)
 
 
 class Ratio(NamedTuple):

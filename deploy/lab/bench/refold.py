@@ -7,7 +7,7 @@ import gc
 import json
 import pickle
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from time import process_time
 from typing import Any
@@ -16,21 +16,42 @@ from events.decode import Message
 from streams.agreements import read_agreements
 from streams.shard import Shard
 
+Batch = tuple[str, list[Message]]
+"""Messages of one topic."""
+
+_TURN = 4_000
 _AT_ONCE = 250  # as the worker folds
 _COLLECTED = 1_000  # as the worker's collector
 
 
 def main(file: Path, agreements: Path) -> None:
-    """Writes events, processor time in seconds and how many were refused, as JSON on stdout."""
+    """Folds a turn for each line on stdin, and answers it with what that took, as JSON.
+
+    An answer has the events of the turn, the processor's seconds, and how many are refused by now.
+    """
     shard = Shard(0, 1, read_agreements(agreements, use_default=True))
-    batches = _read(file)
+    turns = _turns(_read(file))
     gc.set_threshold(100_000, 50, 50)
     gc.collect()
     gc.freeze()
-    spent = _folded(shard, batches)
-    events = sum(len(messages) for _, _, messages in batches)
-    refused = len(_to_send(shard)())
-    sys.stdout.write(json.dumps({"events": events, "processor": spent, "refused": refused}))
+    refused = set[str]()
+    for _ in sys.stdin:
+        batches = next(turns, [])
+        spent, events = _folded(shard, batches), sum(len(batch) for _, batch in batches)
+        refused.update(letter.id for letter in _to_send(shard)())
+        said = {"events": events, "processor": spent, "refused": len(refused)}
+        sys.stdout.write(json.dumps(said) + "\n")
+        sys.stdout.flush()
+
+
+def _turns(batches: list[Batch]) -> Iterator[list[Batch]]:
+    turn: list[Batch] = []
+    for batch in batches:
+        turn.append(batch)
+        if sum(len(messages) for _, messages in turn) >= _TURN:
+            yield turn
+            turn = []
+    yield turn
 
 
 def _to_send(shard: Any) -> Any:
@@ -38,14 +59,14 @@ def _to_send(shard: Any) -> Any:
     return shard.to_send if hasattr(shard, "to_send") else shard.outputs  # its name till ce665c9
 
 
-def _read(file: Path) -> list[tuple[str, int, list[Message]]]:
+def _read(file: Path) -> list[Batch]:
     given: list[tuple[str, int, list[Any]]] = pickle.loads(file.read_bytes())
-    return [(topic, end, [Message(*each) for each in made]) for topic, end, made in given]
+    return [(topic, [Message(*each) for each in made]) for topic, _, made in given]
 
 
-def _folded(shard: Shard, batches: Sequence[tuple[str, int, list[Message]]]) -> float:
+def _folded(shard: Shard, batches: Sequence[Batch]) -> float:
     since, began = 0, process_time()
-    for topic, _, messages in batches:
+    for topic, messages in batches:
         for first in range(0, len(messages), _AT_ONCE):
             slice_ = messages[first : first + _AT_ONCE]
             shard.fold(topic, slice_[-1].offset + 1, slice_)

@@ -72,7 +72,7 @@ def holds_table(found: Mapping[str, Holds]) -> Table:
     """Milliseconds of the processor for which the loop was held at the longest, by world."""
     shown = Table(title=f"The longest hold of the loop in ms; aim {AIM * 1e3:.0f}")
     shown.add_column("world", no_wrap=True)
-    for heading in ("events", "tick", "scrape", "fold slice", "collector"):
+    for heading in ("events", "tick", "scrape", "fold", "gc"):
         shown.add_column(heading, justify="right")
     for title, each in found.items():
         held = each.tick, each.scrape, each.fold, each.collector

@@ -341,7 +341,7 @@ def test_a_fold_that_ends_is_told_with_its_last_words(tmp_path: Path) -> None:
     (tmp_path / "deploy" / "default.yaml").touch()
     write([], file := tmp_path / "none.pickle")
     with pytest.raises(FoldEnded, match="InvalidAgreement"):
-        refolded(tmp_path, file)
+        refolded([tmp_path], file)
 
 
 def test_the_figure_of_a_variant_is_the_median_of_its_pairs() -> None:
