@@ -65,7 +65,7 @@ coverage: setup ## Run every test and report the lines and branches none went th
 demo: setup ## Run the demo on a real Kafka; ARGS=--once ends it once all is judged
 	@$(BIN)/cmowatch demo $(ARGS)
 
-bench: setup $(BENCH)/locked.stamp ## Measure speed beside plain Faust and Quix Streams; ARGS="--help"
+bench: setup $(BENCH)/locked.stamp ## Measure speed, memory and holds beside peers and an earlier commit; ARGS=--help
 	@$(BIN)/python -m deploy.lab.bench --quix-python $(BENCH)/bin/python $(ARGS)
 
 # Quix Streams wants other versions than ours, so it has an environment of its own.

@@ -3,23 +3,36 @@
 import asyncio
 import platform
 import sys
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass
 from importlib.metadata import version
 from os import cpu_count
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import click
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
-from rich.table import Table
 
-from deploy.lab.bench.contest import Contestant, Run, as_json, contest, costs, medians
+from deploy.lab.bench.contest import Contestant, Run, as_json, contest, medians
+from deploy.lab.bench.earlier import EARLIER, ROOT, tree_of, worker_of
 from deploy.lab.bench.errors import BenchError
-from deploy.lab.bench.footprint import footprint
-from deploy.lab.bench.latency import MARKERS, RATES, Seen, latencies, nearest_rank
-from deploy.lab.bench.paging import BREACHES, Paged, pages
+from deploy.lab.bench.fold import Pair, pairs
+from deploy.lab.bench.footprint import footprints
+from deploy.lab.bench.holds import Holds, holds
+from deploy.lab.bench.latency import RATES, latencies
+from deploy.lab.bench.paging import BREACHES, pages
+from deploy.lab.bench.tables import (
+    fold_table,
+    footprint_table,
+    holds_table,
+    latency_table,
+    paging_table,
+    table,
+)
+from deploy.lab.bench.worlds import WORLDS
 from deploy.lab.demo import AGREEMENTS
 from deploy.lab.demo.errors import DemoError
 from deploy.lab.demo.load import load
@@ -28,19 +41,53 @@ from deploy.lab.process import LOOPBACK
 from deploy.lab.servers import ServerError
 from deploy.lab.simulate.simulator import simulate
 from events.data import INBOUND
-from streams.agreements import read_agreements
 from streams.commands.configuration import settings_or_exit
 from streams.errors import StreamError
 from streams.kafka.topics import create_or_verify
 from streams.settings import Settings
 
 PARTITIONS = 4
-_LOTS = 10_000
 _HISTORY = 10_000
-_NAMES = ("cmowatch", "faust", "quix")
+_NAMES = ("cmowatch", "earlier", "faust", "quix")
+_WHAT = {
+    "fold": "what an event costs without Kafka, beside an earlier commit",
+    "rates": "events a second through Kafka, beside it and the peers",
+    "memory": "how many bytes a lot and a refusal take",
+    "holds": "for how long the loop is held",
+    "latency": "how soon an event is seen",
+    "paging": "how soon somebody is told",
+}
+_BY_DEFAULT = ("fold", "rates", "memory", "holds")
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What is to be measured, and how thoroughly."""
+
+    events: int
+    peer_events: int
+    fold_events: int
+    repeats: int
+    only: tuple[str, ...]
+    against: str
+    quix_python: Path
+    json: Path | None
+    console: Console
+
+    def has(self, name: str) -> bool:
+        """Whether a contestant is to run."""
+        return not self.only or name in self.only
+
+
+def _measures(command: Callable[..., None]) -> Callable[..., None]:
+    """A flag for each thing there is to measure."""
+    for name, help_ in reversed(_WHAT.items()):
+        command = click.option(f"--{name}", is_flag=True, help=f"Measure {help_}.")(command)
+    return command
 
 
 @click.command()
+@_measures
 @click.option("--events", type=click.IntRange(2_000, 2_000_000), default=500_000, show_default=True)
 @click.option(
     "--peer-events",
@@ -49,7 +96,15 @@ _NAMES = ("cmowatch", "faust", "quix")
     show_default=True,
     help="The peers are slower: they fold the first so many, while what they keep is still small.",
 )
+@click.option(
+    "--fold-events",
+    type=click.IntRange(2_000, 2_000_000),
+    default=100_000,
+    show_default=True,
+    help="So many are folded without Kafka.",
+)
 @click.option("--repeats", type=click.IntRange(1, 20), default=3, show_default=True)
+@click.option("--against", default=EARLIER, show_default=True, help="The commit to measure beside.")
 @click.option(
     "--only", type=click.Choice(_NAMES), multiple=True, help="Run these alone; all by default."
 )
@@ -60,54 +115,104 @@ _NAMES = ("cmowatch", "faust", "quix")
     show_default=True,
     help="A Python that has Quix Streams; `make bench` makes one.",
 )
-@click.option("--latency", is_flag=True, help="Measure how soon an event is seen, and no rates.")
-@click.option("--paging", is_flag=True, help="Measure how soon somebody is told, and no rates.")
-@click.option("--memory", is_flag=True, help="Measure how much a lot takes, and no rates.")
-@click.option("--json", "json_", type=click.Path(dir_okay=False, path_type=Path))
-def bench(
-    events: int,
-    peer_events: int,
-    repeats: int,
-    only: tuple[str, ...],
-    quix_python: Path,
-    latency: bool,
-    paging: bool,
-    memory: bool,
-    json_: Path | None,
-) -> None:
-    """Measure events a second of one worker beside plain Faust and Quix Streams.
+@click.option("--json", type=click.Path(dir_okay=False, path_type=Path), help="For the rates.")
+def bench(**given: Any) -> None:
+    """Measure how fast it is, how soon it shows, how much it holds.
 
-    All fold the same simulated events from the same broker on this machine, which is started for
-    this and ended with it.
+    Named measures are taken alone; by default latency and paging are left out. Each that
+    needs a broker or another server starts it on this machine, and ends it.
     """
-    console = Console()
-    if latency:
-        with _told():
-            _latency(console)
-        return
-    if paging:
-        with _told():
-            _paging(console)
-        return
-    if memory:
-        _memory(events, console)
-        return
-    fewer = min(events, peer_events)
-    contestants = [
-        Contestant("cmowatch", "cmowatch", "deploy.lab.bench.own", events),
-        Contestant("faust", "plain Faust", "deploy.lab.bench.plain_faust", fewer),
-        Contestant("quix", "Quix Streams", "deploy.lab.bench.quix", fewer, quix_python.absolute()),
-    ]
-    chosen = [each for each in contestants if not only or each.name in only]
+    named = [name for name in _WHAT if given.pop(name)]
+    asked = Asked(**given, console=Console())
+    with _told():
+        for name in named or (["rates"] if asked.only else _BY_DEFAULT):
+            MEASURES[name](asked)
+    asked.console.print(about())
+
+
+def _fold(asked: Asked) -> None:
+    lines = simulate(1, asked.fold_events).events
+    with tree_of(asked.against) as there, TemporaryDirectory(prefix="bench-") as name:
+        found = list(_paired(pairs(lines, ROOT, there, asked.repeats, Path(name)), asked))
+    asked.console.print(fold_table(found, asked.against))
+
+
+def _paired(found: Iterator[Pair], asked: Asked) -> Iterator[Pair]:
+    for each in found:
+        asked.console.print(
+            f"{each.variant:>14}: {each.here.cost:.1f} µs here, {each.there.cost:.1f} µs at "
+            f"{asked.against}, ratio {each.ratio:.2f}",
+            highlight=False,
+        )
+        yield each
+
+
+def _rates(asked: Asked) -> None:
+    with tree_of(asked.against) if asked.has("earlier") else nullcontext(ROOT) as there:
+        chosen = [each for each in _contestants(asked, there) if asked.has(each.name)]
+        _contest(chosen, asked)
+
+
+def _contest(chosen: Sequence[Contestant], asked: Asked) -> None:
     if absent := [each.python for each in chosen if not each.python.exists()]:
         raise click.UsageError(f"there is no {absent[0]}: run this by `make bench`, which makes it")
-    world = simulate(1, events).events
-    with _told(), _loaded(world, console) as (settings, folder):
-        runs = list(_shown(chosen, repeats, settings, folder, console))
-    console.print(table(chosen, runs))
-    console.print(about())
-    if json_ is not None:
-        json_.write_text(as_json(medians(runs)) + "\n", encoding="utf-8")
+    world = simulate(1, asked.events).events
+    with _loaded(world, asked.console) as (settings, folder):
+        runs = list(_shown(chosen, asked.repeats, settings, folder, asked.console))
+    asked.console.print(table(chosen, runs))
+    if asked.json is not None:
+        asked.json.write_text(as_json(medians(runs)) + "\n", encoding="utf-8")
+
+
+def _contestants(asked: Asked, there: Path) -> Iterator[Contestant]:
+    events, fewer, quix = asked.events, min(asked.events, asked.peer_events), asked.quix_python
+    yield Contestant("cmowatch", "cmowatch", worker_of(ROOT), events)
+    title = f"cmowatch {asked.against}"
+    yield Contestant("earlier", title, worker_of(there), events, tree=there)
+    yield Contestant("faust", "plain Faust", "deploy.lab.bench.plain_faust", fewer)
+    yield Contestant("quix", "Quix Streams", "deploy.lab.bench.quix", fewer, quix.absolute())
+
+
+def _memory(asked: Asked) -> None:
+    found = []
+    for each in footprints():
+        asked.console.print(f"{each.what}: {each.bytes:,.0f} bytes", highlight=False)
+        found.append(each)
+    asked.console.print(footprint_table(found))
+
+
+def _holds(asked: Asked) -> None:
+    found = dict[str, Holds]()
+    for title, made in WORLDS.items():
+        asked.console.print(title)
+        found[title] = holds(made())
+    asked.console.print(holds_table(found))
+
+
+def _latency(asked: Asked) -> None:
+    needed = sum(RATES) * 100
+    world = simulate(1, _HISTORY + needed).events
+    with _loaded(world[:_HISTORY], asked.console) as (settings, folder):
+        asked.console.print(f"publishing at {' and '.join(map(str, RATES))} events a second")
+        found = asyncio.run(latencies(settings, iter(world[_HISTORY:]), folder / "worker.log"))
+    asked.console.print(latency_table(found))
+
+
+def _paging(asked: Asked) -> None:
+    with _loaded(simulate(1, _HISTORY).events, asked.console) as (settings, folder):
+        asked.console.print(f"running {BREACHES} products out of stock")
+        found = asyncio.run(pages(settings, folder))
+    asked.console.print(paging_table(found))
+
+
+MEASURES: dict[str, Callable[[Asked], None]] = {
+    "fold": _fold,
+    "rates": _rates,
+    "memory": _memory,
+    "holds": _holds,
+    "latency": _latency,
+    "paging": _paging,
+}
 
 
 @contextmanager
@@ -117,34 +222,6 @@ def _told() -> Iterator[None]:
         yield
     except (BenchError, DemoError, KafkaError, ServerError, StreamError) as error:
         raise click.ClickException(str(error)) from error
-
-
-def _memory(events: int, console: Console) -> None:
-    agreed = read_agreements(AGREEMENTS, use_default=True)
-    found = footprint(simulate(1, events).events, agreed, _LOTS)
-    console.print(
-        f"{found.lots:,} lots with {found.facts:,} facts: {found.bytes / found.lots:,.0f} bytes a "
-        f"lot, {found.bytes / found.facts:,.0f} a fact",
-        highlight=False,
-    )
-
-
-def _latency(console: Console) -> None:
-    needed = sum(RATES) * 100
-    world = simulate(1, _HISTORY + needed).events
-    with _loaded(world[:_HISTORY], console) as (settings, folder):
-        console.print(f"publishing at {' and '.join(map(str, RATES))} events a second")
-        found = asyncio.run(latencies(settings, iter(world[_HISTORY:]), folder / "worker.log"))
-    console.print(latency_table(found))
-    console.print(about())
-
-
-def _paging(console: Console) -> None:
-    with _loaded(simulate(1, _HISTORY).events, console) as (settings, folder):
-        console.print(f"running {BREACHES} products out of stock")
-        found = asyncio.run(pages(settings, folder))
-    console.print(paging_table(found))
-    console.print(about())
 
 
 @contextmanager
@@ -201,56 +278,11 @@ def _shown(
 
         for each in contest(contestants, repeats, settings, folder, hear):
             console.print(
-                f"{titles[each.name]:>14}: {each.events:,} events in {each.seconds:.1f} s, "
+                f"{titles[each.name]:>16}: {each.events:,} events in {each.seconds:.1f} s, "
                 f"{each.rate:,.0f}/s, {each.cost:.0f} µs of the processor each",
                 highlight=False,
             )
             yield each
-
-
-def table(contestants: Sequence[Contestant], runs: Sequence[Run]) -> Table:
-    """Median rates and costs, and how many times slower and dearer than the first each is."""
-    found = Table(title=f"One process; medians of {len(runs) // len(contestants)} runs in turn")
-    rated = "events/s", "lowest", "highest", "slower"
-    for heading in ("", "events", *rated, "CPU µs/event", "dearer"):
-        found.add_column(heading, justify="right" if heading else "left")
-    rates, spent = medians(runs), costs(runs)
-    first, least = next(iter(rates.values())), next(iter(spent.values()))
-    for each in contestants:
-        own = [run.rate for run in runs if run.name == each.name]
-        figures = (rates[each.name], min(own), max(own))
-        found.add_row(
-            each.title,
-            f"{each.events:,}",
-            *(f"{figure:,.0f}" for figure in figures),
-            f"{first / rates[each.name]:.1f} ×",
-            f"{spent[each.name]:.0f}",
-            f"{spent[each.name] / least:.1f} ×",
-        )
-    return found
-
-
-def latency_table(found: Sequence[Seen]) -> Table:
-    """Seconds until a published event was seen, by rate."""
-    shown = Table(title=f"Seconds from publishing to being seen, {MARKERS} events each")
-    for heading in ("events/s", "seen as", "p50", "p95", "p99"):
-        shown.add_column(heading, justify="right")
-    for each in found:
-        for what, seconds in (("/metrics", each.metrics), ("breach", each.breaches)):
-            quantiles = (f"{nearest_rank(seconds, q):.2f}" for q in (50, 95, 99))
-            shown.add_row(f"{each.rate:,}", what, *quantiles)
-    return shown
-
-
-def paging_table(found: Paged) -> Table:
-    """Seconds until a breach was shown, and until somebody was told of it."""
-    shown = Table(title=f"Seconds from publishing to a breach, {BREACHES} of them")
-    for heading in ("seen as", "p50", "p95", "longest"):
-        shown.add_column(heading, justify="right")
-    for what, seconds in (("/metrics", found.metrics), ("webhook", found.webhook)):
-        quantiles = (f"{nearest_rank(seconds, q):.2f}" for q in (50, 95, 100))
-        shown.add_row(what, *quantiles)
-    return shown
 
 
 def about() -> str:

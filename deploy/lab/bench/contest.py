@@ -10,6 +10,7 @@ from statistics import median
 from threading import Timer
 from typing import NamedTuple
 
+from deploy.lab.bench.earlier import ROOT, agreements_in
 from deploy.lab.bench.errors import ContestantEnded
 from deploy.lab.demo.program import environment
 from deploy.lab.process import Child, free_port
@@ -17,18 +18,18 @@ from streams.settings import Settings
 
 _LONGEST = 600.0
 _TO_END = 10.0
-_ROOT = Path(__file__).resolve().parents[3]
 
 
 @dataclass(frozen=True, slots=True)
 class Contestant:
-    """A program that folds: with which Python, and how many of the events."""
+    """A program that folds: with which Python, of which tree, and how many of the events."""
 
     name: str
     title: str
     module: str
     events: int
     python: Path = Path(sys.executable)
+    tree: Path = ROOT
 
 
 class Run(NamedTuple):
@@ -64,7 +65,8 @@ def contest(
     for repeat in range(repeats):
         for each in contestants:
             group = f"bench-{each.name}-{repeat}"
-            own = settings.model_copy(update={"group": group})
+            agreements = agreements_in(each.tree)
+            own = settings.model_copy(update={"group": group, "agreements": agreements})
             yield run(each, own, folder / f"{group}.log", hear)
 
 
@@ -75,9 +77,10 @@ def run(contestant: Contestant, settings: Settings, log: Path, hear: Hear) -> Ru
         log,
         environment={
             **environment(settings, free_port(settings.web_port)),
-            "PYTHONPATH": str(_ROOT),
+            "PYTHONPATH": str(contestant.tree),
         },
         output=subprocess.PIPE,
+        folder=contestant.tree,
     )
     overdue = Timer(_LONGEST, child.process.kill)
     overdue.start()
@@ -122,6 +125,16 @@ def costs(runs: Sequence[Run]) -> dict[str, float]:
     """Each contestant's median cost in microseconds of the processor an event."""
     names = dict.fromkeys(run.name for run in runs)
     return {name: median(run.cost for run in runs if run.name == name) for name in names}
+
+
+def dearer(runs: Sequence[Run]) -> dict[str, float]:
+    """How many times the cost of the first each has: the median over those run in one turn."""
+    first = [run.cost for run in runs if run.name == runs[0].name]
+    own = {name: [run.cost for run in runs if run.name == name] for name in medians(runs)}
+    return {
+        name: median(cost / least for cost, least in zip(found, first, strict=True))
+        for name, found in own.items()
+    }
 
 
 def as_json(rates: dict[str, float]) -> str:
