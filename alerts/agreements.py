@@ -128,6 +128,10 @@ class Agreements:
         at = bisect_right(self._days.get(key, ()), day)
         return self._versions[key][at - 1] if at else None
 
+    def versions(self, cmo: str) -> tuple[Agreement, ...]:
+        """Every version of what was agreed with a CMO, the default's where it has none."""
+        return tuple(self._versions.get(cmo) or self._versions.get(None) or ())
+
     def expects_since(self, cmo: str, topic: InboundTopic) -> date | None:
         """The first day of a version that agrees a cadence on a topic, None when none does."""
         held = self._versions.get(cmo) or self._versions.get(None, [])

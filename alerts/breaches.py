@@ -6,15 +6,17 @@ from datetime import date
 from typing import NamedTuple
 
 from alerts.calendar import DAY, HOUR, civil_day, moment
-from alerts.catalogue import BY_NAME, Kpi, hundredths
-from alerts.judge import Bounds, Verdict, beyond, judge, wilson
+from alerts.facts import Evidence
+from alerts.judge import Bounds, Verdict, beyond, wilson
+from alerts.kpi import FEED, Kpi, hundredths
+from alerts.kpis import BY_NAME
+from alerts.kpis.feed import FEED_SILENCE, FEED_VALIDITY
 from alerts.ladder import NO_LADDER, Ladder, is_acknowledged
-from alerts.readings import SILENCE, Reading, unheard
-from alerts.records import Evidence
-from alerts.state import NEWEST, Cmo, Scope
-from alerts.windows import Values, Window, first_hour, nearest_rank
+from alerts.readings import Reading, unheard, verdict
+from alerts.view import CmoView, days_of
+from alerts.windows import Spread, Total, Window, first_hour
 from events.breaches import Breach, BreachEvent, ClearedBy, Severity, Turn
-from events.data import BreachAcknowledged
+from events.dimensions import Scope
 from events.values import MILLION, microseconds
 
 SILENCE_WAITS = HOUR // 6
@@ -95,11 +97,11 @@ def _number(breach: str) -> int:
 
 def where_of(said: Breach) -> Where:
     """What a published breach is about."""
-    return Where(said.cmo, said.kpi, Scope(said.site, said.product, said.lot_state, said.topic))
+    return Where(said.cmo, said.kpi, said.scope)
 
 
 def transitions(
-    cmo: Cmo, readings: Iterable[Reading], ledger: Ledger, now: int, heard_again: int = 0
+    cmo: CmoView, readings: Iterable[Reading], ledger: Ledger, now: int, heard_again: int = 0
 ) -> Iterator[BreachEvent]:
     """What has to be published so that what stands is what these readings mean.
 
@@ -110,7 +112,11 @@ def transitions(
     judged = {Where(r.cmo, r.kpi.name, r.scope): r for r in readings if r.judged}
     waits = now - heard_again < SILENCE_WAITS
     for where, reading in judged.items():
-        if waits and where.kpi == SILENCE.name and _is_worse(reading, ledger.standing.get(where)):
+        if (
+            waits
+            and where.kpi == FEED_SILENCE.name
+            and _is_worse(reading, ledger.standing.get(where))
+        ):
             continue
         if (standing := ledger.standing.get(where)) is not None:
             yield from _next(cmo, where, standing, reading, now)
@@ -132,7 +138,7 @@ def _is_worse(reading: Reading, standing: Standing | None) -> bool:
 
 
 def _next(
-    cmo: Cmo, where: Where, standing: Standing, reading: Reading, now: int
+    cmo: CmoView, where: Where, standing: Standing, reading: Reading, now: int
 ) -> Iterator[BreachEvent]:
     state = _state_from(standing, reading)
     if state < standing.severity and _awaits_acceptance(cmo, where, standing, reading, now):
@@ -147,13 +153,13 @@ def _next(
         yield _cleared(cmo, where, standing, reading, now)
 
 
-def _and_on(cmo: Cmo, event: BreachEvent, now: int) -> Iterator[BreachEvent]:
+def _and_on(cmo: CmoView, event: BreachEvent, now: int) -> Iterator[BreachEvent]:
     """A transition, and those it has as its consequence at once."""
     yield event
     yield from _held(cmo, event.data, now)
 
 
-def _held(cmo: Cmo, said: Breach, now: int) -> Iterator[BreachEvent]:
+def _held(cmo: CmoView, said: Breach, now: int) -> Iterator[BreachEvent]:
     """What there is to say of a breach that stands on: who took it on, or who is told next."""
     if news := _newly_acknowledged(cmo, said):
         yield (event := _with(said, "acknowledged", now, **news))
@@ -167,7 +173,7 @@ def _held(cmo: Cmo, said: Breach, now: int) -> Iterator[BreachEvent]:
             said = event.data
 
 
-def ladder_of(cmo: Cmo, said: Breach, now: int) -> Ladder:
+def ladder_of(cmo: CmoView, said: Breach, now: int) -> Ladder:
     """The ladder a breach climbs; none for a KPI whose breaches nobody is told of."""
     agreement, kpi = cmo.agreement(now), BY_NAME.get(said.kpi)
     return agreement.escalation if agreement and kpi and kpi.is_told else NO_LADDER
@@ -183,23 +189,17 @@ def _state_from(standing: Standing, reading: Reading) -> Verdict:
     eased = reading.bounds.eased(
         higher_is_better=reading.kpi.higher_is_better, best=reading.kpi.best
     )
-    held = judge(
-        reading.value,
-        reading.interval,
-        reading.n,
-        eased,
-        higher_is_better=reading.kpi.higher_is_better,
-    )
+    held = verdict(reading.kpi, reading.value, reading.interval, reading.n, eased)
     return max(state, min(standing.severity, held))
 
 
 def _awaits_acceptance(
-    cmo: Cmo, where: Where, standing: Standing, reading: Reading | None, now: int
+    cmo: CmoView, where: Where, standing: Standing, reading: Reading | None, now: int
 ) -> bool:
     """Whether a critical breach would end by corrections the sponsor has not accepted."""
     if standing.severity is not Verdict.CRITICAL:
         return False
-    acceptance = cmo.acceptances.get(standing.said.breach)
+    acceptance = cmo.acceptance(standing.said.breach)
     if acceptance is not None and acceptance.accepted:
         return False
     corrected = sum(not by_sponsor for by_sponsor in _corrections(cmo, where, standing, now))
@@ -208,10 +208,10 @@ def _awaits_acceptance(
     return _state_from(standing, _without(corrected, reading)) > Verdict.WARNING
 
 
-def _corrections(cmo: Cmo, where: Where, standing: Standing, now: int) -> Iterator[bool]:
+def _corrections(cmo: CmoView, where: Where, standing: Standing, now: int) -> Iterator[bool]:
     """For each correction since a breach opened, in its window now, whether by the sponsor."""
     kpi = BY_NAME.get(where.kpi)
-    days = _days(cmo, kpi, now) if kpi else None
+    days = _days(cmo, kpi, now) if kpi else 0
     first = first_hour(days, now) if days else 0
 
     def counts(says: Evidence) -> bool:
@@ -226,15 +226,15 @@ def _without(corrected: int, reading: Reading) -> Reading:
     if reading.interval is None or not n:
         return replace(reading, state=Verdict.CRITICAL, value=reading.value or 0)
     good, evidence = max(0, int(good)), reading.n + corrected
-    interval, higher = wilson(good, n), reading.kpi.higher_is_better
-    state = judge(good / n, interval, evidence, reading.bounds, higher_is_better=higher)
+    interval = wilson(good, n)
+    state = verdict(reading.kpi, good / n, interval, evidence, reading.bounds)
     return replace(reading, value=good / n, interval=interval, n=evidence, state=state)
 
 
-def _newly_acknowledged(cmo: Cmo, standing: Breach) -> dict[str, object] | None:
+def _newly_acknowledged(cmo: CmoView, standing: Breach) -> dict[str, object] | None:
     """What is new of who has taken a breach on; nobody can before it has opened."""
-    acceptance = cmo.acceptances.get(standing.breach)
-    if acceptance is None or not isinstance(acceptance.fact.data, BreachAcknowledged):
+    acceptance = cmo.acceptance(standing.breach)
+    if acceptance is None:
         return None
     fact, said = acceptance.fact, acceptance.fact.data
     if fact.id == standing.acknowledgement or fact.recorded < microseconds(standing.since):
@@ -246,7 +246,7 @@ def _newly_acknowledged(cmo: Cmo, standing: Breach) -> dict[str, object] | None:
     }
 
 
-def _opened(cmo: Cmo, where: Where, ledger: Ledger, reading: Reading, now: int) -> BreachEvent:
+def _opened(cmo: CmoView, where: Where, ledger: Ledger, reading: Reading, now: int) -> BreachEvent:
     assert reading.state is not None
     said = Breach(
         breach=ledger.next_id(where),
@@ -262,7 +262,7 @@ def _opened(cmo: Cmo, where: Where, ledger: Ledger, reading: Reading, now: int) 
 
 
 def _turned(
-    cmo: Cmo, standing: Standing, reading: Reading, turn: Turn, state: Verdict, now: int
+    cmo: CmoView, standing: Standing, reading: Reading, turn: Turn, state: Verdict, now: int
 ) -> BreachEvent:
     news = {"severity": _SEVERITY[state], **_figures(cmo, reading, now)}
     if turn == "worsened":
@@ -271,7 +271,7 @@ def _turned(
 
 
 def _cleared(
-    cmo: Cmo, where: Where, standing: Standing, reading: Reading | None, now: int
+    cmo: CmoView, where: Where, standing: Standing, reading: Reading | None, now: int
 ) -> BreachEvent:
     figures = _figures(cmo, reading, now) if reading else {}
     why = _cleared_by(cmo, where, standing, reading, now)
@@ -279,15 +279,16 @@ def _cleared(
 
 
 def _cleared_by(
-    cmo: Cmo, where: Where, standing: Standing, reading: Reading | None, now: int
+    cmo: CmoView, where: Where, standing: Standing, reading: Reading | None, now: int
 ) -> ClearedBy:
     """Why a breach ended, the first reason that fits."""
     if reading is not None and _stands_under(standing.bounds, standing, reading):
         return "limit_changed"
     if any(True for _ in _corrections(cmo, where, standing, now)):
         return "corrected"
-    kpi, window = BY_NAME.get(where.kpi), cmo.windows.get((where.kpi, where.scope))
-    newest = cmo.latest.get(kpi.record, 0) if kpi else 0
+    kpi, window = BY_NAME.get(where.kpi), cmo.window(where.kpi, where.scope)
+    about = [kind.name for kind in kpi.kinds] or [FEED] if kpi else []
+    newest = max((cmo.latest.get(name, 0) for name in about), default=0)
     newest = max(newest, window.newest(now) if window else 0)
     too_little = reading is not None and reading.state in (Verdict.INSUFFICIENT, Verdict.UNKNOWN)
     return "improved" if newest > standing.at and not too_little else "aged_out"
@@ -297,8 +298,7 @@ def _stands_under(bounds: Bounds, standing: Standing, reading: Reading) -> bool:
     """Whether a breach would stand on, had the limit stayed as it was."""
     if reading.bounds == bounds or reading.value is None or not bounds.in_force:
         return False
-    higher = reading.kpi.higher_is_better
-    state = judge(reading.value, reading.interval, reading.n, bounds, higher_is_better=higher)
+    state = verdict(reading.kpi, reading.value, reading.interval, reading.n, bounds)
     before = replace(reading, bounds=bounds, state=state)
     return _state_from(standing, before) >= Verdict.WARNING
 
@@ -317,7 +317,7 @@ def _event(said: Breach, now: int) -> BreachEvent:
     )
 
 
-def _figures(cmo: Cmo, reading: Reading, now: int) -> dict[str, object]:
+def _figures(cmo: CmoView, reading: Reading, now: int) -> dict[str, object]:
     events, omitted = _failing(cmo, reading, now)
     interval = reading.interval
     return {
@@ -335,65 +335,64 @@ def _figures(cmo: Cmo, reading: Reading, now: int) -> dict[str, object]:
     }
 
 
-def _failing(cmo: Cmo, reading: Reading, now: int) -> tuple[tuple[str, ...], int]:
+def _failing(cmo: CmoView, reading: Reading, now: int) -> tuple[tuple[str, ...], int]:
     """The newest failing events a reading rests on, and how many more there are."""
     kpi, days = reading.kpi, _days(cmo, reading.kpi, now)
-    if days is None:
-        return reading.events, 0
-    if kpi.name == "feed_validity":
+    if not days:
+        return reading.events, reading.omitted
+    if kpi is FEED_VALIDITY:
         n = int((reading.denominator or 0) - (reading.numerator or 0))
         newest = tuple(where for _, where in reversed(cmo.refused))[:n]
         return newest, n - len(newest)
     first = first_hour(days, now)
-    found = sorted(
-        (
-            (says.hour, says.event)
-            for says in cmo.failing(kpi, reading.scope)
-            if says.hour >= first and says.visible <= now and _fails(kpi, reading.bounds, says)
-        ),
-        reverse=True,
-    )
-    return tuple(event for _, event in found[:NEWEST]), max(0, len(found) - NEWEST)
+
+    def counts(says: Evidence) -> bool:
+        return says.hour >= first and says.visible <= now and _fails(kpi, reading.bounds, says)
+
+    return cmo.failing(kpi.name, reading.scope, counts)
 
 
 def _fails(kpi: Kpi, bounds: Bounds, says: Evidence) -> bool:
     if not kpi.quantiles:
-        return says.fails
+        return says.adverse
     limit = bounds.warning if bounds.warning is not None else bounds.critical
     return beyond(says.numerator / MILLION, limit, higher_is_better=kpi.higher_is_better)
 
 
-def _days(cmo: Cmo, kpi: Kpi, now: int) -> int | None:
-    agreement = cmo.agreement(now)
-    return (agreement.limit(kpi.name).window_days if agreement else None) or kpi.window_days
+def _days(cmo: CmoView, kpi: Kpi, now: int) -> int:
+    """The days of the window of a KPI; 0 for one that is read as of now."""
+    return days_of(kpi, cmo.agreement(now))
 
 
-def _clears_on(cmo: Cmo, reading: Reading, now: int) -> date | None:
+def _clears_on(cmo: CmoView, reading: Reading, now: int) -> date | None:
     """The day the evidence ages out far enough, if nothing new comes."""
     days = _days(cmo, reading.kpi, now)
-    window = cmo.windows.get((reading.kpi.name, reading.scope))
-    if days is None or window is None:
+    window = cmo.window(reading.kpi.name, reading.scope)
+    if not days or window is None:
         return None
-    for ahead in range(1, days + 1):
-        if _state_on(window, reading, days, now + ahead * DAY) < Verdict.WARNING:
+    bounds = reading.bounds.eased(
+        higher_is_better=reading.kpi.higher_is_better, best=reading.kpi.best
+    )
+    if isinstance(window, Window):
+        states = (_ratio_state(reading.kpi, sums, bounds) for sums in window.ahead(days, now))
+    else:
+        states = (_value_state(reading, spread, bounds) for spread in window.ahead(days, now))
+    for ahead, state in enumerate(states, start=1):
+        if state < Verdict.WARNING:
             return civil_day("UTC", now + ahead * DAY)
     return None
 
 
-def _state_on(window: Window | Values, reading: Reading, days: int, at: int) -> Verdict:
+def _ratio_state(kpi: Kpi, sums: Total, bounds: Bounds) -> Verdict:
     """The state the evidence there is now would have on a later day."""
-    kpi = reading.kpi
-    bounds = reading.bounds.eased(higher_is_better=kpi.higher_is_better, best=kpi.best)
-    if isinstance(window, Values):
-        held = window.values(days, at)
-        n = sum(often for _, often in held)
-        if n < bounds.minimum:
-            return Verdict.INSUFFICIENT
-        value = nearest_rank(held, hundredths(reading.quantile or kpi.quantiles[-1])) / MILLION
-        return judge(value, None, n, bounds, higher_is_better=kpi.higher_is_better)
-    sums = window.total(days, at)
     if sums.n < bounds.minimum or not sums.denominator:
         return Verdict.INSUFFICIENT
     interval = wilson(sums.numerator, sums.denominator) if kpi.interval else None
-    value = sums.numerator / sums.denominator
-    return judge(value, interval, sums.n, bounds, higher_is_better=kpi.higher_is_better)
+    return verdict(kpi, sums.numerator / sums.denominator, interval, sums.n, bounds)
+
+
+def _value_state(reading: Reading, spread: Spread, bounds: Bounds) -> Verdict:
+    if spread.n < bounds.minimum or not spread.n:
+        return Verdict.INSUFFICIENT
+    value = spread.quantile(hundredths(reading.quantile or reading.kpi.quantiles[-1])) / MILLION
+    return verdict(reading.kpi, value, None, spread.n, bounds)

@@ -1,6 +1,6 @@
 """Feeds: what was heard of a CMO on one topic, and what of it is missing."""
 
-from alerts.windows import Sequence
+from alerts.sequences import Sequence
 
 
 class Feed:
@@ -13,10 +13,21 @@ class Feed:
         self.heard_from = ""
         self.sequences: dict[str, Sequence] = {}
 
+    def copy(self) -> "Feed":
+        """Another one that has heard the same."""
+        made = Feed()
+        made.heard, made.heard_from = self.heard, self.heard_from
+        made.sequences = {source: each.copy() for source, each in self.sequences.items()}
+        return made
+
     def hear(self, recorded: int, event: str) -> None:
         """The CMO said something, or somebody on its behalf."""
-        self.heard, self.heard_from = max((self.heard, self.heard_from), (recorded, event))
+        if recorded > self.heard or (recorded == self.heard and event > self.heard_from):
+            self.heard, self.heard_from = recorded, event
 
     def see(self, source: str, first: int, last: int) -> None:
         """Numbers of a source's sequence are accounted for."""
-        self.sequences.setdefault(source, Sequence()).see(first, last)
+        sequence = self.sequences.get(source)
+        if sequence is None:
+            sequence = self.sequences[source] = Sequence()
+        sequence.see(first, last)

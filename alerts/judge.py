@@ -71,15 +71,25 @@ def wilson(successes: int, n: int) -> Interval:
     return Interval(low, high)
 
 
-def beyond(value: float, bound: float | None, *, higher_is_better: bool) -> bool:
-    """Whether a value is beyond a bound: strictly on its worse side."""
+def beyond(
+    value: float, bound: float | None, *, higher_is_better: bool, inclusive: bool = False
+) -> bool:
+    """Whether a value is beyond a bound: on its worse side, or `inclusive`ly at it."""
     if bound is None:
         return False
+    if inclusive and value == bound:
+        return True
     return value < bound if higher_is_better else value > bound
 
 
 def judge(
-    value: float, interval: Interval | None, n: int, bounds: Bounds, *, higher_is_better: bool
+    value: float,
+    interval: Interval | None,
+    n: int,
+    bounds: Bounds,
+    *,
+    higher_is_better: bool,
+    inclusive: bool = False,
 ) -> Verdict:
     """The state of a value that is known: critical when the whole interval is beyond the limit."""
     if n < bounds.minimum:
@@ -87,9 +97,8 @@ def judge(
     nearest = value
     if interval is not None:
         nearest = interval.high if higher_is_better else interval.low
-    if beyond(nearest, bounds.critical, higher_is_better=higher_is_better):
+    side = {"higher_is_better": higher_is_better, "inclusive": inclusive}
+    if beyond(nearest, bounds.critical, **side):
         return Verdict.CRITICAL
     limit = bounds.warning if bounds.warning is not None else bounds.critical
-    if beyond(value, limit, higher_is_better=higher_is_better):
-        return Verdict.WARNING
-    return Verdict.OK
+    return Verdict.WARNING if beyond(value, limit, **side) else Verdict.OK

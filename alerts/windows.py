@@ -1,16 +1,17 @@
 """Rolling windows: evidence by the hour, summed late, so that it can be taken out again."""
 
-from bisect import bisect_left, bisect_right
+from collections import deque
 from collections.abc import Iterable, Iterator
-from itertools import chain
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from alerts.calendar import DAY, HOUR
 from alerts.errors import NoEvidence
-from alerts.records import Evidence
+from alerts.facts import Evidence
 
-HOURLY_DAYS = 7
+HOURLY_DAYS: Final = 7
 """Windows of up to so many days move by the hour, longer ones by the UTC day."""
+
+_NEVER: Final = 1 << 62
 
 
 class Total(NamedTuple):
@@ -22,7 +23,7 @@ class Total(NamedTuple):
     unlike: int
 
 
-NOTHING = Total(0, 0, 0, 0)
+NOTHING: Final = Total(0, 0, 0, 0)
 
 
 def first_hour(days: int, now: int) -> int:
@@ -32,91 +33,301 @@ def first_hour(days: int, now: int) -> int:
     return (now // DAY - days + 1) * 24
 
 
-class Window:
-    """The evidence of one KPI for one scope, by hour; what is not visible yet waits."""
+Place = tuple[int, int]
+"""An hour, and the microsecond from which what belongs to it counts."""
 
-    __slots__ = ("_held",)
+
+class _Span:
+    """What part of a window a sum was taken over, and until when it holds."""
+
+    __slots__ = ("first", "now", "until")
 
     def __init__(self) -> None:
-        self._held: dict[tuple[int, int], list[int]] = {}
+        self.first, self.now, self.until = _NEVER, 0, 0
 
-    def add(self, said: Evidence) -> None:
-        """Count a piece of evidence in."""
-        self._count(said, 1)
+    def covers(self, place: Place) -> bool:
+        """Whether what belongs there is in the sum."""
+        return place[0] >= self.first and place[1] <= self.now
 
-    def remove(self, said: Evidence) -> None:
-        """Take a piece of evidence out again."""
-        self._count(said, -1)
+    def holds(self, first: int, now: int) -> bool:
+        """Whether the sum is that of a window from `first` to `now`, too."""
+        return self.first == first and self.now <= now < self.until
+
+    def moves(self, first: int, now: int, places: Iterable[Place]) -> None:
+        """Be the span from `first` to `now`; it holds until more becomes visible."""
+        self.first, self.now = first, now
+        self.until = min((seen for _, seen in places if seen > now), default=_NEVER)
+
+
+class _Held:
+    """What a window and the values of one have in common: places, and what is past all windows."""
+
+    __slots__ = ("_dropped", "_merged", "_pieces", "_span")
+
+    def __init__(self) -> None:
+        self._span = _Span()
+        self._merged = self._dropped = -_NEVER
+        self._pieces = 0
 
     def __bool__(self) -> bool:
-        return bool(self._held)
+        """Whether it holds any evidence, past every window or not."""
+        return self._pieces > 0
 
-    def _count(self, said: Evidence, sign: int) -> None:
-        hour, visible, numerator, denominator, _, unlike, _ = said
-        at = hour, visible
-        held = self._held.get(at)
+    def _place(self, hour: int, visible: int) -> Place | None:
+        """Where evidence is held; None for what is past every window."""
+        if hour < self._dropped:
+            return None
+        if hour < self._merged:
+            day = hour - hour % 24
+            return day, day * HOUR
+        return hour, visible
+
+
+class Window(_Held):
+    """The evidence of one KPI for one scope, by hour; what is not visible yet waits."""
+
+    __slots__ = ("_held", "_sums")
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._held: dict[Place, list[int]] = {}
+        self._sums = [0, 0, 0, 0]
+
+    def add(self, says: Evidence) -> None:
+        """Count a piece of evidence in."""
+        self._count(says, 1)
+
+    def remove(self, says: Evidence) -> None:
+        """Take a piece of evidence out again."""
+        self._count(says, -1)
+
+    def tally(self, hour: int, taken: int, n: int) -> None:
+        """Count `n` messages read in an hour, so many of them taken."""
+        self._sum((hour, hour * HOUR), taken, n, n, 0)
+
+    def _count(self, says: Evidence, sign: int) -> None:
+        place = self._place(says.hour, says.visible)
+        if place is None:
+            self._pieces += sign
+            return
+        numerator, denominator = sign * says.numerator, sign * says.denominator
+        self._sum(place, numerator, denominator, sign, sign * says.unlike)
+
+    def _sum(self, place: Place, numerator: int, denominator: int, n: int, unlike: int) -> None:
+        self._pieces += n
+        held = self._held.get(place)
         if held is None:
-            held = self._held[at] = [0, 0, 0, 0]
-        held[0] += sign * numerator
-        held[1] += sign * denominator
-        held[2] += sign
-        held[3] += sign * unlike
+            held = self._held[place] = [0, 0, 0, 0]
+            if place[1] > self._span.now:
+                self._span.until = min(self._span.until, place[1])
+        for sums in (held, self._sums) if self._span.covers(place) else (held,):
+            sums[0] += numerator
+            sums[1] += denominator
+            sums[2] += n
+            sums[3] += unlike
         if not held[2]:
-            del self._held[at]
+            del self._held[place]
 
     def total(self, days: int, now: int) -> Total:
         """The sums over the window of `days` ending at `now`, in microseconds from the epoch."""
         first = first_hour(days, now)
-        held = [t for (hour, seen), t in self._held.items() if hour >= first and seen <= now]
-        if not held:
-            return NOTHING
-        return Total(*map(sum, zip(*held, strict=True)))
+        if not self._span.holds(first, now):
+            self._span.moves(first, now, self._held)
+            within = [held for place, held in self._held.items() if self._span.covers(place)]
+            self._sums = [sum(column) for column in zip(*within, strict=True)] or [0, 0, 0, 0]
+        return Total(*self._sums)
+
+    def ahead(self, days: int, now: int) -> Iterator[Total]:
+        """The sums on each of the days to come, as far as what there is now gives them."""
+        total = list(self.total(days, now))
+        leaving = sorted(self._held.items())
+        counted = {place for place, _ in leaving if self._span.covers(place)}
+        coming = deque(sorted((p[1], p, held) for p, held in leaving if p[1] > now))
+        left = deque(leaving)
+        for day in range(1, days + 1):
+            at = now + day * DAY
+            first = first_hour(days, at)
+            while coming and coming[0][0] <= at:
+                _, place, held = coming.popleft()
+                if place[0] >= first:
+                    counted.add(place)
+                    total = [sums + more for sums, more in zip(total, held, strict=True)]
+            while left and left[0][0][0] < first:
+                place, held = left.popleft()
+                if place in counted:
+                    total = [sums - less for sums, less in zip(total, held, strict=True)]
+            yield Total(*total)
 
     def newest(self, now: int) -> int:
         """When the newest evidence that counts became visible, 0 for none."""
         return max((seen for _, seen in self._held if seen <= now), default=0)
 
+    def let_go(self, longest: int, now: int) -> None:
+        """Merge by day what is older than seven days, and drop what `longest` days are past."""
+        self._dropped, merged = first_hour(max(longest, HOURLY_DAYS + 1), now), _merging(now)
+        if merged > self._merged:
+            self._merged, held, self._held = merged, self._held, {}
+            for place, sums in held.items():
+                if (now_at := self._place(*place)) is not None:
+                    whole = self._held.setdefault(now_at, [0, 0, 0, 0])
+                    for at, value in enumerate(sums):
+                        whole[at] += value
+            self._span = _Span()
 
-class Values:
+
+def _merging(now: int) -> int:
+    """The hour before which evidence is held by the day."""
+    return (now // DAY - HOURLY_DAYS - 1) * 24
+
+
+class Values(_Held):
     """The values of one KPI for one scope, by hour, for exact quantiles."""
 
-    __slots__ = ("_held",)
+    __slots__ = ("_held", "_within")
 
     def __init__(self) -> None:
-        self._held: dict[tuple[int, int], dict[int, int]] = {}
+        super().__init__()
+        self._held: dict[Place, dict[int, int]] = {}
+        self._within = Spread()
 
-    def add(self, said: Evidence) -> None:
+    def add(self, says: Evidence) -> None:
         """Count a value in."""
-        held = self._held.setdefault((said.hour, said.visible), {})
-        held[said.numerator] = held.get(said.numerator, 0) + 1
+        self._count(says, 1)
 
-    def remove(self, said: Evidence) -> None:
+    def remove(self, says: Evidence) -> None:
         """Take a value out again."""
-        at = said.hour, said.visible
-        held = self._held[at]
-        held[said.numerator] -= 1
-        if not held[said.numerator]:
-            del held[said.numerator]
-        if not held:
-            del self._held[at]
+        self._count(says, -1)
 
-    def __bool__(self) -> bool:
-        return bool(self._held)
+    def _count(self, says: Evidence, sign: int) -> None:
+        self._pieces += sign
+        place = self._place(says.hour, says.visible)
+        if place is None:
+            return
+        held = self._held.get(place)
+        if held is None:
+            held = self._held[place] = {}
+            if place[1] > self._span.now:
+                self._span.until = min(self._span.until, place[1])
+        value = says.numerator
+        held[value] = often = held.get(value, 0) + sign
+        if not often:
+            del held[value]
+            if not held:
+                del self._held[place]
+        if self._span.covers(place):
+            self._within.count(value, sign)
+
+    def spread(self, days: int, now: int) -> "Spread":
+        """The values in the window of `days` ending at `now`; to be read at once."""
+        first = first_hour(days, now)
+        if not self._span.holds(first, now):
+            before, after = self._span, _Span()
+            after.moves(first, now, self._held)
+            for place, held in self._held.items():
+                sign = after.covers(place) - before.covers(place)
+                if sign:
+                    for value, often in held.items():
+                        self._within.count(value, sign * often)
+            self._span = after
+        return self._within
 
     def values(self, days: int, now: int) -> list[tuple[int, int]]:
         """The values in the window of `days` ending at `now`, with how often each, in order."""
-        first = first_hour(days, now)
-        return sorted(
-            chain.from_iterable(
-                held.items()
-                for (hour, seen), held in self._held.items()
-                if hour >= first and seen <= now
-            )
-        )
+        return self.spread(days, now).counted()
+
+    def ahead(self, days: int, now: int) -> Iterator["Spread"]:
+        """The values on each of the days to come, as far as what there is now gives them."""
+        spread, places = self.spread(days, now).copy(), sorted(self._held.items())
+        was = _Span()
+        was.first, was.now = self._span.first, now
+        for day in range(1, days + 1):
+            later = _Span()
+            later.now = now + day * DAY
+            later.first = first_hour(days, later.now)
+            for place, held in places:
+                if sign := later.covers(place) - was.covers(place):
+                    for value, often in held.items():
+                        spread.count(value, sign * often)
+            was = later
+            yield spread
 
     def newest(self, now: int) -> int:
         """When the newest value that counts became visible, 0 for none."""
         return max((seen for _, seen in self._held if seen <= now), default=0)
+
+    def let_go(self, longest: int, now: int) -> None:
+        """Merge by day what is older than seven days, and drop what `longest` days are past."""
+        self._dropped, merged = first_hour(max(longest, HOURLY_DAYS + 1), now), _merging(now)
+        if merged > self._merged:
+            self._merged, held, self._held = merged, self._held, {}
+            for place, values in held.items():
+                if (now_at := self._place(*place)) is not None:
+                    whole = self._held.setdefault(now_at, {})
+                    for value, often in values.items():
+                        whole[value] = whole.get(value, 0) + often
+            self._span, self._within = _Span(), Spread()
+
+
+class Spread:
+    """Values with how often each, so that one at any rank is found without sorting all.
+
+    They lie in bins of at most a sixteenth of their size; bins are in order, values within are not.
+    """
+
+    __slots__ = ("_bins", "_sizes", "n")
+
+    def __init__(self) -> None:
+        self._bins: dict[int, dict[int, int]] = {}
+        self._sizes: dict[int, int] = {}
+        self.n = 0
+
+    def count(self, value: int, often: int) -> None:
+        """Count a value in so many times more, or less."""
+        self.n += often
+        bin_ = _bin(value)
+        values = self._bins.setdefault(bin_, {})
+        values[value] = left = values.get(value, 0) + often
+        self._sizes[bin_] = self._sizes.get(bin_, 0) + often
+        if not left:
+            del values[value]
+            if not values:
+                del self._bins[bin_], self._sizes[bin_]
+
+    def copy(self) -> "Spread":
+        """Another one of the same values."""
+        made = Spread()
+        made.n, made._sizes = self.n, {**self._sizes}
+        made._bins = {bin_: {**values} for bin_, values in self._bins.items()}
+        return made
+
+    def counted(self) -> list[tuple[int, int]]:
+        """The values in order, with how often each."""
+        return [pair for bin_ in sorted(self._bins) for pair in sorted(self._bins[bin_].items())]
+
+    def quantile(self, hundredths: int) -> int:
+        """The quantile, in hundredths, by nearest rank; raises `NoEvidence` for no values."""
+        rank = max(1, -(-self.n * hundredths // 100))
+        for bin_ in sorted(self._sizes):
+            if rank <= self._sizes[bin_]:
+                return _at_rank(sorted(self._bins[bin_].items()), rank)
+            rank -= self._sizes[bin_]
+        raise NoEvidence("a quantile of no values was asked")
+
+
+def _bin(value: int) -> int:
+    """The bin of a value: a number of its own up to 31, then sixteen to each power of two."""
+    if value < 0:
+        return -_bin(-value)
+    bits = value.bit_length()
+    return value if bits <= 5 else (bits << 4) + (value >> (bits - 5)) - 48
+
+
+def _at_rank(counted: Iterable[tuple[int, int]], rank: int) -> int:
+    for value, often in counted:
+        rank -= often
+        if rank <= 0:
+            return value
+    raise NoEvidence("a quantile of no values was asked")
 
 
 def nearest_rank(counted: Iterable[tuple[int, int]], hundredths: int) -> int:
@@ -126,46 +337,4 @@ def nearest_rank(counted: Iterable[tuple[int, int]], hundredths: int) -> int:
     """
     counts = list(counted)
     n = sum(often for _, often in counts)
-    rank = max(1, -(-n * hundredths // 100))
-    for value, often in counts:
-        rank -= often
-        if rank <= 0:
-            return value
-    raise NoEvidence("a quantile of no values was asked")
-
-
-class Sequence:
-    """Which numbers of one source's sequence were seen, as spans without a gap between."""
-
-    __slots__ = ("_spans",)
-
-    def __init__(self) -> None:
-        self._spans: list[tuple[int, int]] = []
-
-    def see(self, first: int, last: int) -> None:
-        """Take the numbers from `first` to `last` as seen."""
-        spans = self._spans
-        if spans and spans[-1][0] <= first <= spans[-1][1] + 1:
-            spans[-1] = spans[-1][0], max(spans[-1][1], last)
-            return
-        begin = bisect_left(spans, first - 1, key=lambda span: span[1])
-        end = bisect_right(spans, last + 1, key=lambda span: span[0])
-        if touching := spans[begin:end]:
-            first, last = min(first, touching[0][0]), max(last, touching[-1][1])
-        spans[begin:end] = [(first, last)]
-
-    @property
-    def missing(self) -> Iterator[tuple[int, int]]:
-        """The spans of numbers not seen, counted from the lowest seen."""
-        for (_, last), (first, _) in zip(self._spans, self._spans[1:], strict=False):
-            yield last + 1, first - 1
-
-    @property
-    def gaps(self) -> int:
-        """How many spans of numbers are missing."""
-        return max(0, len(self._spans) - 1)
-
-    @property
-    def gapped(self) -> bool:
-        """Whether a number is missing."""
-        return len(self._spans) > 1
+    return _at_rank(counts, max(1, -(-n * hundredths // 100)))

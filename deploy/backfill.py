@@ -15,8 +15,8 @@ from alerts.agreements import Agreements
 from alerts.calendar import days_from_epoch
 from alerts.readings import Reading
 from deploy.prometheus.retention import KEPT_DAYS
-from events.decode import Accepted, Rejection
 from events.files import replay
+from events.outcomes import AcceptedEvent, Rejection
 from streams.commands.configuration import agreements_or_exit, settings_or_exit
 from streams.commands.failures import errors_end_the_command
 from streams.commands.options import one_of, reads_events
@@ -31,7 +31,7 @@ from streams.shard import decoder_of
 
 JOB: Final = "cmowatch-backfill"
 
-_Outcomes = list[Accepted | Rejection]
+_Outcomes = list[AcceptedEvent | Rejection]
 
 
 class History:
@@ -172,7 +172,7 @@ async def _from_topics(settings: Settings, agreed: Agreements, replayed: Replaye
 def _span(found: _Outcomes, first: datetime | None, last: datetime | None) -> tuple[date, date]:
     """The days asked for, or those something is known of; only such as are over."""
     over = datetime.now(UTC).date() - timedelta(days=1)
-    known = [recorded(outcome).date() for outcome in found if isinstance(outcome, Accepted)]
+    known = [recorded(outcome).date() for outcome in found if isinstance(outcome, AcceptedEvent)]
     if not known:
         raise click.ClickException("no event was taken, so there is no history to write")
     end = last.date() if last else min(max(known), over)

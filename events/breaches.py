@@ -1,9 +1,10 @@
 """Breaches, as they are published: each transition one event on `cmo.breaches`."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, TypeAdapter
+from pydantic import Field, TypeAdapter, create_model
 
+from events.dimensions import DIMENSIONS, Scope
 from events.values import CivilDate, Instant, StrictModel
 
 Turn = Literal["opened", "worsened", "eased", "acknowledged", "escalated", "cleared"]
@@ -11,7 +12,21 @@ Severity = Literal["warning", "critical"]
 ClearedBy = Literal["limit_changed", "corrected", "improved", "aged_out"]
 
 
-class Breach(StrictModel):
+class _About(StrictModel):
+    """What every transition of a breach is about."""
+
+    breach: str
+    ordinal: Annotated[int, Field(ge=1)]
+    turn: Turn
+    kpi: str
+    cmo: str
+
+
+_DIMENSIONS: Any = dict.fromkeys(DIMENSIONS, (str | None, None))
+_Scoped: Any = create_model("_Scoped", __base__=_About, **_DIMENSIONS)
+
+
+class Breach(_Scoped):
     """A breach as of one of its transitions: what was agreed, what is, on how much evidence.
 
     `breach` is the id it keeps; `ordinal` counts its transitions from 1. `value` is in the KPI's
@@ -21,15 +36,6 @@ class Breach(StrictModel):
     everybody who was; `worsened` is when it last got worse.
     """
 
-    breach: str
-    ordinal: Annotated[int, Field(ge=1)]
-    turn: Turn
-    kpi: str
-    cmo: str
-    site: str | None = None
-    product: str | None = None
-    lot_state: str | None = None
-    topic: str | None = None
     quantile: str | None = None
     severity: Severity
     since: Instant
@@ -53,6 +59,11 @@ class Breach(StrictModel):
     role: str | None = None
     told: tuple[str, ...] = ()
     worsened: Instant | None = None
+
+    @property
+    def scope(self) -> Scope:
+        """What part of the CMO it is about."""
+        return Scope(*(getattr(self, name) for name in DIMENSIONS))
 
 
 class BreachEvent(StrictModel):

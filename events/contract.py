@@ -7,8 +7,8 @@ from typing import Any
 
 from events.breaches import BreachEvent
 from events.data import BREACHES, DATA, DEAD_LETTERS, INBOUND, Data
-from events.decode import Reason
 from events.event import EVENTS
+from events.outcomes import Reason
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 VERSION = "1.0.0"

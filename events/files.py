@@ -15,10 +15,12 @@ from pydantic import TypeAdapter
 from pydantic_core import from_json, to_json
 
 from events.data import INBOUND
-from events.decode import Accepted, Decoder, Message, Reason, Rejection, read_event
+from events.decode import Decoder
 from events.errors import InvalidFile, InvalidIdentifier, Unaddressable
 from events.event import EVENTS, Event
+from events.outcomes import AcceptedEvent, Message, Reason, Rejection
 from events.partition import partition_of
+from events.reading import read_event
 from events.values import Instant, identifier, microseconds
 
 LONGEST_LINE = 1 << 20
@@ -84,7 +86,7 @@ def messages(
 
 def replay(
     path: str, decoder: Decoder, partitions: int = 1, position: Position = _unheard
-) -> Iterator[Accepted | Rejection]:
+) -> Iterator[AcceptedEvent | Rejection]:
     """What a decoder takes or refuses of each line of a file; a rejection's offset is its line.
 
     Raises `InvalidFile` when the file cannot be read.
@@ -96,9 +98,9 @@ def replay(
             yield as_replayed(decoder.decode(message))
 
 
-def as_replayed(outcome: Accepted | Rejection) -> Accepted | Rejection:
+def as_replayed(outcome: AcceptedEvent | Rejection) -> AcceptedEvent | Rejection:
     """The outcome for a line of a file: without a `recordedtime` it tells nothing of delay."""
-    if isinstance(outcome, Accepted) and outcome.event.recordedtime is None:
+    if isinstance(outcome, AcceptedEvent) and not outcome.dated:
         return outcome._replace(timely=False)
     return outcome
 

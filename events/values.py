@@ -113,38 +113,41 @@ def identifier(text: str) -> Identifier:
     return slug
 
 
-def _slug(text: str) -> str:
+def slug_text(text: str) -> str:
+    """The id a name stands for; a fault is pydantic's."""
     try:
         return identifier(text)
     except InvalidIdentifier as error:
         raise PydanticCustomError("identifier", "{why}", {"why": str(error)}) from error
 
 
-def _exact(text: str) -> str:
+def exact_text(text: str) -> str:
+    """A number as it counts: NFC, trimmed, not empty."""
     trimmed = unicodedata.normalize("NFC", text).strip() if not text.isascii() else text.strip()
     if not trimmed:
         raise PydanticCustomError("number_empty", "a number or id cannot be empty")
     return trimmed
 
 
-Slug = Annotated[str, Field(min_length=1, max_length=512), AfterValidator(_slug)]
+Slug = Annotated[str, Field(min_length=1, max_length=512), AfterValidator(slug_text)]
 """The id of a CMO, site or product, made from the name as given."""
 
-Reference = Annotated[str, Field(min_length=1, max_length=128), AfterValidator(_exact)]
+Reference = Annotated[str, Field(min_length=1, max_length=128), AfterValidator(exact_text)]
 """A lot, order or document number: exact, NFC, trimmed."""
 
 Text = Annotated[str, Field(max_length=4_000)]
 """Words for people."""
 
 
-def _whole_as_int(amount: int | float) -> int | float:
+def whole_as_int(amount: int | float) -> int | float:
+    """A whole number as an int, however it is written."""
     return int(amount) if isinstance(amount, float) and amount.is_integer() else amount
 
 
 Amount = Annotated[
     int | float,
     Field(ge=-LARGEST, le=LARGEST),
-    AfterValidator(_whole_as_int),
+    AfterValidator(whole_as_int),
     WithJsonSchema({"type": "number", "minimum": -LARGEST, "maximum": LARGEST}),
 ]
 """A finite number, at most 10¹² either way."""
@@ -154,11 +157,14 @@ def millionths(amount: int | float) -> int:
     """The amount in whole millionths, so that sums are exact; `InvalidNumber` if it is finer."""
     if isinstance(amount, int):
         return amount * MILLION
-    exact = Decimal(repr(amount)) * MILLION
-    whole = int(exact)
-    if whole != exact:
+    whole, _, part = (written := repr(amount)).partition(".")
+    if len(part) <= 6 and part.isdigit():
+        return int(whole + part.ljust(6, "0"))
+    exact = Decimal(written) * MILLION
+    rounded = int(exact)
+    if rounded != exact:
         raise InvalidNumber(f"{amount!r} is finer than a millionth")
-    return whole
+    return rounded
 
 
 class Quantity(StrictModel):
@@ -183,13 +189,15 @@ class Quantity(StrictModel):
         return millionths(self.value)
 
 
-def _not_negative(quantity: Quantity) -> Quantity:
+def not_negative(quantity: Quantity) -> Quantity:
+    """A quantity of 0 or more."""
     if quantity.value < 0:
         raise PydanticCustomError("negative_quantity", "a quantity cannot be negative here")
     return quantity
 
 
-def _positive(quantity: Quantity) -> Quantity:
+def positive(quantity: Quantity) -> Quantity:
+    """A quantity above 0."""
     if quantity.value <= 0:
         raise PydanticCustomError("quantity_not_positive", "a quantity above 0 is needed here")
     return quantity
@@ -201,8 +209,8 @@ def _value(bound: str) -> FieldInfo:
     return said
 
 
-NonNegativeQuantity = Annotated[Quantity, AfterValidator(_not_negative), _value("minimum")]
+NonNegativeQuantity = Annotated[Quantity, AfterValidator(not_negative), _value("minimum")]
 """A quantity of 0 or more."""
 
-PositiveQuantity = Annotated[Quantity, AfterValidator(_positive), _value("exclusiveMinimum")]
+PositiveQuantity = Annotated[Quantity, AfterValidator(positive), _value("exclusiveMinimum")]
 """A quantity above 0."""

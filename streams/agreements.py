@@ -12,9 +12,9 @@ from yaml.composer import ComposerError
 from yaml.constructor import ConstructorError
 
 from alerts.agreements import Agreement, Agreements, Limit
-from alerts.catalogue import BY_NAME
 from alerts.errors import InvalidAgreement
 from alerts.judge import beyond
+from alerts.kpis import BY_NAME
 
 _LARGEST_FILE = 1 << 20
 

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from events.data import DEAD_LETTERS
-from events.decode import Reason, Rejection
+from events.outcomes import Reason, Rejection
 
 WHOLE_PER_MINUTE = 100
 """Dead letters of one key in one minute that keep their bytes; the inbound log has the others."""

@@ -7,7 +7,8 @@ from pathlib import Path
 from pydantic.fields import FieldInfo
 
 from alerts.agreements import Agreement
-from alerts.catalogue import KPIS, Kpi
+from alerts.kpi import Kpi
+from alerts.kpis import KPIS
 from events import contract
 from events.contract import DIALECT
 from streams.settings import Settings
@@ -17,7 +18,7 @@ _CONTRACT = Path("docs/contract")
 _INTRODUCTION = """\
 # The KPIs
 
-Made from `alerts/catalogue.py` by `cmowatch contract`; change it there.
+Made from `alerts/kpis` by `cmowatch contract`; change it there.
 
 A record gives evidence; a window of N days is the N UTC days that end today, up to 7 days it is
 N×24 whole UTC hours that end with this one. Numerators and denominators are summed first and
@@ -61,14 +62,14 @@ def _facts(kpi: Kpi) -> Iterator[tuple[str, str]]:
     yield "window", f"{kpi.window_days} days" if kpi.window_days else "as of now"
     if kpi.quantiles:
         yield "quantiles", ", ".join(kpi.quantiles)
-    yield "judged for", _level(kpi.levels[0])
-    if kpi.levels[1:]:
-        yield "shown for", "; ".join(_level(level) for level in kpi.levels[1:])
+    yield "judged for", _level(kpi.dimensions[0])
+    if kpi.dimensions[1:]:
+        yield "shown for", "; ".join(_level(level) for level in kpi.dimensions[1:])
     yield "warning, critical", _limits(kpi)
     yield "minimum n", str(kpi.minimum)
     yield "interval", "Wilson, 95 %" if kpi.interval else "none"
     yield "needs", ", ".join(f"`{topic}`" for topic in kpi.needs) or "no topic"
-    yield "judged", f"{kpi.judged}{', leads its family' if kpi.leads else ''} ({kpi.family})"
+    yield "judged", f"{kpi.urgency}{', leads its family' if kpi.leads else ''} ({kpi.family})"
     yield "what to do first", kpi.action
     yield "source", kpi.source
 

@@ -10,9 +10,11 @@ from typing import Any
 from pydantic import ValidationError
 
 from alerts.agreements import Agreements
+from alerts.calendar import moment
+from alerts.cmo import Cmo
+from alerts.fold import Fold, Slice
 from alerts.readings import Reading, readings
-from alerts.state import REFUSALS, Cmo
-from events.decode import Accepted, Rejection
+from events.outcomes import AcceptedEvent, Rejection
 from events.values import EPOCH, Instant, StrictModel, microseconds
 
 
@@ -24,10 +26,10 @@ def end_of(text: str) -> datetime:
     try:
         day = date.fromisoformat(text)
     except ValueError:
-        moment = datetime.fromisoformat(text)
-        if moment.tzinfo is None:
+        meant = datetime.fromisoformat(text)
+        if meant.tzinfo is None:
             raise ValueError(f"{text} has no zone; write {text}Z for UTC") from None
-        return moment.astimezone(UTC)
+        return meant.astimezone(UTC)
     return datetime.combine(day, time.min, UTC) + timedelta(days=1, microseconds=-1)
 
 
@@ -35,37 +37,29 @@ class _Fold:
     """All CMOs over what was taken so far, and what was refused on the way."""
 
     def __init__(self, agreements: Agreements) -> None:
-        self.cmos: dict[str, Cmo] = {}
         self.refused: list[Rejection] = []
         self.taken = 0
-        self._agreements = agreements
+        self._fold = Fold(agreements, agreements.cmos)
+
+    @property
+    def cmos(self) -> dict[str, Cmo]:
+        """The CMOs by id."""
+        return self._fold.cmos
 
     def _readings(self, as_of: datetime) -> Iterator[Reading]:
         """Every reading of every CMO, by id."""
         now = microseconds(as_of)
-        for name in sorted(self.cmos.keys() | set(self._agreements.cmos)):
-            cmo = self._cmo(name)
-            for event, fault in cmo.ripen(now):
-                self.refused.append(event.refused(REFUSALS[type(fault)], str(fault)))
+        for name in sorted(self.cmos):
+            cmo = self.cmos[name]
+            self.refused += self._fold.due(cmo, now)
+            deque(cmo.refresh(now), maxlen=0)
             yield from readings(cmo, now)
 
-    def _take(self, event: Accepted) -> None:
-        try:
-            self._cmo(event.cmo).take(event)
-        except tuple(REFUSALS) as fault:
-            self._refuse(event.refused(REFUSALS[type(fault)], str(fault)))
+    def _add(self, changes: Slice, outcome: AcceptedEvent | Rejection) -> None:
+        if isinstance(refused := changes.add(outcome), Rejection):
+            self.refused.append(refused)
         else:
             self.taken += 1
-
-    def _refuse(self, rejection: Rejection) -> None:
-        self.refused.append(rejection)
-        if rejection.cmo is not None:
-            self._cmo(rejection.cmo).refuse(rejection)
-
-    def _cmo(self, name: str) -> Cmo:
-        if name not in self.cmos:
-            self.cmos[name] = Cmo(name, self._agreements)
-        return self.cmos[name]
 
 
 class Pass(_Fold):
@@ -75,25 +69,28 @@ class Pass(_Fold):
         super().__init__(agreements)
         self._as_of = as_of
 
-    def fold(self, outcomes: Iterable[Accepted | Rejection]) -> None:
+    def fold(self, outcomes: Iterable[AcceptedEvent | Rejection]) -> None:
         """Take in what a decoder made of messages, in their order."""
+        changes, now = self._fold.begin(), microseconds(self._as_of)
         for outcome in outcomes:
             if isinstance(outcome, Rejection):
-                self._refuse(outcome)
-            elif outcome.event.time <= self._as_of:
-                recorded = outcome.recorded <= self._as_of
-                self._take(outcome if recorded else outcome._replace(timely=False, heard=False))
+                self._refuse(changes, outcome)
+            elif outcome.time <= now:
+                recorded = outcome.recorded <= now
+                known = outcome if recorded else outcome._replace(timely=False, heard=False)
+                self._add(changes, known)
             else:
-                self._cmo(outcome.cmo).pass_over(outcome)
+                changes.pass_over(outcome)
+        changes.commit()
 
     def readings(self) -> Iterator[Reading]:
         """Every reading of every CMO, by id."""
         return self._readings(self._as_of)
 
-    def _refuse(self, rejection: Rejection) -> None:
-        """Refuse what was recorded by then; what is of no known CMO is only told."""
+    def _refuse(self, changes: Slice, rejection: Rejection) -> None:
+        """Refuse what was recorded by then; what came later is only told."""
         if rejection.message.timestamp / 1_000 <= self._as_of.timestamp():
-            super()._refuse(rejection)
+            self._add(changes, rejection)
         else:
             self.refused.append(rejection)
 
@@ -106,7 +103,7 @@ class Diary(_Fold):
     """
 
     def days(
-        self, outcomes: Iterable[Accepted | Rejection], first: date, last: date
+        self, outcomes: Iterable[AcceptedEvent | Rejection], first: date, last: date
     ) -> Iterator[tuple[date, list[Reading]]]:
         """Every reading at the end of each day from `first` to `last`, in UTC.
 
@@ -116,15 +113,11 @@ class Diary(_Fold):
         for number in range((last - first).days + 1):
             day = first + timedelta(days=number)
             end = end_of(day.isoformat())
+            changes = self._fold.begin()
             while waiting and recorded(waiting[0]) <= end:
-                self._know(waiting.popleft())
+                self._add(changes, waiting.popleft())
+            changes.commit()
             yield day, list(self._readings(end))
-
-    def _know(self, outcome: Accepted | Rejection) -> None:
-        if isinstance(outcome, Rejection):
-            self._refuse(outcome)
-        else:
-            self._take(outcome)
 
 
 class _Imported(StrictModel):
@@ -133,14 +126,14 @@ class _Imported(StrictModel):
     recordedtime: Instant
 
 
-def recorded(outcome: Accepted | Rejection) -> datetime:
+def recorded(outcome: AcceptedEvent | Rejection) -> datetime:
     """When an event was recorded; of what was refused, when its import says, else the log.
 
     An import comes onto a topic long after its events were recorded: were its refused events known
     only then, their numbers would be missing until then.
     """
-    if isinstance(outcome, Accepted):
-        return outcome.recorded
+    if isinstance(outcome, AcceptedEvent):
+        return moment(outcome.recorded)
     if outcome.source is not None:
         with suppress(ValidationError):
             return _Imported.model_validate_json(outcome.message.value or b"").recordedtime
@@ -153,10 +146,7 @@ def as_dict(reading: Reading) -> dict[str, Any]:
     return {
         "kpi": reading.kpi.name,
         "cmo": reading.cmo,
-        "site": scope.site,
-        "product": scope.product,
-        "lot_state": scope.lot_state,
-        "topic": scope.topic,
+        **scope._asdict(),
         "quantile": reading.quantile,
         "value": reading.value,
         "numerator": reading.numerator,
@@ -170,8 +160,7 @@ def as_dict(reading: Reading) -> dict[str, Any]:
 
 
 def _iso(at: int) -> str:
-    moment = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=at)
-    return moment.isoformat().replace("+00:00", "Z")
+    return moment(at).isoformat().replace("+00:00", "Z")
 
 
 def as_line(reading: Reading) -> str:

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 from alerts.agreements import Agreement
+from alerts.kpis.feed import FEED_SILENCE
 from alerts.ladder import Role
-from alerts.readings import SILENCE
 from deploy.alertmanager.message import TEMPLATE, template
 from deploy.alertmanager.receivers import (
     GLOBAL,
@@ -212,7 +212,7 @@ def _inhibited() -> list[Mapping[str, object]]:
             "equal": ["alertname", "nth", "breach_id", "role", *_SCOPE],
         },
         {
-            "source_matchers": [_one_of("alertname", (alert_name(SILENCE), GAP))],
+            "source_matchers": [_one_of("alertname", (alert_name(FEED_SILENCE), GAP))],
             "target_matchers": [_is("alertname", TURNED_UNKNOWN)],
             "equal": ["cmo"],
         },

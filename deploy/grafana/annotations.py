@@ -9,7 +9,7 @@ from html import escape
 from typing import Final
 
 from alerts.breaches import where_of
-from alerts.catalogue import BY_NAME
+from alerts.kpis import BY_NAME
 from deploy.grafana.api import Grafana
 from deploy.grafana.board import MADE
 from deploy.grafana.panels import Json

@@ -39,8 +39,7 @@ def board(uid: str, description: str, panels: list[Json], *, one_cmo: bool = Fal
     return {
         "uid": uid,
         "title": f"cmowatch: {BOARDS[uid]}",
-        "description": f"{description} Made from alerts/catalogue.py by cmowatch render; "
-        "change it there.",
+        "description": f"{description} Made from alerts/kpis by cmowatch render; change it there.",
         "tags": [MADE],
         "schemaVersion": SCHEMA,
         "editable": False,

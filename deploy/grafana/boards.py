@@ -5,7 +5,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
-from alerts.catalogue import KPIS, Kpi
+from alerts.kpi import Kpi
+from alerts.kpis import KPIS
 from deploy.grafana.cmo import cmo
 from deploy.grafana.deliveries import deliveries
 from deploy.grafana.inventory import inventory

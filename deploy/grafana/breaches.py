@@ -2,7 +2,8 @@
 
 from typing import Final
 
-from alerts.catalogue import KPIS, Unit
+from alerts.kpi import Unit
+from alerts.kpis import KPIS
 from deploy.grafana.board import TO_THIS_CMO
 from deploy.grafana.panels import (
     RED,

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Final
 
-from alerts.catalogue import Kpi
+from alerts.kpi import Kpi
 from deploy.grafana.board import id_of
 from deploy.grafana.panels import Json, lines, over_time, override_query
 from deploy.grafana.queries import all_along, judged_level, level
@@ -25,7 +25,7 @@ def histories(kpis: Iterable[Kpi], *, of_one: bool = False) -> Mapping[int, Json
 
 
 def _history(kpi: Kpi, *, of_one: bool) -> Json:
-    banded = of_one and kpi.interval and kpi.levels[0] == ()
+    banded = of_one and kpi.interval and kpi.dimensions[0] == ()
     own = _of_one(kpi) if of_one else _of_many(kpi)
     return lines(
         kpi.title,
@@ -45,7 +45,7 @@ def _description(kpi: Kpi, *, banded: bool) -> str:
     band = " The band is its 95 % interval, n how much evidence there is." if banded else ""
     return (
         f"{kpi.help}{band}{cut}\n\nRead {window}; {better} is better; least n {kpi.minimum}. "
-        f"{_agreed(kpi)} A breach of it: {kpi.judged}.\n\nWhat to do first: {kpi.action}"
+        f"{_agreed(kpi)} A breach of it: {kpi.urgency}.\n\nWhat to do first: {kpi.action}"
     )
 
 
@@ -63,7 +63,7 @@ def _of_one(kpi: Kpi) -> Iterator[Json]:
 
 
 def _drawn(kpi: Kpi) -> str:
-    readings = _readings("cmo_kpi_reading", kpi, kpi.levels[0])
+    readings = _readings("cmo_kpi_reading", kpi, kpi.dimensions[0])
     if not kpi.agreed_time:
         return readings
     # Who was never heard has waited for years, and the limits would be lost at the bottom.
@@ -85,7 +85,7 @@ def _interval(kpi: Kpi) -> Iterator[Json]:
         ("high", "cmo_kpi_high"),
         ("n", "cmo_kpi_evidence"),
     ):
-        yield over_time(ref, _readings(series, kpi, kpi.levels[0]), ref)
+        yield over_time(ref, _readings(series, kpi, kpi.dimensions[0]), ref)
 
 
 def _agreed_limits(kpi: Kpi) -> Iterator[Json]:
@@ -99,7 +99,7 @@ def _readings(series: str, kpi: Kpi, names: tuple[str, ...]) -> str:
 
 
 def _labels(kpi: Kpi) -> list[str]:
-    return [*kpi.levels[0], *(["percentile"] if kpi.quantiles else [])]
+    return [*kpi.dimensions[0], *(["percentile"] if kpi.quantiles else [])]
 
 
 def _legend(kpi: Kpi) -> str:

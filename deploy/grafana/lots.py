@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 from typing import Final
 
-from alerts.catalogue import KPIS, Kpi
+from alerts.kpi import Kpi
+from alerts.kpis import KPIS
 from deploy.grafana import readings
 from deploy.grafana.board import TO_THIS_CMO, Layout, board
 from deploy.grafana.history import histories

@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 from typing import Final
 
-from alerts.catalogue import KPIS, Kpi
+from alerts.kpi import Kpi
+from alerts.kpis import KPIS
 from deploy.grafana import breaches
 from deploy.grafana.board import TO_THIS_CMO, Layout, board, to_cmo
 from deploy.grafana.history import panel_id

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from typing import Final
 
-from alerts.catalogue import Kpi
+from alerts.kpi import Kpi
 from deploy.backfill import JOB
 from deploy.grafana.states import NO_LIMIT, UNWATCHED
 
@@ -251,7 +251,7 @@ def judged(series: str, kpis: Iterable[Kpi], more: str = "") -> str:
     """A figure of each KPI, for the scope it is judged for; `more` are matchers besides."""
     of_level: dict[str, list[str]] = {}
     for kpi in kpis:
-        of_level.setdefault(scope(kpi, kpi.levels[0]), []).append(kpi.name)
+        of_level.setdefault(scope(kpi, kpi.dimensions[0]), []).append(kpi.name)
     return " or ".join(
         f'max by ({READING}) ({series}{{kpi=~"{"|".join(names)}",{matchers}{more}}})'
         for matchers, names in of_level.items()
@@ -260,7 +260,7 @@ def judged(series: str, kpis: Iterable[Kpi], more: str = "") -> str:
 
 def judged_level(kpi: Kpi) -> str:
     """Label matchers of the scope a KPI is judged for."""
-    return level(kpi, kpi.levels[0])
+    return level(kpi, kpi.dimensions[0])
 
 
 def level(kpi: Kpi, names: tuple[str, ...]) -> str:
@@ -270,7 +270,7 @@ def level(kpi: Kpi, names: tuple[str, ...]) -> str:
 
 def scope(kpi: Kpi, names: tuple[str, ...]) -> str:
     """The same without the KPI's name."""
-    every = {name for each in kpi.levels for name in each}
+    every = {name for each in kpi.dimensions for name in each}
     matchers = ['cmo=~"$cmo"']
     for name in sorted(every):
         if name not in names:

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator
 from typing import Final
 
-from alerts.catalogue import Kpi, Unit
+from alerts.kpi import Kpi, Unit
 from deploy.grafana.board import TO_THIS_CMO
 from deploy.grafana.panels import (
     Json,
@@ -35,7 +35,7 @@ def readings(kpis: Iterable[Kpi], *, of_one: bool = False) -> Iterator[Json]:
 
 def _readings(title: str, kpis: list[Kpi], unit: str, *, of_one: bool) -> Json:
     has_interval = any(kpi.interval for kpi in kpis)
-    has_place = any(kpi.levels[0] or kpi.quantiles for kpi in kpis)
+    has_place = any(kpi.dimensions[0] or kpi.quantiles for kpi in kpis)
     hidden = [*(["cmo"] if of_one else []), *([] if has_place else ["where"])]
     columns = {
         "Value #state": "State",

@@ -3,8 +3,9 @@
 from collections.abc import Iterable, Iterator
 from typing import Final
 
-from alerts.catalogue import KPIS, Kpi, Unit
 from alerts.judge import Verdict
+from alerts.kpi import Kpi, Unit
+from alerts.kpis import KPIS
 from deploy.grafana.panels import BLUE, GREEN, NONE, PURPLE, RED, YELLOW, Json, mapped, override
 
 UNWATCHED: Final = -1

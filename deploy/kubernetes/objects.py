@@ -83,7 +83,7 @@ def _board(name: str) -> Mapping[str, object]:
 def documents(others: Iterable[Path]) -> dict[Path, str]:
     """Every file for Kubernetes that is generated, the boards among the other files included."""
     boards = sorted(path.stem for path in others if path.parent == BOARDS)
-    rules = _MADE.format("alerts/catalogue.py and deploy/prometheus")
+    rules = _MADE.format("alerts/kpis and deploy/prometheus")
     topics = _MADE.format("streams/kafka/topics.py and streams/settings.py")
     return {
         RULES: as_yaml(prometheus_rule(), rules),

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator
 from typing import Final
 
-from alerts.catalogue import Kpi
+from alerts.kpi import Kpi
 from deploy.prometheus.rule import TICKET, Rule, alert, anchor
 
 TURNED_UNKNOWN: Final = "CmowatchTurnedUnknown"

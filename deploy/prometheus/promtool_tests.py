@@ -4,7 +4,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
 
-from alerts.catalogue import KPIS, Kpi
+from alerts.kpi import Kpi
+from alerts.kpis import KPIS
 from deploy.prometheus.rule import TICKET, UNNOTIFIED
 from deploy.prometheus.wording import alert_name, scope
 
@@ -18,7 +19,7 @@ _MINUTE: Final = 60
 
 def claims(rules: Path, kpis: Iterable[Kpi] = KPIS) -> Mapping[str, object]:
     """A promtool test of each KPI that is judged, named for what it claims."""
-    tests = [test for kpi in kpis if kpi.judged != "never" for test in _of(kpi)]
+    tests = [test for kpi in kpis if kpi.urgency != "never" for test in _of(kpi)]
     return {
         "rule_files": [f"../rules/{rules.name}"],
         "evaluation_interval": f"{_EVERY}m",
@@ -84,7 +85,7 @@ def _test(name: str, series: Mapping[str, str], *expected: Any) -> Mapping[str, 
 def _series(name: str, kpi: Kpi, **more: str) -> str:
     labels = {"kpi": kpi.name, **dict.fromkeys(scope(kpi), "x")}
     if name.startswith("cmo_breach"):
-        labels |= {"breach_id": "id", "judged": kpi.judged, "partition": "0"}
+        labels |= {"breach_id": "id", "judged": kpi.urgency, "partition": "0"}
     return f"{name}{{{_written({**labels, **more})}}}"
 
 

@@ -4,7 +4,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Final
 
-from alerts.catalogue import KPIS, Kpi
+from alerts.kpi import Kpi
+from alerts.kpis import KPIS
 from deploy.as_yaml import as_yaml
 from deploy.prometheus.data_quality import unknown
 from deploy.prometheus.pipeline import READY, pipeline
@@ -36,7 +37,7 @@ CLIMBED: Final = "breach_role:cmo_breach_escalation_level:max"
 KEEP_FIRING_FOR = "10m"
 """How long a breach's alert outlasts its series: longer than a worker takes to be ready again."""
 
-_MADE = "Made from alerts/catalogue.py and deploy/prometheus by `cmowatch render`; change it there."
+_MADE = "Made from alerts/kpis and deploy/prometheus by `cmowatch render`; change it there."
 
 
 def rule_groups(
@@ -84,10 +85,10 @@ def _each(
 
 def _of_breaches(kpi: Kpi, keep_firing_for: str) -> Iterator[Rule]:
     """A KPI that may page does so for a rule of its own; it inhibits the ticket beside it."""
-    if kpi.judged == "never":
+    if kpi.urgency == "never":
         return
     yield _breach(kpi, _standing(kpi), TICKET if kpi.is_told else UNNOTIFIED, keep_firing_for)
-    if kpi.is_told and kpi.judged == "page":
+    if kpi.is_told and kpi.urgency == "page":
         yield _breach(kpi, _paging(kpi), PAGE, keep_firing_for)
 
 
@@ -122,7 +123,7 @@ def _of_escalation(kpi: Kpi, keep_firing_for: str) -> Iterator[Rule]:
     paged = f"max by ({where}) ({_paged(kpi)})"
     by = ", ".join(["kpi", *scope(kpi), "breach_id", "role"])
     climbed = f'max by ({by}) ({CLIMBED}{{kpi="{kpi.name}"}})'
-    if kpi.judged == "page":
+    if kpi.urgency == "page":
         yield _escalated(kpi, f"{climbed}\nand on ({where}) {paged}\n", PAGE, keep_firing_for)
         climbed = f"{climbed}\nunless on ({where}) {paged}\n"
     yield _escalated(kpi, climbed, TICKET, keep_firing_for)
@@ -156,7 +157,7 @@ def _paging(kpi: Kpi) -> str:
     """
     if kpi.unit != "days":
         return _standing(kpi)
-    shown = {name for level in kpi.levels for name in level} - {*kpi.levels[0]}
+    shown = {name for level in kpi.dimensions for name in level} - {*kpi.dimensions[0]}
     judged = "".join(f',{name}=""' for name in sorted(shown))
     where = ", ".join(scope(kpi))
     left = f'max by ({where}) (cmo_kpi_reading{{kpi="{kpi.name}"{judged}}})'

@@ -4,7 +4,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
 
-from alerts.catalogue import KPIS, Kpi
+from alerts.kpi import Kpi
+from alerts.kpis import KPIS
 from deploy.prometheus.rule import PAGE, TICKET
 
 RUNBOOK: Final = Path("docs/runbook.md")
@@ -14,7 +15,7 @@ _LOUDNESS = {PAGE: "pages", TICKET: "is a ticket"}
 _INTRODUCTION = """\
 # What to do when an alert comes
 
-Made from `alerts/catalogue.py` and `deploy/prometheus` by `cmowatch render`; change it there.
+Made from `alerts/kpis` and `deploy/prometheus` by `cmowatch render`; change it there.
 
 An alert on a breach carries what was agreed, what is, on how much evidence, since when, what to do
 first, what the agreement says to do, who is told next and when it clears by itself. It stays for

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from alerts.catalogue import Kpi
+from alerts.kpi import Kpi
 from deploy.links import ALERTMANAGER
 
 _SHOWN = {
@@ -24,7 +24,7 @@ def alert_name(kpi: Kpi) -> str:
 
 def scope(kpi: Kpi) -> tuple[str, ...]:
     """The labels of a breach of this KPI: the CMO, and what it is judged for below it."""
-    return "cmo", *kpi.levels[0]
+    return "cmo", *kpi.dimensions[0]
 
 
 def subject(kpi: Kpi) -> str:
@@ -157,7 +157,7 @@ def _asked(
     otherwise: str = "unknown",
 ) -> str:
     """A template that asks Prometheus for a series of this alert's scope, and shows the answer."""
-    shown_besides = {name for level in kpi.levels for name in level} - {*kpi.levels[0]}
+    shown_besides = {name for level in kpi.dimensions for name in level} - {*kpi.dimensions[0]}
     equal = [
         f'kpi="{kpi.name}"',
         *(f"{name}=%q" for name in scope(kpi)),

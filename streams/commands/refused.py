@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import click
 
 from events.adapters.table import RowError
-from events.decode import Rejection
+from events.outcomes import Rejection
 
 Refused = Rejection | RowError
 

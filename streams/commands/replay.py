@@ -11,8 +11,8 @@ from rich.console import Console
 from rich.table import Table
 
 from alerts.readings import Reading
-from events.decode import Accepted, Rejection
 from events.files import replay as events_of
+from events.outcomes import AcceptedEvent, Rejection
 from streams.commands.configuration import agreements_or_exit, settings_or_exit
 from streams.commands.failures import errors_end_the_command
 from streams.commands.options import one_of, reads_events
@@ -75,7 +75,7 @@ def replay(
 
 
 async def _fold(
-    clean: Pass, found: AsyncIterator[Accepted | Rejection], replayed: Replayed
+    clean: Pass, found: AsyncIterator[AcceptedEvent | Rejection], replayed: Replayed
 ) -> None:
     async for part in replayed.slices_of(found):
         clean.fold(part)

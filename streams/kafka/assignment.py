@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from typing import NamedTuple, Protocol
 
 from events.data import OWN, TOPICS
-from events.decode import Message
+from events.outcomes import Message
 
 
 class OutboxMessage(Protocol):

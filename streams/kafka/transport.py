@@ -12,7 +12,7 @@ from faust.types import TP, ConsumerMessage
 from mode.utils.logging import get_logger
 from yarl import URL
 
-from events.decode import Message
+from events.outcomes import Message
 from streams.errors import CutBack
 from streams.kafka.assignment import Assignment, HighWatermark, PartitionProgress, Place
 from streams.kafka.tolerant_headers import read_any_header_name, reads_any_header_name

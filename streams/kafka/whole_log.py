@@ -9,7 +9,8 @@ from pydantic import ValidationError
 
 from events.breaches import BREACH_EVENT, BreachEvent
 from events.data import BREACHES, DEAD_LETTERS, INBOUND
-from events.decode import Accepted, Decoder, Message, Reason, Rejection
+from events.decode import Decoder
+from events.outcomes import AcceptedEvent, Message, Reason, Rejection
 from streams.dead_letters import Coordinates, read_back
 from streams.errors import NoBroker, TopicRefused
 from streams.kafka.tolerant_headers import read_any_header_name
@@ -28,7 +29,7 @@ def _unheard(_: int, __: int) -> None:
 
 async def outcomes(
     settings: Settings, decoder: Decoder, position: Position = _unheard
-) -> AsyncIterator[Accepted | Rejection]:
+) -> AsyncIterator[AcceptedEvent | Rejection]:
     """What a decoder makes of every inbound message; what was refused once stays refused.
 
     Raises `TopicRefused` when a topic is not there, `NoBroker` where none answers.

@@ -6,12 +6,12 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from alerts.readings import Reading
-from alerts.state import Cmo, Scope
+from alerts.view import CmoView
+from events.dimensions import Scope
 from streams.metrics.open_items import breaches, open_lines, open_lots, stock
-from streams.metrics.text_format import LABELS, Families, Page, label, written
+from streams.metrics.text_format import Families, Page, label, written
 from streams.shard import Shard
 
-_DAY = 86_400
 _AT_ONCE = 200  # readings put on a page before others have their turn on the loop
 
 
@@ -152,9 +152,9 @@ def _domain(out: Page, shard: Shard) -> Iterator[None]:
         yield
         cmo = shard.cmos[name]
         _agreed(out, cmo, shard.judged_at)
-        open_lots(out, cmo, shard.judged_at)
-        open_lines(out, cmo)
-        stock(out, cmo)
+        yield from open_lots(out, cmo, shard.judged_at)
+        yield from open_lines(out, cmo)
+        yield from stock(out, cmo)
         _told_apart(out, name, cmo)
 
 
@@ -192,7 +192,7 @@ class ReadingFamilies:
             self._state(everywhere, int(reading.state))
         if reading.value is not None:
             self._reading(everywhere, reading.value)
-            value = reading.value * _DAY if kpi.unit == "days" else reading.value
+            value = reading.value * kpi.in_base_units
             self._out.family(kpi.series, "gauge", kpi.help)(labels, value)
         if reading.numerator is not None:
             self._numerator(everywhere, reading.numerator)
@@ -211,10 +211,7 @@ class ReadingFamilies:
 @lru_cache(maxsize=262_144)
 def _labels(kpi: str, cmo: str, scope: Scope, quantile: str | None) -> tuple[str, str]:
     """The labels of a reading's own series, and of those that every KPI has."""
-    labels = [label("cmo", cmo)]
-    for name, value in zip(LABELS, scope, strict=True):
-        if value is not None:
-            labels.append(label(name, value))
+    labels = [label("cmo", cmo), *(label(name, value) for name, value in scope.named.items())]
     if quantile is not None:
         labels.append(label("percentile", quantile))
     own = ",".join(labels)
@@ -238,7 +235,7 @@ def _feeds(out: Page, shard: Shard) -> None:
             gaps(labels, sum(sequence.gaps for sequence in feed.sequences.values()))
 
 
-def _agreed(out: Page, cmo: Cmo, now: int) -> None:
+def _agreed(out: Page, cmo: CmoView, now: int) -> None:
     """The agreement in force, with what to do first when something in it is not kept."""
     agreement = cmo.agreement(now)
     if agreement is None:
@@ -254,7 +251,7 @@ def _agreed(out: Page, cmo: Cmo, now: int) -> None:
     info(written(labels), 1)
 
 
-def _told_apart(out: Page, name: str, cmo: Cmo) -> None:
+def _told_apart(out: Page, name: str, cmo: CmoView) -> None:
     """What a CMO has out of the ordinary: moves nobody foresaw, and names its ids do not tell."""
     if cmo.unexpected_moves:
         moves = out.family(

@@ -1,15 +1,18 @@
 """What stands open, one by one, as Prometheus reads it: breaches, lots, order lines and stock."""
 
-from collections.abc import Sized
+from collections.abc import Iterator, Sized
 from datetime import date, timedelta
 from typing import Final
 
 from alerts.breaches import Where, ladder_of
 from alerts.calendar import midnight
-from alerts.catalogue import BY_NAME
+from alerts.kind import Key
+from alerts.kpis import BY_NAME
 from alerts.ladder import Step, is_acknowledged
-from alerts.state import Cmo
-from alerts.stock import Position, book, doubt, total
+from alerts.records.lot import LOT
+from alerts.records.order_line import ORDER_LINE
+from alerts.records.stock import STOCK, StockView, doubt, product, site, status, total
+from alerts.view import CmoView
 from events.breaches import Breach
 from events.values import MILLION, microseconds
 from streams.metrics.text_format import Add, Page, label, scoped, written
@@ -19,6 +22,7 @@ SHOWN: Final = 1_000
 """The open lots, and the open lines, of one CMO with series of their own; others are counted."""
 
 _LONGEST_NAME: Final = 64
+_AT_ONCE: Final = 100  # lots or lines shown before others have their turn
 
 
 def breaches(out: Page, shard: Shard) -> None:
@@ -62,7 +66,7 @@ class _Breaches:
 
     def show(self, where: Where, said: Breach) -> None:
         """Adds the series of a breach; what is not applicable has none."""
-        urgency = BY_NAME[said.kpi].judged if said.kpi in BY_NAME else "review"
+        urgency = BY_NAME[said.kpi].urgency if said.kpi in BY_NAME else "review"
         partition = label("partition", str(self._shard.partition))
         scope = scoped(where.kpi, where.cmo, where.scope)
         named = [label("breach_id", said.breach), *scope, partition]
@@ -99,7 +103,7 @@ def _plain(name: str) -> str:
     return " ".join("".join(kept).split())[:_LONGEST_NAME]
 
 
-def open_lots(out: Page, cmo: Cmo, now: int) -> None:
+def open_lots(out: Page, cmo: CmoView, now: int) -> Iterator[None]:
     """Each open lot: its state, since when, its last progress, and the day its release is due."""
     since = out.family(
         "cmo_open_lot_status_since_timestamp_seconds",
@@ -117,19 +121,20 @@ def open_lots(out: Page, cmo: Cmo, now: int) -> None:
         "The end, at its place, of the day by which an open lot is to be finally decided.",
     )
     agreement = cmo.agreement(now)
-    oldest = sorted(cmo.open_lots.items(), key=lambda lot: lot[1].state_since)
-    for lot, told in oldest[:SHOWN]:
-        named = [label("cmo", cmo.id), label("lot", lot), label("lot_state", told.state)]
-        if told.product:
-            named.append(label("product", told.product))
-        since(",".join(named), told.state_since / MILLION)
-        progress(",".join(named), told.progressed / MILLION)
-        if told.due is not None and agreement is not None:
-            _until_the_end_of(due, named, "due", told.due, agreement.zone)
-    _count_omitted(out, "cmo_open_lots_omitted", "Open lots", cmo, oldest)
+    for shown, ((name,), lot) in enumerate(cmo.first("since", SHOWN)):
+        if shown % _AT_ONCE == 0:
+            yield
+        named = [label("cmo", cmo.id), label("lot", name), label("lot_state", lot.state)]
+        if lot.product:
+            named.append(label("product", lot.product))
+        since(",".join(named), lot.state_since / MILLION)
+        progress(",".join(named), lot.progressed / MILLION)
+        if lot.due is not None and agreement is not None:
+            _until_the_end_of(due, named, "due", lot.due, agreement.zone)
+    _count_omitted(out, "cmo_open_lots_omitted", "Open lots", cmo, cmo.open_records(LOT))
 
 
-def open_lines(out: Page, cmo: Cmo) -> None:
+def open_lines(out: Page, cmo: CmoView) -> Iterator[None]:
     """Each order line that has not come: when it is due, and when the CMO expects it."""
     due = out.family(
         "cmo_open_order_line_due_timestamp_seconds",
@@ -142,15 +147,17 @@ def open_lines(out: Page, cmo: Cmo) -> None:
         "The end, at its place, of the day the CMO expects an open order line.",
     )
     count = out.family("cmo_open_order_lines", "gauge", "Order lines that have not come.")
-    count(label("cmo", cmo.id), len(cmo.open_lines))
-    soonest = sorted(cmo.open_lines.items(), key=lambda line: (line[1].due, line[0]))
-    for (order, line), awaited in soonest[:SHOWN]:
-        named = [label("cmo", cmo.id), label("order", order), label("line", line)]
-        named.append(label("product", awaited.product))
-        _until_the_end_of(due, named, "due", awaited.due, awaited.zone)
-        if awaited.expected is not None:
-            _until_the_end_of(expected, named, "expected", awaited.expected, awaited.zone)
-    _count_omitted(out, "cmo_open_order_lines_omitted", "Open order lines", cmo, soonest)
+    count(label("cmo", cmo.id), len(cmo.open_records(ORDER_LINE)))
+    for shown, ((order, number), line) in enumerate(cmo.first("due", SHOWN)):
+        if shown % _AT_ONCE == 0:
+            yield
+        named = [label("cmo", cmo.id), label("order", order), label("line", number)]
+        named.append(label("product", line.promise.product))
+        _until_the_end_of(due, named, "due", line.promise.due, line.promise.zone)
+        if line.expected is not None:
+            _until_the_end_of(expected, named, "expected", line.expected, line.promise.zone)
+    omitted = "cmo_open_order_lines_omitted"
+    _count_omitted(out, omitted, "Open order lines", cmo, cmo.open_records(ORDER_LINE))
 
 
 def _until_the_end_of(add: Add, named: list[str], name: str, day: date, zone: str) -> None:
@@ -159,23 +166,25 @@ def _until_the_end_of(add: Add, named: list[str], name: str, day: date, zone: st
     add(",".join([*named, label(name, day.isoformat())]), ends / MILLION)
 
 
-def _count_omitted(out: Page, name: str, what: str, cmo: Cmo, every: Sized) -> None:
+def _count_omitted(out: Page, name: str, what: str, cmo: CmoView, every: Sized) -> None:
     if len(every) > SHOWN:
         omitted = out.family(name, "gauge", f"{what} beyond those with a series of their own.")
         omitted(label("cmo", cmo.id), len(every) - SHOWN)
 
 
-def stock(out: Page, cmo: Cmo) -> None:
+def stock(out: Page, cmo: CmoView) -> Iterator[None]:
     """What the books say lies where, by product and status; books that contradict have none."""
     quantity = out.family(
         "cmo_stock_quantity", "gauge", "Stock by the books, of a product in a status at a site."
     )
-    held: dict[tuple[str, str, str], list[Position]] = {}
-    for position in cmo.positions.values():
-        held.setdefault((position.site, position.product, position.status), []).append(position)
-    for (site, product, status), positions in held.items():
-        whole = None if doubt(positions) else total(filter(None, map(book, positions)))
-        if whole is not None and whole.unit is not None:
-            named = {"cmo": cmo.id, "site": site, "product": product, "status": status}
-            labels = {**named, "unit": whole.unit}
-            quantity(written(labels), whole.amount / MILLION)
+    for name in list(cmo.groups([STOCK])):
+        yield
+        held: dict[tuple[str, str, str], list[tuple[Key, StockView]]] = {}
+        for key, view in cmo.group(STOCK, name):
+            held.setdefault((site(key), product(key), status(key)), []).append((key, view))
+        for (at, what, lies), positions in held.items():
+            books = [view.book for _, view in positions if view.book is not None]
+            whole = None if doubt(positions) else total(books)
+            if whole is not None and whole.unit is not None:
+                named = {"cmo": cmo.id, "site": at, "product": what, "status": lies}
+                quantity(written({**named, "unit": whole.unit}), whole.amount / MILLION)

@@ -3,9 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import Protocol
 
-from alerts.state import Scope
-
-LABELS = Scope._fields
+from events.dimensions import Scope
 
 Add = Callable[[str, float], None]
 """Adds a series to its family, by its labels and value."""
@@ -51,9 +49,5 @@ def written(labels: Mapping[str, str]) -> str:
 
 def scoped(kpi: str, cmo: str, scope: Scope) -> list[str]:
     """The labels of something about one KPI of one CMO, for one scope."""
-    given = zip(LABELS, scope, strict=True)
-    return [
-        label("kpi", kpi),
-        label("cmo", cmo),
-        *(label(name, value) for name, value in given if value is not None),
-    ]
+    named = (label(name, value) for name, value in scope.named.items())
+    return [label("kpi", kpi), label("cmo", cmo), *named]

@@ -8,11 +8,11 @@ from typing import Any
 from hypothesis import strategies as st
 
 from alerts.agreements import Agreements, Limit
-from alerts.catalogue import Kpi
+from alerts.kpi import Kpi
 from alerts.ladder import Contact, Role, Rung
 from alerts.readings import Reading
 from events.data import BREACHES, DEAD_LETTERS, INBOUND, Tolerance
-from events.decode import Message
+from events.outcomes import Message
 from events.partition import partition_of
 from streams.dead_letters import OutboxMessage
 from streams.shard import Shard
@@ -298,7 +298,7 @@ def restarted(own: Log, held: Log, random: Random) -> Shard:
 def settle(shard: Shard, own: Log, now: datetime) -> None:
     """Publish what is due and read it back; then nothing more is due at the same now."""
     read = {topic: len(messages) for topic, messages in own.items()}
-    publish(own, list(shard._due.values()))
+    publish(own, list(shard.outbox.pending.values()))
     for topic, messages in own.items():
         shard.fold(topic, len(messages), messages[read[topic] :])
     list(shard.tick(now))
@@ -314,7 +314,7 @@ def publish(own: Log, outputs: Iterable[OutboxMessage]) -> None:
 
 
 def said(shard: Shard) -> dict[str, OutboxMessage]:
-    return {output.id: output for output in shard._due.values()}
+    return {output.id: output for output in shard.outbox.pending.values()}
 
 
 def _letter(letter: Message) -> str:

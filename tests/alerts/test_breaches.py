@@ -2,16 +2,16 @@
 
 from collections.abc import Iterable
 from datetime import datetime, timedelta
+from typing import Any
 
 import pytest
 
-from alerts import state
-from alerts.agreements import Agreement, Limit
+from alerts.agreements import Limit
 from alerts.breaches import Ledger, transitions
-from alerts.lines import Line
+from alerts.cmo import Cmo
 from alerts.readings import readings
-from alerts.records import Meaning
-from alerts.state import Cmo
+from alerts.records.order_line import ORDER_LINE, derive
+from alerts.records.stock import STOCK
 from events.breaches import BREACH_EVENT, BreachEvent
 from events.values import microseconds
 from tests.builders import (
@@ -24,11 +24,13 @@ from tests.builders import (
     counted,
     days,
     delivered,
+    deriving,
     deviation,
     folded,
     forecast,
     heartbeat,
     hours,
+    looked_at,
     on,
     promised,
     retracted,
@@ -54,7 +56,7 @@ class Watch:
 
     def due(self, now: datetime) -> list[BreachEvent]:
         at = microseconds(now)
-        list(self.cmo.ripen(at))
+        looked_at(self.cmo, at)
         found = transitions(self.cmo, readings(self.cmo, at), self.ledger, at)
         return [event for event in found if event.data.kpi == self.kpi]
 
@@ -231,25 +233,21 @@ def test_asking_what_was_corrected_leaves_no_trace() -> None:
     watch.tick(on(20))
     watch.tell(retracted(count, on(30)), *lines(900, 0, 30, "good"))
     assert watch.turn(on(40)) == ("cleared", "improved")
-    assert not watch.cmo.positions
+    assert not watch.cmo.records(STOCK)
 
 
-def test_what_was_withdrawn_before_its_formula_could_raise_stops_nobody(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    real = state.MEANINGS[Line]
-
-    def raises(line: Line, terms: Agreement) -> Meaning:
-        if line.key == ("O", "poison"):
+def test_what_was_withdrawn_before_its_formula_could_raise_stops_nobody() -> None:
+    def raises(facts: Any, terms: Any) -> Any:
+        if facts[0].data.line == "poison":
             raise ZeroDivisionError
-        return real(line, terms)
+        return derive(facts, terms)
 
-    monkeypatch.setitem(state.MEANINGS, Line, raises)
-    watch = Watch(lines(10, 10))
-    watch.tick(on(20))
-    poison = promised("poison")
-    watch.tell(retracted(poison, on(30), "sponsor"), poison, *lines(900, 0, 30, "good"))
-    assert watch.turn(on(40)) == ("cleared", "improved")
+    with deriving(ORDER_LINE, raises):
+        watch = Watch(lines(10, 10))
+        watch.tick(on(20))
+        poison = promised("poison")
+        watch.tell(retracted(poison, on(30), "sponsor"), poison, *lines(900, 0, 30, "good"))
+        assert watch.turn(on(40)) == ("cleared", "improved")
 
 
 @pytest.mark.parametrize("n_retracted", [5, 20])

@@ -6,7 +6,7 @@ from alerts.agreements import Agreements
 from alerts.breaches import Ledger, transitions
 from alerts.judge import Verdict
 from alerts.readings import readings
-from events.decode import Reason, Rejection
+from events.outcomes import Reason, Rejection
 from events.values import microseconds
 from tests.builders import (
     FIRST,

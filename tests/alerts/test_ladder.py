@@ -8,7 +8,7 @@ from pydantic import ValidationError
 
 from alerts.agreements import Agreement
 from alerts.calendar import DAY, HOUR
-from alerts.catalogue import BY_NAME
+from alerts.kpis import BY_NAME
 from alerts.ladder import Ladder, Role, Rung
 from events.breaches import Breach, BreachEvent
 from events.values import microseconds

@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 
+from alerts.apply import Unfoldable
 from alerts.judge import Verdict
-from alerts.lots import MOVES, OPEN_STATES
-from alerts.state import Unfoldable
+from alerts.records.lot import LOT, MOVES, OPEN_STATES
 from events import data as said
 from events.data import Decision
 from tests.builders import (
@@ -174,8 +174,8 @@ def test_a_lot_the_sponsor_called_off_is_not_missed(by: str, counts: int) -> Non
 
 def state_of(*events: Told) -> tuple[str | None, int]:
     cmo = folded(events)
-    told_ = cmo.open_lots.get("L1")
-    return told_.state if told_ else None, sum(cmo.unexpected_moves.values())
+    lot = cmo.open_records(LOT).get(("L1",))
+    return lot.state if lot else None, sum(cmo.unexpected_moves.values())
 
 
 def test_a_lot_waits_in_the_state_it_was_left_in() -> None:
@@ -234,9 +234,9 @@ def test_a_lot_is_too_old_at_one_and_a_half_and_at_three_times_the_agreed_time(
     assert found.state == state
 
 
-def test_a_lot_takes_no_more_facts_than_any_real_one_has(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("alerts.state.MOST_FACTS", 3)
-    cmo = folded([decided("L1", "on_hold", day) for day in range(3)])
-    with pytest.raises(Unfoldable, match="lot L1 has 3 facts already"):
-        cmo.take(accepted(decided("L1", "released", 4), 9))
-    assert len(cmo.lots["L1",].facts) == 3
+def test_a_lot_takes_no_more_facts_than_any_real_one_has() -> None:
+    most = LOT.most_facts or 0
+    cmo = folded([decided("L1", "on_hold", day / 100) for day in range(most)])
+    with pytest.raises(Unfoldable, match=f"lot L1 has {most} facts already"):
+        cmo.take(accepted(decided("L1", "released", 14), 999))
+    assert len(cmo.records(LOT)["L1",].facts) == most

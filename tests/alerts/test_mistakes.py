@@ -9,25 +9,23 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from alerts import breaches, judge, readings, windows
+from alerts import apply, breaches, judge, readings, windows
 from alerts.breaches import Ledger
-from alerts.records import Record
-from alerts.state import Cmo
-from streams.shard import Shard
+from alerts.changes import Changes
+from streams import shard
 from tests.alerts import laws
 from tests.builders import Told, log
 
 Law = Callable[[list[Told], Random], None]
 _number = count()
-_record = Cmo._record
 
 
 def crash(events: list[Told], random: Random) -> None:
     laws.a_crash_anywhere_loses_and_doubles_nothing(laws.poisoned(log(events), random), random)
 
 
-def _joins_at_the_end(record: Record, fact: Any) -> None:
-    record.facts.append(fact)
+def _joins_at_the_end(facts: list[Any], fact: Any) -> None:
+    facts.append(fact)
 
 
 def _judges_without_minimum(*given: Any, **side: Any) -> judge.Verdict:
@@ -35,8 +33,8 @@ def _judges_without_minimum(*given: Any, **side: Any) -> judge.Verdict:
     return judge.judge(value, interval, 10**9, bounds, **side)
 
 
-def _judges_the_wrong_side(*given: Any, higher_is_better: bool) -> judge.Verdict:
-    return judge.judge(*given, higher_is_better=not higher_is_better)
+def _judges_the_wrong_side(*given: Any, higher_is_better: bool, **more: Any) -> judge.Verdict:
+    return judge.judge(*given, higher_is_better=not higher_is_better, **more)
 
 
 def _id_of_the_clock(_ledger: Ledger, where: Any) -> str:
@@ -47,31 +45,23 @@ def _nothing(*_given: Any, **_more: Any) -> None:
     return None
 
 
-def _joins_again(cmo: Cmo, known: Any, *_: Any) -> None:
-    _record(cmo, known, withdrawn=False)
-
-
-def _joins_the_withdrawn(cmo: Cmo, known: Any, *, withdrawn: bool) -> None:
-    _record(cmo, known, withdrawn=False)
-
-
 MISTAKES: dict[str, tuple[Any, str, Any, Law]] = {
     "a fact is joined at the end, not in its place": (
-        Record,
-        "join",
+        apply,
+        "insort",
         _joins_at_the_end,
         laws.any_order_gives_the_same_readings,
     ),
     "what was said again is joined again": (
-        Cmo,
-        "_again",
-        _joins_again,
+        Changes,
+        "known",
+        _nothing,
         laws.a_repeated_subset_changes_nothing,
     ),
     "a retraction that came first is forgotten": (
-        Cmo,
-        "_record",
-        _joins_the_withdrawn,
+        Changes,
+        "retraction",
+        _nothing,
         laws.a_retraction_may_come_first,
     ),
     "old evidence is not taken out of a window": (
@@ -104,7 +94,7 @@ MISTAKES: dict[str, tuple[Any, str, Any, Law]] = {
         _nothing,
         laws.the_same_log_and_breaches_give_the_same_difference,
     ),
-    "dead letters are not read back": (Shard, "_read_dead_letter", _nothing, crash),
+    "dead letters are not read back": (shard, "read_back", _nothing, crash),
 }
 
 

@@ -12,9 +12,10 @@ import pytest
 
 from alerts.agreements import Agreement, Agreements
 from events.adapters.table import read_table
-from events.decode import Accepted, Decoder, Message
+from events.decode import Decoder
 from events.event import Event
 from events.files import as_replayed
+from events.outcomes import AcceptedEvent, Message
 from events.values import identifier, microseconds
 from streams.replay import Pass, end_of
 from streams.shard import decoder_of
@@ -44,12 +45,12 @@ def delivered_or_missing() -> Path:
 
 
 @pytest.fixture(scope="module")
-def outcomes() -> list[Accepted]:
+def outcomes() -> list[AcceptedEvent]:
     delivered_or_missing()
     return list(_outcomes(decoder_of(AGREEMENTS, 1)))
 
 
-def _outcomes(decoder: Decoder) -> Iterator[Accepted]:
+def _outcomes(decoder: Decoder) -> Iterator[AcceptedEvent]:
     rows = read_table(ROOT / "deploy" / "lab" / "demo" / "scms.yaml", DELIVERIES)
     for offset, event in enumerate(rows):
         assert isinstance(event, Event)
@@ -58,7 +59,7 @@ def _outcomes(decoder: Decoder) -> Iterator[Accepted]:
         stamp, key = microseconds(event.recordedtime) // 1_000, event.partitionkey.encode()
         line = Message(event.topic, 0, offset, stamp, key, event.json_line())
         outcome = as_replayed(decoder.decode(line))
-        assert isinstance(outcome, Accepted), outcome
+        assert isinstance(outcome, AcceptedEvent), outcome
         yield outcome
 
 
@@ -79,7 +80,7 @@ def by_hand(day: date) -> Figures:
 
 @pytest.mark.parametrize("day", TOTALS)
 def test_on_time_of_every_site_equals_an_independent_computation(
-    day: str, outcomes: list[Accepted]
+    day: str, outcomes: list[AcceptedEvent]
 ) -> None:
     clean = Pass(AGREEMENTS, end_of(day))
     clean.fold(outcomes)

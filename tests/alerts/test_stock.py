@@ -3,8 +3,10 @@
 import pytest
 
 from alerts.agreements import Limit
+from alerts.apply import Unfoldable
 from alerts.judge import Verdict
-from alerts.state import Unfoldable
+from alerts.records.demand import DEMAND
+from alerts.records.stock import STOCK
 from tests.builders import (
     Told,
     accepted,
@@ -145,16 +147,16 @@ def test_a_blocked_share_of_nothing_or_of_unlike_units_is_unknown() -> None:
 def test_a_position_whose_only_count_is_withdrawn_is_as_if_never_counted() -> None:
     count = counted("pills", 300)
     cmo = folded([count, retracted(count, on(2))])
-    assert not cmo.positions
-    assert not cmo.demands
+    assert not cmo.records(STOCK)
+    assert not cmo.records(DEMAND)
 
 
 def test_a_cmo_has_no_more_products_than_there_may_be(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("alerts.state.MOST_PRODUCTS", 2)
+    monkeypatch.setattr("alerts.apply.MOST_PRODUCTS", 2)
     cmo = folded([counted("p", 1), counted("q", 1), counted("q", 2, day=1)])
     with pytest.raises(Unfoldable, match="there are 2 products already"):
         cmo.take(accepted(counted("r", 1), 9))
-    assert len(cmo.positions) == 2
+    assert len(cmo.records(STOCK)) == 2
 
 
 def test_a_book_below_zero_is_not_believed() -> None:

@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 
 from alerts.calendar import DAY, HOUR
 from alerts.errors import NoEvidence
-from alerts.records import Evidence
-from alerts.windows import NOTHING, Sequence, Total, Values, Window, first_hour, nearest_rank
+from alerts.facts import Evidence
+from alerts.sequences import Sequence
+from alerts.windows import NOTHING, Total, Values, Window, first_hour, nearest_rank
 
 TODAY = 19_000 * DAY
 

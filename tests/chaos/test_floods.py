@@ -16,7 +16,7 @@ from kafka import KafkaProducer
 from kafka.errors import MessageSizeTooLargeError
 
 from events.data import LOTS
-from events.decode import Message
+from events.outcomes import Message
 from events.partition import partition_of
 from streams.dead_letters import WHOLE_PER_MINUTE
 from streams.settings import Settings

@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -10,11 +10,11 @@ import pytest
 from aiokafka import AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient, NewPartitions
 
-from alerts.lots import Lot
-from alerts.state import MEANINGS
+from alerts.records.lot import LOT
 from events.data import DEAD_LETTERS, INVENTORY, LOTS
 from events.partition import partition_of
 from streams.settings import Settings
+from tests.builders import deriving
 from tests.chaos.conftest import Telling, all_told, check, share
 from tests.chaos.unguarded_worker import cursed
 from tests.end_to_end.clean_pass import judged_by, own_topics
@@ -119,14 +119,20 @@ async def refuse(settings: Settings, partition: int, count: int) -> None:
             )
 
 
+@pytest.fixture
+def curse() -> Iterator[None]:
+    """Lots with a cursed event cannot be worked out here, either."""
+    with deriving(LOT, cursed(LOT.derive)):
+        yield
+
+
 def test_an_event_no_formula_takes_is_one_dead_letter_and_stops_nobody(
     settings: Settings,
     watch: Watch,
     also_without: Callable[[str], None],
-    monkeypatch: pytest.MonkeyPatch,
+    curse: None,
 ) -> None:
     also_without("sound_formulas")
-    monkeypatch.setitem(MEANINGS, Lot, cursed(MEANINGS[Lot]))
     asyncio.run(say(settings, "acme", 300))
     workers = [watch(), watch()]
     eventually(share(4, *workers), "all is held", 90)

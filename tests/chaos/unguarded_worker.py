@@ -8,10 +8,10 @@ from typing import Any
 from aiokafka.structs import TopicPartition
 from faust.types import TP
 
-from alerts import breaches
-from alerts.lots import Lot
-from alerts.state import MEANINGS, REFUSALS, Unfoldable
-from events.decode import Message
+from alerts import breaches, fold
+from alerts.apply import REFUSALS, Unfoldable
+from alerts.records.lot import LOT
+from events.outcomes import Message
 from streams.commands.watch import worker
 from streams.kafka.assignment import Assignment, PartitionProgress, Place
 from streams.kafka.transport import Consumer, ConsumerThread, message_of
@@ -69,7 +69,8 @@ def own_topics_first() -> None:
 
 def quarantine() -> None:
     """An event that a formula cannot take is not refused."""
-    REFUSALS.pop(Unfoldable)
+    kept = {fault: reason for fault, reason in REFUSALS.items() if fault is not Unfoldable}
+    vars(fold)["REFUSALS"] = kept
 
 
 def read_committed() -> None:
@@ -159,14 +160,15 @@ def whole_transport() -> None:
 
 def sound_formulas() -> None:
     """The formula of a lot raises at those that are cursed."""
-    MEANINGS[Lot] = cursed(MEANINGS[Lot])
+    object.__setattr__(LOT, "derive", cursed(LOT.derive))
+    object.__setattr__(LOT, "advance", None)
 
 
 def cursed(formula: Callable[..., Any]) -> Callable[..., Any]:
-    def raises(lot: Lot, terms: Any) -> Any:
-        if any("cursed" in fact.id for fact in lot.facts):
+    def raises(facts: Any, terms: Any) -> Any:
+        if any("cursed" in fact.id for fact in facts):
             raise ZeroDivisionError("a cursed lot")
-        return formula(lot, terms)
+        return formula(facts, terms)
 
     return raises
 

@@ -15,15 +15,15 @@ from click.testing import CliRunner, Result
 from prometheus_client.openmetrics.parser import text_string_to_metric_families
 from prometheus_client.parser import text_string_to_metric_families as as_exposed
 
-from alerts.catalogue import KPIS
+from alerts.kpis import KPIS
 from deploy.backfill import JOB, backfill
 from deploy.lab.demo import AGREEMENTS
 from deploy.lab.demo.load import load
 from deploy.lab.servers import LocalPrometheus
 from deploy.lab.simulate.simulator import simulate
 from events.data import OrderDelivered, OrderPromised
-from events.decode import Message
 from events.files import messages
+from events.outcomes import Message
 from streams.agreements import read_agreements
 from streams.metrics.exposition import Exposed, page
 from streams.replay import end_of

@@ -11,8 +11,10 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
-from alerts.catalogue import KPIS, Kpi
 from alerts.judge import Verdict
+from alerts.kpi import Kpi
+from alerts.kpis import KPIS
+from alerts.records import KINDS
 from deploy import render
 from deploy.cli import main
 from deploy.grafana.board import MADE, Layout
@@ -137,8 +139,10 @@ def test_a_kpi_declared_tomorrow_brings_its_column_and_panels(record: Any) -> No
         help="Lots decided for rework.",
         unit="ratio",
         higher_is_better=False,
-        judged="review",
-        record=record,
+        urgency="review",
+        kinds=tuple(kind for kind in KINDS if kind.name == record),
+        measure=lambda *_: (),
+        example=KPIS[0].example,
         family="quality",
         action="Ask why.",
     )

@@ -10,7 +10,7 @@ import kubernetes_validate  # type: ignore[import-untyped]
 import pytest
 import yaml
 
-from alerts.catalogue import KPIS
+from alerts.kpis import KPIS
 from deploy.alertmanager.receivers import SECRETS
 from deploy.grafana import provision
 from deploy.kubernetes import objects
@@ -276,7 +276,7 @@ def test_the_rules_of_kubernetes_are_those_of_prometheus() -> None:
     rule = one("PrometheusRule", "cmowatch")
     told = {str(rule["spec"]["groups"])}
     assert told == {str(rule_groups()["groups"])}
-    assert all(kpi.name in str(told) for kpi in KPIS if kpi.judged != "never")
+    assert all(kpi.name in str(told) for kpi in KPIS if kpi.urgency != "never")
 
 
 def test_the_topics_of_strimzi_are_as_a_worker_wants_them() -> None:

@@ -17,7 +17,7 @@ from deploy.lab.demo import AGREEMENTS
 from deploy.lab.simulate.simulator import simulate
 from events.breaches import BREACH_EVENT
 from events.data import BREACHES, DEAD_LETTERS, INBOUND
-from events.decode import Accepted, Message, Rejection
+from events.outcomes import AcceptedEvent, Message, Rejection
 from events.values import microseconds
 from streams.agreements import read_agreements
 from streams.kafka.transport import message_of
@@ -92,7 +92,7 @@ def all_is_said(count: int, *workers: Worker) -> Callable[[], bool]:
     return settled
 
 
-async def log_read(settings: Settings) -> list[Accepted | Rejection]:
+async def log_read(settings: Settings) -> list[AcceptedEvent | Rejection]:
     decoder = decoder_of(agreed(), settings.partitions)
     return [outcome async for outcome in outcomes(settings, decoder)]
 

@@ -11,7 +11,7 @@ from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import GaugeMetricFamily
 
 from events.data import DEAD_LETTERS, OWN, TOPICS
-from events.decode import Message
+from events.outcomes import Message
 from streams.kafka.assignment import Assignment
 from streams.kafka.transport import Consumer
 from streams.settings import Settings

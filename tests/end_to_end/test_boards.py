@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import pytest
 from click.testing import CliRunner
 
-from alerts.catalogue import KPIS
+from alerts.kpis import KPIS
 from deploy.alertmanager.routing import Pace
 from deploy.cli import main
 from deploy.grafana.boards import boards

@@ -12,10 +12,11 @@ from typing import Any
 import pytest
 
 from events.data import Speaker
-from events.decode import Accepted, Decoder, Message, Reason, Rejection
+from events.decode import Decoder
 from events.errors import InvalidFile, Unaddressable
 from events.event import Event
 from events.files import LONGEST_LINE, Address, address, events_in, messages, replay
+from events.outcomes import AcceptedEvent, Message, Reason, Rejection
 from events.partition import partition_of
 from events.sources import Source
 
@@ -152,7 +153,12 @@ def test_a_line_that_cannot_be_addressed_is_refused_by_number(
 def test_each_line_of_a_replay_is_judged_and_none_is_lost(path: Path) -> None:
     good, bad, foreign = line(), line({"lot": ""}), line(source="/cmo/acme/mes")
     outcomes = list(replay(holding(path, good, bad, b"?", foreign), Decoder(sources_of, 1)))
-    assert [type(outcome) for outcome in outcomes] == [Accepted, Rejection, Rejection, Rejection]
+    assert [type(outcome) for outcome in outcomes] == [
+        AcceptedEvent,
+        Rejection,
+        Rejection,
+        Rejection,
+    ]
     assert [o.message.offset for o in outcomes if isinstance(o, Rejection)] == [2, 3, 4]
 
 

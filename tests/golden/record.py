@@ -19,9 +19,9 @@ from deploy.lab.demo import AGREEMENTS
 from deploy.lab.simulate.simulator import UNTIL, simulate
 from events.adapters.table import read_table
 from events.data import BREACHES, DEAD_LETTERS, INBOUND
-from events.decode import Message
 from events.event import Event
 from events.files import address
+from events.outcomes import Message
 from events.partition import partition_of
 from streams.agreements import read_agreements
 from streams.shard import Shard

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from events.data import LOTS, TOPICS
-from events.decode import Message
+from events.outcomes import Message
 from streams.app import (
     _refuse_beyond,
     judge,

@@ -7,7 +7,7 @@ import jsonschema
 import pytest
 import yaml
 
-from alerts.catalogue import KPIS
+from alerts.kpis import KPIS
 from deploy.lab.demo import AGREEMENTS
 from streams.documents import agreement_schema, differences, kpis_page, settings_page, write
 from streams.settings import Settings

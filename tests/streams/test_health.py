@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from events.data import LOTS, TOPICS
-from events.decode import Message
+from events.outcomes import Message
 from streams.health import CatchingUp, health
 from streams.kafka.assignment import Assignment
 

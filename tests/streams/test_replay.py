@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from alerts.agreements import Agreements
 from alerts.readings import Reading
-from events.decode import Accepted, Message, Rejection
+from events.outcomes import AcceptedEvent, Message, Rejection
 from events.values import microseconds
 from streams.replay import Diary, Pass, as_dict, as_json, end_of
 from streams.shard import Shard, decoder_of
@@ -98,9 +98,9 @@ def test_nothing_prints_as_an_empty_array() -> None:
 def test_the_decoder_believes_the_sources_of_the_agreements_only() -> None:
     decoder = decoder_of(agreed(), 1)
     (message,) = log([promised("1")])["cmo.inventory"]
-    assert isinstance(decoder.decode(message), Accepted)
+    assert isinstance(decoder.decode(message), AcceptedEvent)
     (foreign,) = log([promised("1", cmo="nobody")])["cmo.inventory"]
-    assert not isinstance(decoder.decode(foreign), Accepted)
+    assert not isinstance(decoder.decode(foreign), AcceptedEvent)
 
 
 def test_an_event_that_is_not_to_be_known_yet_leaves_no_gap() -> None:
@@ -153,7 +153,7 @@ def test_a_number_refused_of_an_import_is_missing_on_no_day() -> None:
     said = [imported(1), imported(2, **bad), imported(3), imported(4, **bad, recordedtime="soon")]
     decoder = decoder_of(agreed(), 1)
     outcomes = [decoder.decode(message) for message in said]
-    assert [type(each) for each in outcomes] == [Accepted, Rejection, Accepted, Rejection]
+    assert [type(each) for each in outcomes] == [AcceptedEvent, Rejection, AcceptedEvent, Rejection]
     diary = Diary(agreed())
     assert len(list(diary.days(outcomes, due(0), due(9)))) == 10
     assert [seen.gapped for seen in diary.cmos["acme"].feeds["cmo.lots"].sequences.values()] == [

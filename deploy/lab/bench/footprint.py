@@ -21,7 +21,7 @@ from events.data import (
     ReleaseRequested,
     ReleaseStepCompleted,
 )
-from events.decode import Message
+from events.outcomes import Message
 from streams.shard import Shard
 
 LOTS_MADE = 20_000

@@ -12,7 +12,7 @@ from deploy.lab.bench.maker import NOW, agreements
 from deploy.lab.bench.readback import read_back
 from deploy.lab.bench.variants import batches
 from deploy.lab.bench.worlds import World
-from events.decode import Message
+from events.outcomes import Message
 from streams.metrics.exposition import Exposed, render
 from streams.metrics.text_format import Page
 from streams.shard import Shard

@@ -136,8 +136,8 @@ class _Trial:
     async def _read(self, breaches: Any) -> None:
         async for record in breaches:
             breach = BREACH_EVENT.validate_json(record.value).data
-            if breach.product in self._published and breach.turn == "opened":
-                self._breached.setdefault(breach.product, time.monotonic())
+            if breach.scope.product in self._published and breach.turn == "opened":
+                self._breached.setdefault(breach.scope.product, time.monotonic())
 
     async def _look(self) -> None:
         while True:

@@ -13,7 +13,7 @@ from uuid import UUID
 
 from alerts.agreements import Agreements
 from events.data import Data, Retracted
-from events.decode import Message
+from events.outcomes import Message
 from streams.agreements import read_agreements
 
 CMO, CMO_SOURCE = "acme", "/cmo/acme"

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from deploy.lab.bench.stopwatch import Stopwatch
 from events.data import INBOUND
-from events.decode import Message
+from events.outcomes import Message
 from streams.agreements import read_agreements
 from streams.kafka.assignment import Assignment
 from streams.metrics.pages import pages

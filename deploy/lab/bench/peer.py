@@ -7,60 +7,27 @@ import copyreg
 from typing import Any, Protocol
 
 from alerts.agreements import Agreements
-from alerts.lines import Line
-from alerts.lots import Lot
-from alerts.records import Demand, Evidence, Fact, Meaning, Record
-from alerts.shelves import R, Shelf
-from alerts.state import REFUSALS, Cmo
-from alerts.stock import Position
-from events.data import DATA, Tolerance
-from events.decode import Accepted, Message
-from events.values import Identifier, Quantity, identifier
+from alerts.apply import REFUSALS
+from alerts.changes import Changes, Place
+from alerts.cmo import Cmo
+from alerts.kind import Record
+from events.compact import COMPACT, NESTED
+from events.outcomes import AcceptedEvent, Message
+from events.values import Identifier, identifier
 from streams.shard import decoder_of
 
-Kept = tuple[list[Fact], tuple[tuple[str, Evidence], ...], str | None]
-"""What is kept of a record: its facts, and the evidence and product they were last counted as."""
+Kept = Record | None
+"""What is kept under a key: a record, None where nothing is said of one any more."""
 
 
 class Store(Protocol):
     """A peer's state, as far as it is needed here."""
 
-    def get(self, key: str) -> Kept | None:
+    def get(self, key: str) -> Kept:
         """What is kept under a key, if anything."""
 
     def __setitem__(self, key: str, kept: Kept) -> None:
         """Keeps it."""
-
-
-class StoredShelf(Shelf[R]):
-    """Records of one kind that lie in a store; in memory are those one event asked for."""
-
-    def __init__(self, kind: type[R], cmo: str) -> None:
-        super().__init__(kind)
-        self._prefix = f"{kind.__name__}:{cmo}:"
-        self._asked: set[tuple[str, ...]] = set()
-        self.store: Store | None = None
-
-    def __missing__(self, key: tuple[str, ...]) -> R:
-        record = super().__missing__(key)
-        self._asked.add(key)
-        assert self.store is not None
-        if (kept := self.store.get(self._prefix + ":".join(key))) is not None:
-            record.facts, evidence, product = kept
-            record.meaning = Meaning(evidence, product)
-        return record
-
-    def put_back(self) -> None:
-        """Writes what was asked for into the store, and forgets it."""
-        assert self.store is not None
-        for key in self._asked:
-            record: Record | None = self.get(key)
-            kept: Kept = ([], (), None)
-            if record is not None:
-                kept = record.facts, record.meaning.evidence, record.meaning.product
-            self.store[self._prefix + ":".join(key)] = kept
-        self._asked.clear()
-        self.clear()
 
 
 class StoredCmo(Cmo):
@@ -68,21 +35,35 @@ class StoredCmo(Cmo):
 
     def __init__(self, cmo: str, agreements: Agreements) -> None:
         super().__init__(cmo, agreements)
-        self.lots = lots = StoredShelf(Lot, cmo)
-        self.lines = lines = StoredShelf(Line, cmo)
-        self.positions = positions = StoredShelf(Position, cmo)
-        self.demands = demands = StoredShelf(Demand, cmo)
-        self._shelves = lots, lines, positions, demands
+        self._store: Store | None = None
+        self._read: dict[Place, Kept] = {}
 
-    def take_from(self, store: Store, event: Accepted) -> bool:
+    def record(self, place: Place) -> Record | None:
+        """A record as the store has it; it is read once an event."""
+        if place not in self._read:
+            assert self._store is not None
+            self._read[place] = self._store.get(self._name(place))
+        return self._read[place]
+
+    def _name(self, place: Place) -> str:
+        return f"{place[0].name}:{self.id}:{':'.join(place[1])}"
+
+    def commit(self, changes: Changes) -> None:
+        """Make changes part of the state, with the records they change from and to the store."""
+        tables = [(place, self._tables.of[place[0].name].records) for place in changes.records]
+        for place, records in tables:
+            if (before := self.record(place)) is not None:
+                records[place[1]] = before
+        super().commit(changes)
+        for place, records in tables:
+            assert self._store is not None
+            self._store[self._name(place)] = records.pop(place[1], None)
+
+    def take_from(self, store: Store, event: AcceptedEvent) -> bool:
         """Takes an event in, with its records read from and written into `store`."""
-        for shelf in self._shelves:
-            shelf.store = store
-        try:
-            return self.take(event)
-        finally:
-            for shelf in self._shelves:
-                shelf.put_back()
+        self._store = store
+        self._read.clear()
+        return self.take(event)
 
 
 class Peer:
@@ -97,7 +78,7 @@ class Peer:
     def fold(self, message: Message, store: Store) -> None:
         """Takes one message in, reading and writing its records in `store`."""
         outcome = self._decoder.decode(message)
-        if not isinstance(outcome, Accepted):
+        if not isinstance(outcome, AcceptedEvent):
             self.rejected += 1
             return
         if (cmo := self.cmos.get(outcome.cmo)) is None:
@@ -109,21 +90,19 @@ class Peer:
 
 
 def pickle_lightly() -> None:
-    """Lets pickle write events by their fields alone, four times as fast as pydantic has it."""
-    kinds: tuple[type[Any], ...] = (*DATA, Quantity, Tolerance)
-    for kind in kinds:
+    """Lets pickle write what events say by their fields alone."""
+    for kind in {*COMPACT.values(), *NESTED.values()}:
         copyreg.pickle(kind, _fields)
     copyreg.pickle(Identifier, lambda model: (identifier, (model.name,)))
 
 
-def _fields(model: Any) -> tuple[Any, ...]:
-    return _made, (type(model), model.__dict__, model.__pydantic_extra__)
+_BY_NAME = {kind.__name__: kind for kind in (*COMPACT.values(), *NESTED.values())}
 
 
-def _made(kind: Any, fields: dict[str, Any], extra: dict[str, Any]) -> Any:
-    model = kind.__new__(kind)
-    object.__setattr__(model, "__dict__", fields)
-    object.__setattr__(model, "__pydantic_extra__", extra)
-    object.__setattr__(model, "__pydantic_fields_set__", set(fields))
-    object.__setattr__(model, "__pydantic_private__", None)
-    return model
+def _fields(said: Any) -> tuple[Any, ...]:
+    fields = tuple(getattr(said, name) for name in said.__struct_fields__)
+    return _made, (type(said).__name__, fields)
+
+
+def _made(name: str, fields: tuple[Any, ...]) -> Any:
+    return _BY_NAME[name](*fields)

@@ -12,7 +12,7 @@ from faust.serializers import codecs
 from deploy.lab.bench.peer import Peer, pickle_lightly
 from deploy.lab.bench.stopwatch import Stopwatch
 from events.data import INBOUND
-from events.decode import Message
+from events.outcomes import Message
 from streams.agreements import read_agreements
 from streams.settings import Settings
 

@@ -3,7 +3,7 @@
 from datetime import datetime
 
 from deploy.lab.bench.variants import batches
-from events.decode import Message
+from events.outcomes import Message
 from streams.shard import Shard
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from time import process_time
 from typing import Any
 
-from events.decode import Message
+from events.outcomes import Message
 from streams.agreements import read_agreements
 from streams.shard import Shard
 

@@ -6,8 +6,8 @@ from datetime import datetime
 from itertools import islice
 from typing import Any, Final
 
-from events.decode import Message
 from events.files import address
+from events.outcomes import Message
 
 _AT_ONCE = 1_000
 _FRACTION = ".123456"

@@ -17,7 +17,7 @@ from events.data import (
     ReleaseDecided,
     StockCounted,
 )
-from events.decode import Message
+from events.outcomes import Message
 
 
 class World(NamedTuple):

@@ -10,8 +10,9 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from alerts.catalogue import BY_NAME, KPIS, Kpi
 from alerts.judge import Verdict
+from alerts.kpi import Kpi
+from alerts.kpis import BY_NAME, KPIS
 from deploy.lab.demo.snapshot import Figure, OpenBreach, Scope, Snapshot
 from deploy.lab.webhook import Alert
 from deploy.prometheus.rule import PAGE, TICKET

@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import NamedTuple
 
-from alerts.catalogue import BY_NAME
 from alerts.judge import Verdict
+from alerts.kpis import BY_NAME
 from deploy.lab.webhook import Alert
 
 LIMITLESS = None

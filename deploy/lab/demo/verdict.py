@@ -7,8 +7,8 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from alerts.catalogue import BY_NAME
 from alerts.judge import Verdict
+from alerts.kpis import BY_NAME
 from deploy.lab.demo.board import value_of
 from deploy.lab.demo.snapshot import Figure, Scope, Snapshot
 from deploy.lab.simulate.truth import Trouble, Truth

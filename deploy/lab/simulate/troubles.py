@@ -3,8 +3,9 @@
 from collections.abc import Callable
 from typing import Any, Final
 
-from alerts.catalogue import KPIS, Kpi
 from alerts.judge import Bounds
+from alerts.kpi import Kpi
+from alerts.kpis import KPIS
 from deploy.lab.simulate.lots import deviation
 from deploy.lab.simulate.stock import COVER, DAILY_DEMAND
 from deploy.lab.simulate.truth import (

@@ -6,8 +6,8 @@ from io import StringIO
 import pytest
 from rich.console import Console
 
-from alerts.catalogue import BY_NAME, KPIS
 from alerts.judge import Verdict
+from alerts.kpis import BY_NAME, KPIS
 from deploy.lab.demo.board import duration, render, value_of
 from deploy.lab.demo.snapshot import Figure, OpenBreach, Scope, Shard, Snapshot
 from deploy.lab.webhook import Alert

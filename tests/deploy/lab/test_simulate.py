@@ -23,8 +23,9 @@ from deploy.lab.simulate.troubles import TROUBLES
 from deploy.lab.simulate.truth import Trouble
 from deploy.lab.simulate.world import MAKERS, Chance, Rates, pieces
 from events.data import DATA, INBOUND, Speaker
-from events.decode import Accepted, Decoder, Message, Reason, Rejection
+from events.decode import Decoder
 from events.event import EVENTS
+from events.outcomes import AcceptedEvent, Message, Reason, Rejection
 from events.partition import partition_of
 from streams.agreements import read_agreements
 from streams.replay import Pass, as_dict
@@ -47,7 +48,7 @@ def topic_of(event: dict[str, Any]) -> str:
 
 
 @cache
-def decoded(seed: int = 1, events: int | None = None) -> list[Accepted | Rejection]:
+def decoded(seed: int = 1, events: int | None = None) -> list[AcceptedEvent | Rejection]:
     decoder = Decoder(lambda cmo, recorded: DEFAULT_SOURCES, 4)
     return [
         decoder.decode(

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from events.data import BREACHES, DEAD_LETTERS, LOTS, OWN, TOPICS
-from events.decode import Message
+from events.outcomes import Message
 from streams.kafka.assignment import Assignment, HighWatermark, PartitionProgress, Place
 
 NOON = datetime(2026, 1, 5, 12, tzinfo=UTC)

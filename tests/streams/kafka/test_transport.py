@@ -19,7 +19,7 @@ from faust.transport.drivers import aiokafka as driver
 from faust.types import TP, ConsumerMessage
 
 from events.data import LOTS, OWN, TOPICS
-from events.decode import Message
+from events.outcomes import Message
 from streams.app import create_app
 from streams.errors import CutBack
 from streams.kafka.assignment import Assignment, HighWatermark, PartitionProgress

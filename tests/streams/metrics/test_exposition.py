@@ -15,7 +15,7 @@ from alerts.agreements import Agreements
 from alerts.ladder import Contact, Role, Rung
 from events.breaches import BREACH_EVENT, Breach
 from events.data import INBOUND
-from events.decode import Message
+from events.outcomes import Message
 from streams.app import _served
 from streams.metrics.exposition import Exposed, page, render
 from streams.metrics.text_format import Page, label

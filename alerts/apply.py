@@ -1,0 +1,392 @@
+"""Applying events to what is known of a CMO: all is worked out, or refused, before any is seen."""
+
+from bisect import insort
+from collections.abc import Mapping
+from typing import Any, Final
+
+from alerts.calendar import HOUR
+from alerts.changes import Changes, Pending, Place
+from alerts.corrections import Withdrawn
+from alerts.derivation import long_settled, rework
+from alerts.facts import Fact
+from alerts.identities import Known, identity
+from alerts.kind import Record
+from alerts.kpi import FEED
+from alerts.records import BY_KIND, TAKERS
+from events.compact import COMPACT
+from events.data import BreachAcknowledged, GapDeclared, Retracted, Speaker
+from events.outcomes import AcceptedEvent, Reason, Rejection
+
+MOST_PRODUCTS: Final = 1_000
+"""How many products a CMO may have, and how many pairs of a site and a product in stock."""
+
+_RETRACTED, _GAP_DECLARED, _ACKNOWLEDGED = (
+    COMPACT[data] for data in (Retracted, GapDeclared, BreachAcknowledged)
+)
+
+
+class ContradictsItself(Exception):
+    """An identity was said before with other content; the first said holds."""
+
+
+class NotItsToSay(Exception):
+    """A retraction or a gap of another source's events, and not said by the sponsor."""
+
+
+class Unfoldable(Exception):
+    """Working out what an event means failed; nothing was changed by it."""
+
+
+REFUSALS: Final[Mapping[type[Exception], Reason]] = {
+    ContradictsItself: Reason.OTHER_CONTENT,
+    NotItsToSay: Reason.NOT_ENTITLED,
+    Unfoldable: Reason.UNFOLDABLE,
+}
+"""What an event that is taken by its contract may still be refused for."""
+
+
+def apply(changes: Changes, event: AcceptedEvent) -> bool:
+    """Apply an event; False when it was taken before, and says the same.
+
+    Raises `ContradictsItself`, `NotItsToSay` or `Unfoldable`, having changed nothing.
+    """
+    key = identity(event.message.topic, event.source, event.id)
+    known = changes.known(key)
+    if known is not None:
+        _take_again(changes, event, known)
+        return False
+    _refuse_not_entitled(event)
+    if event.time > event.recorded:
+        topic, offset = event.message.topic, event.message.offset
+        changes.loose[key] = _fact(event)
+        changes.pending.append(Pending(event.time, topic, offset, event))
+        number = 0
+    else:
+        number = _add(changes, key, event)
+    timed = _hear(changes, key, event)
+    changes.identities[key] = Known(event.content, number, timed)
+    return True
+
+
+def refuse(changes: Changes, rejection: Rejection) -> None:
+    """A message of this CMO could not be taken: its place in the sequence is filled."""
+    message = rejection.message
+    _tally(changes, message.topic, message.timestamp * 1_000, taken=0)
+    where = f"{message.topic}/{message.partition}/{message.offset}"
+    changes.refused.append((message.timestamp, where))
+    if rejection.source is not None:
+        _account(changes, message.topic, rejection.source, rejection.sequence)
+
+
+def pass_over(changes: Changes, event: AcceptedEvent) -> None:
+    """An event is not to be known yet: it leaves no gap in its sequence all the same."""
+    _account(changes, event.topic, event.source, event.sequence)
+
+
+def apply_due(changes: Changes, event: AcceptedEvent) -> None:
+    """Apply an event that was taken, and whose time has come.
+
+    Raises `Unfoldable` where it cannot be: then it was never taken.
+    """
+    key = identity(event.topic, event.source, event.id)
+    known = changes.known(key)
+    assert known is not None, "what is pending is known"
+    changes.loose[key] = None
+    try:
+        number = _add(changes, key, event)
+    except Unfoldable:
+        if known.timed:
+            changes.lateness.append((-1, event.time, event.recorded, event.id))
+        changes.tally(event.topic, event.recorded // HOUR, -1, -1)
+        changes.identities[key] = None
+        raise
+    if changes.retraction(key) is not None and changes.loose[key] is not None:
+        changes.loose[key] = None
+    changes.identities[key] = known._replace(record=number)
+
+
+def _take_again(changes: Changes, event: AcceptedEvent, known: Known) -> None:
+    if known.content != event.content:
+        raise ContradictsItself(
+            f"event {event.id} of {event.source} was taken before with other content, "
+            "which stands; retract it to correct it"
+        )
+    _tally(changes, event.topic, event.recorded, taken=1)
+    _account(changes, event.topic, event.source, event.sequence)
+
+
+def _refuse_not_entitled(event: AcceptedEvent) -> None:
+    if event.speaker is Speaker.SPONSOR:
+        return
+    data: Any = event.data
+    said = type(data)
+    if said is _RETRACTED and data.source != event.source:
+        raise NotItsToSay(f"{event.source} may retract its own events, not those of {data.source}")
+    if said is _GAP_DECLARED and data.source not in (None, event.source):
+        raise NotItsToSay(f"{event.source} may declare gaps of its own, not those of {data.source}")
+
+
+def _fact(event: AcceptedEvent, rank: int = -1) -> Fact:
+    return Fact(
+        event.time,
+        rank,
+        event.id,
+        event.message.topic,
+        event.source,
+        event.speaker,
+        event.recorded,
+        event.logged,
+        event.data,
+    )
+
+
+# --- what is heard
+
+
+def _hear(changes: Changes, key: bytes, event: AcceptedEvent) -> bool:
+    """An event was read, and counts for its feed; whether it tells of delay."""
+    topic = event.message.topic
+    _tally(changes, topic, event.recorded, taken=1)
+    _account(changes, topic, event.source, event.sequence)
+    if event.speaker is not Speaker.CMO:
+        return False
+    if event.heard:
+        changes.feed(topic).hear(event.recorded, event.id)
+    if not event.timely:
+        return False
+    if type(event.data) is not _RETRACTED and changes.retraction(key) is not None:
+        return False
+    changes.lateness.append((1, event.time, event.recorded, event.id))
+    return True
+
+
+def _tally(changes: Changes, topic: str, recorded: int, *, taken: int) -> None:
+    changes.tally(topic, recorded // HOUR, taken)
+    changes.note(FEED, recorded)
+    changes.count += 1
+
+
+def _account(changes: Changes, topic: str, source: str, sequence: int | None) -> None:
+    if sequence is not None:
+        changes.feed(topic).see(source, sequence, sequence)
+
+
+# --- what is said of records
+
+
+def _add(changes: Changes, key: bytes, event: AcceptedEvent) -> int:
+    """Add what an event says where it belongs; the number of the first record it is about."""
+    data: Any = event.data
+    said = type(data)
+    if TAKERS[said]:
+        return _add_to_records(changes, key, event)
+    changes.loose[key] = fact = _fact(event)
+    if changes.retraction(key) is not None:
+        changes.corrected.append((event.id, key))
+    if said is _RETRACTED:
+        _retract(changes, data, fact)
+    elif said is _GAP_DECLARED and data.first <= data.last:
+        changes.feed(fact.topic).see(data.source or fact.source, data.first, data.last)
+    elif said is _ACKNOWLEDGED and fact.by_sponsor:  # or a CMO could keep its own ladder down
+        changes.acknowledge(data, fact)
+        changes.count += 1
+    return 0
+
+
+def places(data: Any) -> list[Place]:
+    """The records an event is about."""
+    said = type(data)
+    return [(kind, key) for kind in TAKERS[said] for key in kind.keys_of[said](data)]
+
+
+def _add_to_records(changes: Changes, key: bytes, event: AcceptedEvent) -> int:
+    """Add a fact to the records it is about, all of them or none."""
+    about = places(event.data)
+    said = type(event.data)
+    if not about:
+        changes.loose[key] = _fact(event)
+    if changes.retraction(key) is not None:
+        changes.corrected.append((event.id, key))
+        for kind, record_key in about:
+            changes.note(kind.name, event.recorded)
+            withdrawn = Withdrawn(key, _fact(event, kind.rank[said]))
+            changes.withdrawn.append(((kind, record_key), withdrawn))
+        return 0
+    _refuse_the_overfull(changes, about, event)
+    number = changes.next_number()
+    made: list[tuple[Place, Record]] = []
+    new: list[Place] = []
+    for place in about:
+        before = changes.record(place)
+        if before is None:
+            before = Record(number + len(new))
+            new.append(place)
+        fact = _fact(event, place[0].rank[said])
+        made.append((place, _worked_out(changes, place, before, fact)))
+    changes.homes += new
+    for place, record in made:
+        changes.records[place] = record
+        changes.note(place[0].name, event.recorded)
+    _rework_linked(changes, made)
+    _name(changes, about, event)
+    changes.count += 1
+    return made[0][1].number if made else 0
+
+
+def _worked_out(changes: Changes, place: Place, before: Record, fact: Fact) -> Record:
+    """A record with one more fact; raises `Unfoldable`."""
+    kind = place[0]
+    facts = before.facts
+    last = not facts or facts[-1] < fact
+    if last:
+        facts = (*facts, fact)
+    else:
+        joined = list(facts)
+        insort(joined, fact)
+        facts = tuple(joined)
+    try:
+        if before.is_let_go:
+            return long_settled(changes, kind, before, fact)
+        return rework(changes, kind, before, facts, fact if last else None)
+    except Exception as error:
+        raise Unfoldable(f"{type(error).__name__}: {error}") from error
+
+
+def _rework_linked(changes: Changes, made: list[tuple[Place, Record]]) -> None:
+    """Work out anew what the records say that those just changed are linked to, and no further."""
+    changed = {place for place, _ in made}
+    for _, record in made:
+        for link in record.view.links if record.view is not None else ():
+            place = BY_KIND[link.kind], link.key
+            other = changes.record(place) if place not in changed else None
+            if other is not None and other.view is not None and not other.is_let_go:
+                changes.records[place] = rework(changes, place[0], other, other.facts, None)
+
+
+def _refuse_the_overfull(changes: Changes, about: list[Place], event: AcceptedEvent) -> None:
+    """What a CMO may fill is bounded, and so is what each of its events costs."""
+    for place in about:
+        kind, key = place
+        most, record = kind.most_facts, changes.record(place)
+        if most is not None and record is not None and len(record.facts) >= most:
+            what = f"{kind.name} {' '.join(key)}"
+            raise Unfoldable(f"{what} has {most:,} facts already, the most there may be")
+    named = _product(about, event.data)
+    if named is not None and changes.names_too_many(named, MOST_PRODUCTS):
+        raise Unfoldable(f"there are {MOST_PRODUCTS:,} products already, the most there may be")
+
+
+def _product(about: list[Place], data: Any) -> tuple[str, str] | None:
+    """The site, if any, and product that an event names, where those are counted."""
+    said = type(data)
+    for kind, _ in about:
+        if said in kind.naming:
+            return getattr(data, "site", None) or "", data.product
+    return None
+
+
+def _name(changes: Changes, about: list[Place], event: AcceptedEvent) -> None:
+    """Keep the products named, and the names given where an id is not one."""
+    data = event.data
+    if (named := _product(about, data)) is not None:
+        changes.name_product(named)
+    for field in _NAMES[type(data)]:
+        value = getattr(data, field)
+        if type(value) is not str and value is not None and value.name != value:
+            changes.names[str(value)] = min(value.name, changes.names.get(str(value), value.name))
+
+
+_NAMES: Final = {
+    said: tuple(name for name in ("product", "site") if name in said.__struct_fields__)
+    for said in TAKERS
+}
+
+
+# --- what is taken back
+
+
+def _retract(changes: Changes, retraction: Any, fact: Fact) -> None:
+    key = identity(retraction.topic, retraction.source, retraction.event)
+    known = changes.known(key)
+    loose = changes.loose_fact(key) if known is not None and not known.record else None
+    if loose is not None and type(loose.data) is _RETRACTED:
+        return
+    held = changes.retraction(key)
+    target, made = loose, list[tuple[Place, Record | None]]()
+    if known is not None and known.record:
+        target = _find(changes, known.record, retraction)
+        made = _without(changes, target) if target is not None else []
+    changes.retractions[key] = min(held or fact, fact, key=_sponsor_first)
+    changes.count += 1
+    if known is None:
+        return
+    for place, record in made:
+        changes.records[place] = record
+        assert target is not None
+        ranked = _ranked(target, place[0].rank[type(target.data)])
+        changes.withdrawn.append((place, Withdrawn(key, ranked)))
+    _rework_linked(changes, [(place, record) for place, record in made if record is not None])
+    changes.corrected.append((retraction.event, key))
+    if target is not None:
+        _withdraw(changes, key, known, target)
+
+
+def _withdraw(changes: Changes, key: bytes, known: Known, target: Fact) -> None:
+    """What a target that is taken back had said besides."""
+    if known.timed:
+        changes.lateness.append((-1, target.time, target.recorded, target.id))
+    data: Any = target.data
+    said = type(data)
+    if said is _ACKNOWLEDGED:
+        acceptance = changes.acceptance(data.breach)
+        if acceptance is not None and acceptance.fact == target:
+            changes.acceptances[data.breach] = None
+    if not known.record and TAKERS[said]:
+        changes.identities[key] = known._replace(timed=False)  # pending: it stays so
+        return
+    changes.loose[key] = None
+    changes.identities[key] = known._replace(record=0, timed=False)
+
+
+def _ranked(fact: Fact, rank: int) -> Fact:
+    if fact.rank == rank:
+        return fact
+    return Fact(
+        fact.time,
+        rank,
+        fact.id,
+        fact.topic,
+        fact.source,
+        fact.speaker,
+        fact.recorded,
+        fact.logged,
+        fact.data,
+    )
+
+
+def _find(changes: Changes, number: int, retraction: Any) -> Fact | None:
+    """The fact that is taken back, in the first record it is in; None where it is let go."""
+    record = changes.record(changes.home(number))
+    named = retraction.topic, retraction.source, retraction.event
+    facts = record.facts if record is not None else ()
+    found = (each for each in facts if (each.topic, each.source, each.id) == named)
+    return next(found, None)
+
+
+def _without(changes: Changes, target: Fact) -> list[tuple[Place, Record | None]]:
+    """The records a fact was about, without it; raises `Unfoldable`."""
+    made: list[tuple[Place, Record | None]] = []
+    for place in places(target.data):
+        before = changes.record(place)
+        assert before is not None, "a fact is in all the records it is about"
+        gone = _ranked(target, place[0].rank[type(target.data)])
+        facts = tuple(fact for fact in before.facts if fact != gone)
+        try:
+            made.append((place, rework(changes, place[0], before, facts, None) if facts else None))
+        except Exception as error:
+            raise Unfoldable(f"{type(error).__name__}: {error}") from error
+    return made
+
+
+def _sponsor_first(retraction: Fact) -> tuple[bool, Fact]:
+    return not retraction.by_sponsor, retraction

@@ -1,0 +1,303 @@
+"""One CMO as its events made it: changes are committed to it, and what is past is let go."""
+
+from bisect import insort
+from collections.abc import Iterable, Iterator
+from heapq import heappop, heappush
+
+from alerts.agreements import Agreements
+from alerts.apply import Unfoldable, apply, apply_due, refuse
+from alerts.calendar import DAY, HOUR
+from alerts.changes import Changes, Place
+from alerts.corrections import Evidences
+from alerts.derivation import links_of, terms_of
+from alerts.facts import Evidence, Fact
+from alerts.formulas import evidence_of
+from alerts.index import LISTED
+from alerts.kind import Key, Kind, Record
+from alerts.kpi import Finding, Kpi
+from alerts.kpis import BY_NAME, KPIS
+from alerts.kpis.feed import DATA_TIMELINESS, FEED_VALIDITY
+from alerts.lateness import LATE
+from alerts.records.lot import LOT
+from alerts.view import CmoView, days_of
+from alerts.windows import Window, first_hour
+from events.dimensions import WHOLE, Scope
+from events.outcomes import AcceptedEvent, Rejection
+from events.values import MILLION
+
+_AT_ONCE = 200  # records looked at before others have their turn
+
+
+class Cmo(CmoView):
+    """One CMO, which changes by commits alone."""
+
+    def __init__(self, cmo: str, agreements: Agreements) -> None:
+        super().__init__(cmo, agreements)
+        self._longest = {
+            kpi.name: max(days_of(kpi, each) for each in (None, *self.versions()))
+            for kpi in KPIS
+            if kpi.window_days
+        }
+        self._adverse_from = {kpi.name: self._mildest(kpi) for kpi in KPIS if kpi.quantiles}
+        self._settled: list[tuple[int, int]] = []
+        self._let_go_on = 0
+
+    def _mildest(self, kpi: Kpi) -> float | None:
+        """From which value on evidence may be adverse under any version of what was agreed."""
+        found = []
+        for agreement in self.versions():
+            limit = agreement.limit(kpi.name)
+            warning = kpi.warning if limit.warning is None else limit.warning
+            critical = kpi.critical if limit.critical is None else limit.critical
+            found.append(warning if warning is not None else critical)
+        known = [each for each in found if each is not None]
+        return min(known, default=None) if not kpi.higher_is_better else max(known, default=None)
+
+    # --- one event at a time
+
+    def take(self, event: AcceptedEvent) -> bool:
+        """Apply one event and commit it; False when it was taken before, and says the same.
+
+        Raises `ContradictsItself`, `NotItsToSay` or `Unfoldable`, having changed nothing.
+        """
+        changes = Changes(self)
+        fresh = apply(changes, event)
+        self.commit(changes)
+        return fresh
+
+    def refuse(self, rejection: Rejection) -> None:
+        """Commit that a message of this CMO could not be taken."""
+        changes = Changes(self)
+        refuse(changes, rejection)
+        self.commit(changes)
+
+    def due(self, now: int) -> Iterator[tuple[AcceptedEvent, Unfoldable]]:
+        """Apply the events whose time has come; yields those that cannot be."""
+        while self._pending and self._pending[0].time <= now:
+            event, fault = heappop(self._pending).event, None
+            changes = Changes(self)
+            try:
+                apply_due(changes, event)
+            except Unfoldable as error:
+                fault = error
+            self.commit(changes)
+            if fault is not None:
+                yield event, fault
+
+    # --- commits
+
+    def commit(self, changes: Changes) -> None:
+        """Make changes part of the state, all of them."""
+        for place, record in changes.records.items():
+            self._replace(place, record)
+        tables = self._tables
+        tables.homes += changes.homes
+        for key, known in changes.identities.items():
+            if known is None:
+                tables.identities.remove(key)
+            else:
+                tables.identities.put(key, known)
+        for key, fact in changes.loose.items():
+            if fact is None:
+                self._loose.pop(key, None)
+            else:
+                self._loose[key] = fact
+        tables.feeds.update(changes.feeds)
+        self._commit_corrections(changes)
+        self._commit_tallies(changes)
+        for sign, time, recorded, event in changes.lateness:
+            self._time(sign, time, recorded, event)
+        for pending in changes.pending:
+            heappush(self._pending, pending)
+        for kind, recorded in changes.latest.items():
+            self.latest[kind] = max(self.latest.get(kind, 0), recorded)
+        for id_, name in changes.names.items():
+            self.names[id_] = min(name, self.names.get(id_, name))
+        self._products |= changes.products
+        self.revision += changes.count
+
+    def _commit_corrections(self, changes: Changes) -> None:
+        corrections = self._tables.corrections
+        corrections.retractions.update(changes.retractions)
+        for (kind, key), withdrawn in changes.withdrawn:
+            corrections.keep(kind, key, withdrawn)
+        for event, identity in changes.corrected:
+            corrections.withdraw(event, identity)
+        for breach, acceptance in changes.acceptances.items():
+            if acceptance is None:
+                self._acceptances.pop(breach, None)
+            else:
+                self._acceptances[breach] = acceptance
+
+    def _commit_tallies(self, changes: Changes) -> None:
+        for (topic, hour), (taken, n) in changes.tallies.items():
+            for _, window in self._tables.windows.counting(FEED_VALIDITY.name, Scope(topic=topic)):
+                assert isinstance(window, Window)
+                window.tally(hour, taken, n)
+        if changes.refused:
+            for each in changes.refused:
+                insort(self.refused, each)
+            del self.refused[:-LISTED]
+
+    def _time(self, sign: int, time: int, recorded: int, event: str) -> None:
+        """Count the delay of an event in, or out again."""
+        hour, late = recorded // HOUR, max(0, recorded - time)
+        says = Evidence(hour, hour * HOUR, late, 1, event)
+        self._count(DATA_TIMELINESS.name, WHOLE, says, sign)
+
+    def _replace(self, place: Place, record: Record | None) -> None:
+        """Keep a record as it is now: its old evidence out of the sums, its new evidence in."""
+        kind, key = place
+        table = self._tables.of[kind.name]
+        before = table.records.get(key)
+        table.put(key, record)
+        self._touch(kind, key, record)
+        old, new = before.evidence if before else (), record.evidence if record else ()
+        if old is not new:
+            self._replace_evidence(
+                before.scope if before else WHOLE, old, record.scope if record else WHOLE, new
+            )
+        if record is not None and record.view is not None and record.view.is_settled:
+            was = before is not None and before.view is not None and before.view.is_settled
+            if not was and not record.is_let_go:
+                heappush(self._settled, (record.last_logged, record.number))
+
+    def _touch(self, kind: Kind, key: Key, record: Record | None) -> None:
+        """Let whatever is kept beside the records know that one changed."""
+        for of, ranking in self._tables.rankings.values():
+            if of is kind:
+                ranking.touch(key)
+        for name, exceptions in self._tables.exceptions.items():
+            if BY_NAME[name].kinds[0] is kind:
+                exceptions.touch(key)
+        self._tables.corrections.touch((kind.name, key))
+        if kind is LOT:
+            view = record.view if record else None
+            if view is not None and view.unexpected:
+                self.unexpected_moves[key[0]] = view.unexpected
+            else:
+                self.unexpected_moves.pop(key[0], None)
+
+    def _replace_evidence(
+        self, old_scope: Scope, old: Evidences, new_scope: Scope, new: Evidences
+    ) -> None:
+        same = old_scope == new_scope
+        for pair in old:
+            if not (same and pair in new):
+                self._count(pair[0], old_scope, pair[1], -1)
+        for pair in new:
+            if not (same and pair in old):
+                self._count(pair[0], new_scope, pair[1], 1)
+
+    def _count(self, kpi: str, about: Scope, says: Evidence, sign: int) -> None:
+        index = self._tables.index
+        adverse = says.adverse or self._is_adverse(kpi, says)
+        for scope, window in self._tables.windows.counting(kpi, about):
+            if sign > 0:
+                window.add(says)
+            else:
+                window.remove(says)
+            if adverse:
+                (index.add if sign > 0 else index.remove)((kpi, scope), says)
+        if says.claimed:
+            (index.claim if sign > 0 else index.unclaim)(kpi, says)
+
+    def _is_adverse(self, kpi: str, says: Evidence) -> bool:
+        """Whether a value is beyond the mildest limit there is for it."""
+        limit = self._adverse_from.get(kpi)
+        if limit is None:
+            return False
+        value = says.numerator / MILLION
+        return value < limit if BY_NAME[kpi].higher_is_better else value > limit
+
+    # --- what is worked out when somebody looks
+
+    def refresh(self, now: int) -> Iterator[None]:
+        """Bring up to date what readings and breaches are read from, step by step."""
+        tables = self._tables
+        for kind, ranking in tables.rankings.values():
+            yield from ranking.refresh(tables.of[kind.name].open)
+        for name, exceptions in tables.exceptions.items():
+            kind = BY_NAME[name].kinds[0]
+            yield from exceptions.refresh(tables.of[kind.name].open, self._look, now)
+        yield from tables.corrections.refresh(self._would_say)
+
+    def _look(self, kpi: Kpi, key: Key, now: int) -> tuple[Scope, Iterable[Finding]] | None:
+        kind = kpi.kinds[0]
+        record = self.records(kind).get(key)
+        if record is None or record.view is None or not record.view.is_open:
+            return None
+        terms, _ = terms_of(self, record.facts)
+        assert kpi.exceptions is not None
+        if terms is None:
+            return None
+        found = kpi.exceptions(record.view, links_of(self, record.view), terms, now)
+        return record.scope, found
+
+    def _would_say(self, kind: Kind, key: Key, fact: Fact) -> tuple[Evidences, Evidences]:
+        """What a record says with a fact it has not, and what it says now."""
+        record = self.records(kind).get(key)
+        facts = sorted([*(record.facts if record else ()), fact])
+        terms, _ = terms_of(self, facts)
+        now = record.evidence if record else ()
+        if terms is None:
+            return (), now
+        try:
+            view = kind.derive(facts, terms)
+            return evidence_of(kind, view, links_of(self, view), terms), now
+        except Exception:  # it was withdrawn before anybody asked what it means
+            return (), now
+
+    # --- what is let go
+
+    def let_go(self, now: int) -> Iterator[None]:
+        """Let go of what no window and no clock can ask for any more, once a day, step by step."""
+        if now // DAY == self._let_go_on:
+            return
+        self._let_go_on = now // DAY
+        for kpi, window in self._tables.windows:
+            window.let_go(self._longest[kpi.name], now)
+        yield
+        for name, days in self._longest.items():
+            self._tables.index.let_go(name, first_hour(days, now))
+        yield from self._let_go_of_records(now)
+        yield from self._let_go_of_loose_facts(now)
+
+    def _let_go_of_records(self, now: int) -> Iterator[None]:
+        """Settled records keep what they amount to, and the identities of their events."""
+        looked = 0
+        while self._settled and self._settled[0][0] + LATE < now:
+            _, number = heappop(self._settled)
+            kind, key = self.home(number)
+            record = self.records(kind).get(key)
+            if record is not None and record.number == number and not record.is_let_go:
+                self._let_go_of(kind, key, record, now)
+            looked += 1
+            if looked % _AT_ONCE == 0:
+                yield
+
+    def _let_go_of(self, kind: Kind, key: Key, record: Record, now: int) -> None:
+        if record.view is None or not record.view.is_settled:
+            return  # it comes again when it is settled again
+        counts = any(
+            says.hour >= first_hour(self._longest[kpi], now) for kpi, says in record.evidence
+        )
+        if counts or record.last_logged + LATE >= now:
+            again = max(record.last_logged, now - LATE + DAY)
+            heappush(self._settled, (again, record.number))
+            return
+        logged = record.first_logged, record.last_logged
+        kept = Record(record.number, (), record.view, (), *logged, is_let_go=True)
+        self._tables.of[kind.name].records[key] = kept
+        self._tables.corrections.forget((kind.name, key))
+
+    def _let_go_of_loose_facts(self, now: int) -> Iterator[None]:
+        """What is in no record is kept in the order in which it came."""
+        pending = {pending.event.id for pending in self._pending}
+        for looked, (identity, fact) in enumerate(list(self._loose.items())):
+            if fact.logged + LATE >= now:
+                break
+            if fact.id not in pending:
+                self._loose.pop(identity, None)
+            if looked % _AT_ONCE == 0:
+                yield

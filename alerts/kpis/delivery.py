@@ -1,0 +1,155 @@
+"""Delivery: how order lines come, against what was promised."""
+
+from datetime import date, timedelta
+from typing import Final
+
+from alerts.agreements import Agreement
+from alerts.calendar import days_from_epoch, midnight
+from alerts.example import Example, Told
+from alerts.facts import Evidence, claimed
+from alerts.kpi import Kpi, Links
+from alerts.records.order_line import ORDER_LINE, OrderLineView
+from events.data import (
+    INVENTORY,
+    LotReceived,
+    OrderCancelled,
+    OrderChanged,
+    OrderDelivered,
+    OrderPromised,
+)
+from events.values import Quantity
+
+_MOVED_BY = (OrderPromised, OrderChanged, OrderDelivered, LotReceived, OrderCancelled)
+
+
+def _at_its_due_day(line: OrderLineView, terms: Agreement, kept: bool) -> tuple[Evidence, ...]:
+    """What a line says at its due day; the day after what is agreed, as missed, if it has not come.
+
+    The event is what completed it, else its promise.
+    """
+    promise, by = line.promise, line.by
+    if promise is None:
+        return ()
+    day = promise.due
+    if line.completed is None and not line.unlike:
+        day = promise.last_day + timedelta(days=1)
+    late = claimed(by, promise.last_day, terms.zone) if by and kept and line.on_time else 0
+    event = by.id if by else promise.event
+    hour, visible = days_from_epoch(day) * 24, midnight(terms.zone, day)
+    return (Evidence(hour, visible, int(kept), 1, event, not kept, line.unlike, late),)
+
+
+def _otif(line: OrderLineView, _: Links, terms: Agreement) -> tuple[Evidence, ...]:
+    return _at_its_due_day(line, terms, line.on_time and line.in_full_by_due)
+
+
+def _on_time(line: OrderLineView, _: Links, terms: Agreement) -> tuple[Evidence, ...]:
+    return _at_its_due_day(line, terms, line.on_time)
+
+
+def _in_full(line: OrderLineView, _: Links, terms: Agreement) -> tuple[Evidence, ...]:
+    return _at_its_due_day(line, terms, line.in_full)
+
+
+# --- the story all three are read of
+
+
+def _ordered(line: str) -> Told:
+    data = OrderPromised(
+        order="4500001", line=line, product="pills", quantity=_pieces(10_000), due=date(2026, 6, 1)
+    )
+    return Told("S", "2026-04-01", data)
+
+
+def _arrived(line: str, quantity: int, day: str) -> Told:
+    return Told("C", day, OrderDelivered(order="4500001", line=line, quantity=_pieces(quantity)))
+
+
+def _pieces(count: int) -> Quantity:
+    return Quantity(value=count, unit="EA")
+
+
+def _example(story: str, kept: int) -> Example:
+    told = (
+        *(_ordered(line) for line in ("10", "20", "30", "40")),
+        _arrived("10", 10_000, "2026-05-28"),
+        _arrived("20", 12_000, "2026-05-29"),
+        _arrived("30", 10_000, "2026-06-04"),
+    )
+    return Example(
+        story=f"Four lines of 10,000 due on 1 June, up to 10 % more: 10 comes whole on 28 May; 20 "
+        f"with 12,000 on 29 May; 30 whole on 4 June; 40 not at all. {story}",
+        told=told,
+        as_of="2026-06-10",
+        reads={"numerator": kept, "denominator": 4, "n": 4, "value": kept / 4},
+    )
+
+
+DELIVERY: Final = (
+    Kpi(
+        name="delivery_otif",
+        title="Delivered on time, in full",
+        help="Order lines complete by their due day and within the agreed quantity, of those due.",
+        unit="ratio",
+        higher_is_better=True,
+        urgency="ticket",
+        dimensions=((), ("product",)),
+        window_days=90,
+        warning=0.95,
+        critical=0.90,
+        minimum=20,
+        interval=True,
+        best=1.0,
+        needs=(INVENTORY,),
+        kinds=(ORDER_LINE,),
+        evidence=_otif,
+        moved_by=_MOVED_BY,
+        example=_example("Only 10 is on time and in full.", 1),
+        family="delivery",
+        leads=True,
+        source="SCOR perfect order, delivery part",
+        action="Ask the CMO when each late or short line will come, and tell the supply planner.",
+    ),
+    Kpi(
+        name="delivery_on_time",
+        title="Delivered on time",
+        help="Order lines complete by their due day, of those due.",
+        unit="ratio",
+        higher_is_better=True,
+        urgency="review",
+        window_days=90,
+        warning=0.95,
+        critical=0.90,
+        minimum=20,
+        interval=True,
+        best=1.0,
+        needs=(INVENTORY,),
+        kinds=(ORDER_LINE,),
+        evidence=_on_time,
+        moved_by=_MOVED_BY,
+        example=_example("10 and 20 are complete by then.", 2),
+        family="delivery",
+        source="SCOR",
+        action="Ask the CMO which lines are late and why, and bring the causes to the next review.",
+    ),
+    Kpi(
+        name="delivery_in_full",
+        title="Delivered in full",
+        help="Order lines whose deliveries add up within the agreed quantity, of those due.",
+        unit="ratio",
+        higher_is_better=True,
+        urgency="review",
+        window_days=90,
+        interval=True,
+        best=1.0,
+        needs=(INVENTORY,),
+        kinds=(ORDER_LINE,),
+        evidence=_in_full,
+        moved_by=_MOVED_BY,
+        example=_example("10 and 30 are in full, the one late; 20 is more than agreed.", 2),
+        family="delivery",
+        source="SCOR",
+        action="Ask the CMO for what the short lines lack, and bring the causes to the review.",
+    ),
+)
+"""The KPIs of delivery, in the order of the boards."""

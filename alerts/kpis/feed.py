@@ -1,0 +1,150 @@
+"""Feeds: whether a CMO is heard, whether what it says can be taken, and how late it says it."""
+
+from collections.abc import Iterator
+from datetime import date
+from typing import TYPE_CHECKING, Final
+
+from alerts.agreements import Agreement
+from alerts.calendar import midnight
+from alerts.example import Example, Told
+from alerts.kpi import Kpi, Measured
+from events.data import Heartbeat, InboundTopic, LotCompleted, LotStarted
+from events.dimensions import Scope
+from events.values import MILLION
+
+if TYPE_CHECKING:
+    from alerts.view import CmoView
+
+
+def silent_for(cmo: "CmoView", agreement: Agreement, topic: InboundTopic, now: int) -> int:
+    """The working time, in microseconds, since the CMO was heard on a topic, or should have been.
+
+    A CMO that was never heard counts from the day on which that was first agreed.
+    """
+    begins = cmo.expected_since(topic) or agreement.effective
+    heard = cmo.silent_since(topic) or midnight(agreement.zone, begins)
+    return agreement.calendar.working_time(heard, now)
+
+
+def _feed_silence(cmo: "CmoView", agreement: Agreement | None, now: int) -> Iterator[Measured]:
+    if agreement is None:
+        return
+    for topic in sorted(agreement.cadence):
+        feed = cmo.feeds.get(topic)
+        silent = silent_for(cmo, agreement, topic, now) / MILLION
+        yield Measured(
+            Scope(topic=topic),
+            int(silent) if silent.is_integer() else silent,
+            n=1,
+            events=(feed.heard_from,) if feed and feed.heard_from else (),
+            agreed=agreement.cadence[topic],
+        )
+
+
+def _feed_validity(cmo: "CmoView", agreement: Agreement | None, now: int) -> Iterator[Measured]:
+    return cmo.windowed(FEED_VALIDITY, agreement, now)
+
+
+def _data_timeliness(cmo: "CmoView", agreement: Agreement | None, now: int) -> Iterator[Measured]:
+    return cmo.windowed(DATA_TIMELINESS, agreement, now)
+
+
+_BEGINS = {"effective": date(2026, 3, 2)}
+
+FEED_SILENCE: Final = Kpi(
+    name="feed_silence",
+    title="Feed silence",
+    help="Working time since the CMO's last word on a topic, against the agreed cadence.",
+    unit="seconds",
+    higher_is_better=False,
+    urgency="ticket",
+    dimensions=(("topic",),),
+    warning=1.5,
+    critical=3.0,
+    best=0.0,
+    agreed_time="cadence",
+    measure=_feed_silence,
+    example=Example(
+        story="A word a working day is agreed for cmo.lots. The last one, a heartbeat, came on "
+        "Friday at noon; by Tuesday at noon two working days are gone, twice the cadence.",
+        told=(Told("C", "2026-03-06", Heartbeat(topic="cmo.lots")),),
+        as_of="2026-03-10",
+        reads={"value": 2 * 86_400, "n": 1, "state": 1},
+        scope=Scope(topic="cmo.lots"),
+        terms={**_BEGINS, "cadence": {"cmo.lots": 86_400}},
+    ),
+    family="feed",
+    leads=True,
+    source="agreement",
+    action="Call the CMO's data contact, and ask for what is missing or for a heartbeat.",
+)
+"""The KPI of a CMO that says nothing."""
+
+FEED_VALIDITY: Final = Kpi(
+    name="feed_validity",
+    title="Feed validity",
+    help="Messages accepted, duplicates included, of those read from the CMO's feeds.",
+    unit="ratio",
+    higher_is_better=True,
+    urgency="ticket",
+    dimensions=((), ("topic",)),
+    window_days=7,
+    warning=0.99,
+    critical=0.95,
+    minimum=100,
+    interval=True,
+    best=1.0,
+    measure=_feed_validity,
+    example=Example(
+        story="Three messages are read within a week, and all of them taken.",
+        told=(
+            Told("C", "2026-03-02", LotStarted(lot="L1", product="pills")),
+            Told("C", "2026-03-03", LotCompleted(lot="L1")),
+            Told("C", "2026-03-04", Heartbeat(topic="cmo.lots")),
+        ),
+        as_of="2026-03-05",
+        reads={"numerator": 3, "denominator": 3, "n": 3},
+    ),
+    family="feed_quality",
+    leads=True,
+    source="agreement",
+    action="Send the CMO the reasons of its newest dead letters, and ask for corrections.",
+)
+
+DATA_TIMELINESS: Final = Kpi(
+    name="data_timeliness",
+    title="Data timeliness",
+    help="From the event to its record in the log, of what the CMO says.",
+    unit="seconds",
+    higher_is_better=False,
+    urgency="ticket",
+    window_days=7,
+    warning=4 * 3_600,
+    critical=24 * 3_600,
+    quantiles=("p95",),
+    best=0.0,
+    measure=_data_timeliness,
+    example=Example(
+        story="A start is recorded two hours after it happened, a completion at once: by nearest "
+        "rank the slowest of two is the 95th of a hundred.",
+        told=(
+            Told(
+                "C",
+                "2026-03-02T08:00:00+00:00",
+                LotStarted(lot="L1", product="pills"),
+                recorded="2026-03-02T10:00:00+00:00",
+            ),
+            Told("C", "2026-03-03", LotCompleted(lot="L1")),
+        ),
+        as_of="2026-03-04",
+        reads={"value": 7_200, "n": 2},
+        quantile="p95",
+    ),
+    family="timeliness",
+    leads=True,
+    source="agreement; the default here is 4 h and 24 h",
+    action="Ask the CMO's data contact why its events come late, and when that will end.",
+)
+
+FEED: Final = (FEED_SILENCE, FEED_VALIDITY, DATA_TIMELINESS)
+"""The KPIs of the feeds, in the order of the boards."""

@@ -1,0 +1,58 @@
+"""Demand: what is forecast for one product, or for one product at one site."""
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+import msgspec
+
+from alerts.agreements import Agreement
+from alerts.calendar import civil_day
+from alerts.facts import Fact
+from alerts.kind import Key, Kind, Takes, View
+from events.data import DemandForecast
+
+
+class Daily(msgspec.Struct, frozen=True, gc=False):
+    """A demand in force: millionths over whole days."""
+
+    amount: int
+    days: int
+    unit: str
+    event: str
+
+
+class DemandView(View, msgspec.Struct, frozen=True, gc=False):
+    """The forecasts in their order, the latest last."""
+
+    forecasts: tuple[Fact, ...] = ()
+
+    def in_force(self, zone: str, now: int) -> Daily | None:
+        """The latest forecast that covers now; None when none does, or nothing is needed."""
+        today = civil_day(zone, now)
+        for fact in reversed(self.forecasts):
+            data: Any = fact.data
+            if data.start <= today <= data.end:
+                days = (data.end - data.start).days + 1
+                amount = data.quantity.millionths
+                return Daily(amount, days, data.quantity.unit, fact.id) if amount else None
+        return None
+
+
+def derive(facts: Sequence[Fact], _: Agreement) -> DemandView:
+    """The forecasts by their facts, in their order."""
+    return DemandView(tuple(facts))
+
+
+def _product(key: Key) -> str:
+    return key[0]
+
+
+DEMAND: Final = Kind(
+    name="demand",
+    takes=(
+        Takes(DemandForecast, lambda data: ((data.product, data.site or ""),), names_product=True),
+    ),
+    derive=derive,
+    group=_product,
+)
+"""What is forecast; its key is (product, site or "")."""

@@ -1,0 +1,203 @@
+"""Order lines: what was promised, what arrived, and what became of it."""
+
+from collections.abc import Sequence
+from datetime import date, timedelta
+from fractions import Fraction
+from functools import lru_cache
+from typing import Any, Final
+
+import msgspec
+
+from alerts.agreements import Agreement
+from alerts.calendar import civil_day
+from alerts.facts import Fact
+from alerts.kind import Key, Kind, Takes, View
+from events.compact import COMPACT
+from events.data import (
+    LotReceived,
+    OrderCancelled,
+    OrderChanged,
+    OrderDelivered,
+    OrderExpected,
+    OrderPromised,
+)
+from events.dimensions import Scope
+
+
+class Promise(msgspec.Struct, frozen=True, gc=False):
+    """The baseline of a line: quantities in millionths, `least` and `most` still in full."""
+
+    event: str
+    product: str
+    unit: str
+    quantity: int
+    least: int
+    most: int
+    due: date
+    days: int
+    zone: str
+
+    @property
+    def last_day(self) -> date:
+        """The due day and the days agreed on top."""
+        return self.due + timedelta(days=self.days) if self.days else self.due
+
+
+class OrderLineView(View, msgspec.Struct, frozen=True, gc=False):
+    """What became of a promise: the day it was complete, and whether the quantities were kept.
+
+    `promise` is None for a line that was never promised, or is cancelled. `by` is what completed
+    it, or the last of what came in unlike units. `expected` is the last day the CMO said it would
+    come.
+    """
+
+    promise: Promise | None = None
+    completed: date | None = None
+    by: Fact | None = None
+    in_full: bool = False
+    in_full_by_due: bool = False
+    unlike: bool = False
+    expected: date | None = None
+    cancelled: bool = False
+
+    @property
+    def scope(self) -> Scope:
+        """A line is counted for its product."""
+        return _scope(self.promise.product if self.promise else None)
+
+    @property
+    def on_time(self) -> bool:
+        """Complete by the due day and the days agreed on top."""
+        promise = self.promise
+        return bool(promise and self.completed and self.completed <= promise.last_day)
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it is promised and has not come."""
+        return self.promise is not None and self.completed is None
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether it came, or was called off."""
+        return self.completed is not None or self.cancelled
+
+
+@lru_cache(maxsize=65_536)
+def _scope(product: str | None) -> Scope:
+    return Scope(product=product)
+
+
+_PROMISED, _CHANGED, _EXPECTED, _DELIVERED, _CANCELLED, _RECEIVED = (
+    COMPACT[data]
+    for data in (
+        *(OrderPromised, OrderChanged, OrderExpected, OrderDelivered, OrderCancelled),
+        LotReceived,
+    )
+)
+
+
+def derive(facts: Sequence[Fact], terms: Agreement) -> OrderLineView:
+    """What a line has come to by its facts, in their order.
+
+    The first promise holds as the sponsor changed it; the CMO alone changes nothing.
+    """
+    first: Fact | None = None
+    due: date | None = None
+    quantity: Any = None
+    expected: date | None = None
+    delivered: list[tuple[Fact, Any]] = []
+    received: list[tuple[Fact, Any]] = []
+    for fact in facts:
+        data: Any = fact.data
+        kind = type(data)
+        if kind is _PROMISED:
+            if first is None:
+                first, due, quantity = fact, data.due, data.quantity
+        elif kind is _DELIVERED:
+            delivered.append((fact, data.quantity))
+        elif kind is _RECEIVED:
+            if data.quantity is not None:
+                received.append((fact, data.quantity))
+        elif kind is _EXPECTED:
+            expected = data.expected
+        elif fact.by_sponsor:
+            if kind is _CANCELLED:
+                return OrderLineView(cancelled=True)
+            due, quantity = data.due or due, data.quantity or quantity
+    if first is None or due is None or quantity is None:
+        return OrderLineView()
+    promise = _promise(first.id, first.data, due, quantity, terms)
+    return _judged(promise, received or delivered, expected)
+
+
+def _judged(
+    promise: Promise, arrivals: list[tuple[Fact, Any]], expected: date | None
+) -> OrderLineView:
+    """What arrived against what was promised; the sponsor's receipts outrank deliveries."""
+    completed: date | None = None
+    by: Fact | None = None
+    total = by_due = 0
+    last_day = promise.last_day
+    for fact, quantity in arrivals:
+        if quantity.unit != promise.unit:
+            return OrderLineView(promise, by=arrivals[-1][0], unlike=True, expected=expected)
+        day = civil_day(promise.zone, fact.time)
+        total += quantity.millionths
+        by_due = total if day <= last_day else by_due
+        if completed is None and total >= promise.least:
+            completed, by = day, fact
+    return OrderLineView(
+        promise,
+        completed,
+        by,
+        promise.least <= total <= promise.most,
+        promise.least <= by_due <= promise.most,
+        expected=expected,
+    )
+
+
+def _promise(event: str, promised: Any, due: date, quantity: Any, terms: Agreement) -> Promise:
+    agreed = terms.tolerance
+    own = promised.tolerance or agreed
+    days = own.days if own.days is not None else agreed.days or 0
+    under = own.under if own.under is not None else agreed.under or 0
+    over = own.over if own.over is not None else agreed.over
+    amount = quantity.millionths
+    below, of = _share(under)
+    above, over_of = _share(0.10 if over is None else over)
+    least = -(-amount * (of - below) // of)
+    most = amount * (over_of + above) // over_of
+    return Promise(
+        event, promised.product, quantity.unit, amount, least, most, due, days, terms.zone
+    )
+
+
+@lru_cache(maxsize=1_024)
+def _share(given: float) -> tuple[int, int]:
+    """A share as it is written, exactly: so many of so many."""
+    return Fraction(str(given)).as_integer_ratio()
+
+
+def _line(data: Any) -> tuple[Key, ...]:
+    return ((data.order, data.line),)
+
+
+def _line_of_a_receipt(data: Any) -> tuple[Key, ...]:
+    return () if data.order is None or data.line is None else ((data.order, data.line),)
+
+
+ORDER_LINE: Final = Kind(
+    name="line",
+    takes=(
+        Takes(LotReceived, _line_of_a_receipt),
+        Takes(OrderPromised, _line, names_product=True),
+        Takes(OrderChanged, _line),
+        Takes(OrderExpected, _line),
+        Takes(OrderDelivered, _line),
+        Takes(OrderCancelled, _line),
+    ),
+    derive=derive,
+    most_facts=500,
+    settles=True,
+)
+"""One line of an order."""

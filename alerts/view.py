@@ -1,0 +1,231 @@
+"""What there is to read of one CMO: for KPIs, breaches and metrics; nothing here changes it."""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from datetime import date
+from typing import Any
+
+from alerts.agreements import Agreement, Agreements
+from alerts.calendar import DAY, civil_day
+from alerts.changes import Acceptance, Pending, Place
+from alerts.facts import Evidence, Fact
+from alerts.feeds import Feed
+from alerts.identities import Known
+from alerts.judge import wilson
+from alerts.kind import Key, Kind, Record
+from alerts.kpi import Kpi, Measured, hundredths
+from alerts.ranking import Oldest
+from alerts.tables import Tables
+from alerts.windows import Values, Window
+from events.data import InboundTopic
+from events.dimensions import WHOLE, Scope
+from events.values import MILLION
+
+
+class CmoView:
+    """One CMO, to be read: its records, windows and feeds, and what was agreed with it.
+
+    `revision` is another one whenever anything changed.
+    """
+
+    def __init__(self, cmo: str, agreements: Agreements) -> None:
+        self.id = cmo
+        self.revision = 0
+        self.latest: dict[str, int] = {}
+        self.refused: list[tuple[int, str]] = []
+        self.names: dict[str, str] = {}
+        self.unexpected_moves: dict[str, int] = {}
+        self._agreements = agreements
+        self._terms: dict[int, Agreement | None] = {}
+        self._tables = Tables()
+        self._loose: dict[bytes, Fact] = {}
+        self._acceptances: dict[str, Acceptance] = {}
+        self._products: set[tuple[str, str]] = set()
+        self._pending: list[Pending] = []
+
+    # --- what was agreed
+
+    def agreement(self, now: int) -> Agreement | None:
+        """The agreement in force at `now`, in microseconds from the epoch."""
+        return self.terms_on(now // DAY)
+
+    def terms_on(self, day: int) -> Agreement | None:
+        """The agreement in force on a day in UTC, counted from the epoch."""
+        if day not in self._terms:
+            self._terms[day] = self._agreements.of(self.id, civil_day("UTC", day * DAY))
+        return self._terms[day]
+
+    def expected_since(self, topic: InboundTopic) -> date | None:
+        """The day from which it was first agreed to be heard on a topic."""
+        return self._agreements.expects_since(self.id, topic)
+
+    def versions(self) -> Iterable[Agreement]:
+        """Every version of what was agreed."""
+        return self._agreements.versions(self.id)
+
+    # --- records
+
+    def record(self, place: Place) -> Record | None:
+        """A record, None for one of which nothing is said."""
+        return self._tables.of[place[0].name].records.get(place[1])
+
+    def records(self, kind: Kind) -> Mapping[Key, Record]:
+        """The records of a kind."""
+        return self._tables.of[kind.name].records
+
+    def open_records(self, kind: Kind) -> Mapping[Key, Any]:
+        """The views of the open records of a kind."""
+        return self._tables.of[kind.name].open
+
+    def first(self, ranking: str, most: int) -> list[tuple[Key, Any]]:
+        """The first open records of a ranking: "since" and "due"; refreshed by then."""
+        kind, order = self._tables.rankings[ranking]
+        views = self.open_records(kind)
+        return [(key, views[key]) for key in order.first(most) if key in views]
+
+    def oldest_open_lots(self) -> Iterator[Oldest]:
+        """Of each state the lot that progressed longest ago, and how many are in it."""
+        return self._tables.rankings["age"][1].oldest()
+
+    def groups(self, kinds: Iterable[Kind]) -> dict[str, int]:
+        """The groups of the records of these kinds, with a count of their changes."""
+        found: dict[str, int] = {}
+        for kind in kinds:
+            table = self._tables.of[kind.name]
+            for name in table.groups:
+                found.setdefault(name, 0)
+        return {
+            name: sum(self._tables.of[kind.name].changed.get(name, 0) for kind in kinds)
+            for name in found
+        }
+
+    def group(self, kind: Kind, name: str) -> Iterator[tuple[Key, Any]]:
+        """The views of the records of a kind that are in a group."""
+        table = self._tables.of[kind.name]
+        for key in table.groups.get(name, ()):
+            yield key, table.records[key].view
+
+    # --- figures
+
+    def windows(self, kpi: str) -> Mapping[Scope, Window | Values]:
+        """The windows of a KPI that hold anything, by scope."""
+        held = self._tables.windows.of(kpi)
+        return {scope: window for scope, window in held.items() if window}
+
+    def window(self, kpi: str, scope: Scope) -> Window | Values | None:
+        """The window of a KPI for a scope."""
+        return self._tables.windows.of(kpi).get(scope)
+
+    def windowed(self, kpi: Kpi, agreement: Agreement | None, now: int) -> Iterator[Measured]:
+        """What the windows of a KPI hold as of now: for the CMO, and for each scope."""
+        days = days_of(kpi, agreement)
+        windows = self.windows(kpi.name)
+        for scope in (WHOLE, *sorted(windows.keys() - {WHOLE}, key=str)):
+            yield from _measured(kpi, scope, windows.get(scope), days, now)
+
+    def exceptional(self, kpi: Kpi) -> Iterator[Measured]:
+        """What a KPI finds wrong, as of when that was last refreshed."""
+        return self._tables.exceptions[kpi.name].measured()
+
+    def failing(
+        self, kpi: str, scope: Scope, counts: Callable[[Evidence], bool]
+    ) -> tuple[tuple[str, ...], int]:
+        """The events of the newest adverse evidence that counts, and of how many more there are."""
+        return self._tables.index.newest((kpi, scope), counts)
+
+    def corrections(
+        self, kpi: str, since: int, counts: Callable[[Evidence], bool], rests_on: tuple[str, ...]
+    ) -> Iterator[bool]:
+        """For each correction of a KPI since then, whether it is the sponsor's.
+
+        A retraction corrects where the evidence fails with what it withdrew, and does not without,
+        or where a breach rests on what it withdrew; an on-time claim of a CMO that was recorded
+        only after the due day does so, too. `counts` tells whether evidence is in the window.
+        """
+        yield from self._tables.corrections.since(kpi, since, counts, rests_on)
+        for says in self._tables.index.claims(kpi):
+            if says.claimed > since and counts(says):
+                yield False
+
+    # --- feeds and people
+
+    @property
+    def feeds(self) -> Mapping[str, Feed]:
+        """What was heard, by topic."""
+        return self._tables.feeds
+
+    def silent_since(self, topic: str) -> int | None:
+        """When the CMO was last heard on a topic, None for never."""
+        feed = self._tables.feeds.get(topic)
+        return feed.heard if feed and feed.heard else None
+
+    def acceptance(self, breach: str) -> Acceptance | None:
+        """What the sponsor said of a breach."""
+        return self._acceptances.get(breach)
+
+    # --- what changes are made to
+
+    def home(self, number: int) -> Place:
+        """Where the record of a number is."""
+        return self._tables.homes[number - 1]
+
+    @property
+    def records_made(self) -> int:
+        """How many records there ever were."""
+        return len(self._tables.homes)
+
+    def known(self, identity: bytes) -> Known | None:
+        """What is known of an identity."""
+        return self._tables.identities.get(identity)
+
+    def loose(self, identity: bytes) -> Fact | None:
+        """A fact that is in no record."""
+        return self._loose.get(identity)
+
+    def retraction(self, identity: bytes) -> Fact | None:
+        """The retraction of an event, said or not."""
+        return self._tables.corrections.retractions.get(identity)
+
+    def feed(self, topic: str) -> Feed | None:
+        """What was heard on a topic."""
+        return self._tables.feeds.get(topic)
+
+    @property
+    def products(self) -> set[tuple[str, str]]:
+        """The pairs of a site, if any, and a product that were named."""
+        return self._products
+
+
+def days_of(kpi: Kpi, agreement: Agreement | None) -> int:
+    """How many days the window of a KPI has; 0 for one that is read as of now."""
+    limit = agreement.limit(kpi.name) if agreement else None
+    return (limit.window_days if limit else None) or kpi.window_days or 0
+
+
+def _measured(
+    kpi: Kpi, scope: Scope, window: Window | Values | None, days: int, now: int
+) -> Iterator[Measured]:
+    if not kpi.quantiles:
+        yield _ratio(kpi, scope, window if isinstance(window, Window) else Window(), days, now)
+        return
+    held = (window if isinstance(window, Values) else Values()).spread(days, now)
+    for quantile in kpi.quantiles:
+        value = held.quantile(hundredths(quantile)) / MILLION if held.n else None
+        plain = int(value) if value is not None and value.is_integer() else value
+        yield Measured(scope, plain, n=held.n, quantile=quantile)
+
+
+def _ratio(kpi: Kpi, scope: Scope, window: Window, days: int, now: int) -> Measured:
+    sums = window.total(days, now)
+    if sums.unlike:
+        why = f"{sums.unlike} of {sums.n} have quantities in unlike units"
+        return Measured(scope, n=sums.n, why=why)
+    if not sums.denominator:
+        return Measured(scope, numerator=sums.numerator, denominator=0, n=sums.n)
+    return Measured(
+        scope,
+        sums.numerator / sums.denominator,
+        sums.numerator,
+        sums.denominator,
+        sums.n,
+        wilson(sums.numerator, sums.denominator) if kpi.interval else None,
+    )

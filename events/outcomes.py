@@ -1,0 +1,91 @@
+"""A Kafka message, and what becomes of it: an event that is taken, or the reason it is refused."""
+
+from collections.abc import Sequence
+from enum import StrEnum
+from typing import NamedTuple
+
+from events.compact import Said
+from events.data import Speaker
+
+
+class Message(NamedTuple):
+    """One Kafka message as it was read; `timestamp` is the log's, in milliseconds."""
+
+    topic: str
+    partition: int
+    offset: int
+    timestamp: int
+    key: bytes | None
+    value: bytes | None
+    headers: Sequence[tuple[str, bytes]] = ()
+
+
+class Reason(StrEnum):
+    """Why a message could not be taken."""
+
+    NO_KEY = "no_key"
+    NO_VALUE = "no_value"
+    BAD_KEY = "bad_key"
+    UNKNOWN_CMO = "unknown_cmo"
+    WRONG_PARTITION = "wrong_partition"
+    NOT_JSON = "not_json"
+    UNKNOWN_TYPE = "unknown_type"
+    UNKNOWN_VERSION = "unknown_version"
+    INVALID_VALUE = "invalid_value"
+    WRONG_TOPIC = "wrong_topic"
+    WRONG_KEY = "wrong_key"
+    FROM_THE_FUTURE = "from_the_future"
+    UNKNOWN_SOURCE = "unknown_source"
+    NOT_ENTITLED = "not_entitled"
+    OTHER_CONTENT = "other_content"
+    UNFOLDABLE = "unfoldable"
+
+
+class AcceptedEvent(NamedTuple):
+    """An event that was taken: whose it is, who said it, when it was recorded, and what it says.
+
+    Times are microseconds from the epoch: of the event, of its record, and of the log. `recorded`
+    is the log's but for an import that is `dated` by itself. `content` is a digest of what it says:
+    two events under one identity with different digests contradict each other.
+    """
+
+    message: Message
+    cmo: str
+    id: str
+    source: str
+    speaker: Speaker
+    time: int
+    recorded: int
+    logged: int
+    data: Said
+    content: bytes
+    sequence: int | None = None
+    timely: bool = True
+    heard: bool = True
+    dated: bool = False
+
+    @property
+    def topic(self) -> str:
+        """The topic it stands on."""
+        return self.message.topic
+
+    def refused(self, reason: Reason, detail: str) -> "Rejection":
+        """The rejection of an event that was read, for what it means."""
+        return Rejection(reason, detail, self.message, "", "", self.cmo, self.source, self.sequence)
+
+
+class Rejection(NamedTuple):
+    """A message that could not be taken: why, where the fault is, and what is known of its sender.
+
+    `cmo` is None unless the message is on the right partition under the key of a known CMO;
+    `source` and `sequence` are None unless the source may speak for that CMO.
+    """
+
+    reason: Reason
+    detail: str
+    message: Message
+    field: str = ""
+    value: str = ""
+    cmo: str | None = None
+    source: str | None = None
+    sequence: int | None = None
