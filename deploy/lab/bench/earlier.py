@@ -43,7 +43,7 @@ def _git(*arguments: str) -> None:
 
 def agreements_in(tree: Path) -> Path:
     """The folder of agreements that a tree's demo comes with."""
-    return min((tree / "deploy").rglob("aurora-biologics-ltd.yaml")).parent
+    return min((tree / "deploy").rglob("agreements/*.yaml")).parent
 
 
 def worker_of(tree: Path) -> str:

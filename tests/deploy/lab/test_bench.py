@@ -38,6 +38,7 @@ from deploy.lab.bench.worlds import (
 from deploy.lab.bench.worlds import (
     retracted as taken_back,
 )
+from deploy.lab.demo import AGREEMENTS
 from deploy.lab.demo.load import load
 from deploy.lab.simulate.simulator import simulate
 from events.data import LotStarted, ReleaseDecided
@@ -64,7 +65,6 @@ from tests.builders import (
 
 ROOT = Path(__file__).resolve().parents[3]
 a_clone = pytest.mark.skipif(not (ROOT / ".git").exists(), reason="this is no clone")
-AGREEMENTS = ROOT / "deploy" / "agreements"
 
 
 class Pickles:
