@@ -1,7 +1,7 @@
 """Applying events to what is known of a CMO: all is worked out, or refused, before any is seen."""
 
 from bisect import insort
-from collections.abc import Mapping
+from collections.abc import Container, Iterable, Mapping
 from typing import Any, Final
 
 from alerts.calendar import HOUR
@@ -10,7 +10,7 @@ from alerts.corrections import Withdrawn
 from alerts.derivation import long_settled, rework
 from alerts.facts import Fact
 from alerts.identities import Known, identity
-from alerts.kind import Record
+from alerts.kind import Kind, Record
 from alerts.kpi import FEED
 from alerts.records import BY_KIND, TAKERS
 from events.compact import COMPACT
@@ -64,7 +64,7 @@ def apply(changes: Changes, event: AcceptedEvent) -> bool:
     else:
         number = _add(changes, key, event)
     timed = _hear(changes, key, event)
-    changes.identities[key] = Known(event.content, number, timed)
+    changes.taken[key] = Known(event.content, number, timed)
     return True
 
 
@@ -145,18 +145,21 @@ def _fact(event: AcceptedEvent, rank: int = -1) -> Fact:
 
 def _hear(changes: Changes, key: bytes, event: AcceptedEvent) -> bool:
     """An event was read, and counts for its feed; whether it tells of delay."""
-    topic = event.message.topic
-    _tally(changes, topic, event.recorded, taken=1)
-    _account(changes, topic, event.source, event.sequence)
+    topic, recorded = event.message.topic, event.recorded
+    changes.tally(topic, recorded // HOUR, 1)
+    changes.note(FEED, recorded)
+    changes.count += 1
+    if event.sequence is not None:
+        changes.feed(topic).see(event.source, event.sequence, event.sequence)
     if event.speaker is not Speaker.CMO:
         return False
     if event.heard:
-        changes.feed(topic).hear(event.recorded, event.id)
+        changes.feed(topic).hear(recorded, event.id)
     if not event.timely:
         return False
     if type(event.data) is not _RETRACTED and changes.retraction(key) is not None:
         return False
-    changes.lateness.append((1, event.time, event.recorded, event.id))
+    changes.lateness.append((1, event.time, recorded, event.id))
     return True
 
 
@@ -201,41 +204,64 @@ def places(data: Any) -> list[Place]:
 
 def _add_to_records(changes: Changes, key: bytes, event: AcceptedEvent) -> int:
     """Add a fact to the records it is about, all of them or none."""
-    about = places(event.data)
-    said = type(event.data)
+    data = event.data
+    said = type(data)
+    about = places(data)
     if not about:
         changes.loose[key] = _fact(event)
     if changes.retraction(key) is not None:
-        changes.corrected.append((event.id, key))
-        for kind, record_key in about:
-            changes.note(kind.name, event.recorded)
-            withdrawn = Withdrawn(key, _fact(event, kind.rank[said]))
-            changes.withdrawn.append(((kind, record_key), withdrawn))
+        _withhold(changes, key, event, about)
         return 0
-    _refuse_the_overfull(changes, about, event)
-    number = changes.next_number()
-    made: list[tuple[Place, Record]] = []
-    new: list[Place] = []
-    for place in about:
-        before = changes.record(place)
-        if before is None:
-            before = Record(number + len(new))
-            new.append(place)
-        fact = _fact(event, place[0].rank[said])
-        made.append((place, _worked_out(changes, place, before, fact)))
+    counts, names = _INFO[said]
+    product = (getattr(data, "site", None) or "", data.product) if counts else None  # type: ignore[attr-defined]
+    if product is not None and changes.names_too_many(product, MOST_PRODUCTS):
+        raise Unfoldable(f"there are {MOST_PRODUCTS:,} products already, the most there may be")
+    made, new = _made(changes, event, about)
     changes.homes += new
     for place, record in made:
         changes.records[place] = record
         changes.note(place[0].name, event.recorded)
-    _rework_linked(changes, made)
-    _name(changes, about, event)
+        if record.view is not None and record.view.links:
+            _rework_linked(changes, record, {place for place, _ in made})
+    if product is not None:
+        changes.name_product(product)
+    if names:
+        _name(changes, names, data)
     changes.count += 1
     return made[0][1].number if made else 0
 
 
-def _worked_out(changes: Changes, place: Place, before: Record, fact: Fact) -> Record:
+def _made(
+    changes: Changes, event: AcceptedEvent, about: list[Place]
+) -> tuple[list[tuple[Place, Record]], list[Place]]:
+    """The records with what an event says, and which of them are new; raises `Unfoldable`."""
+    made: list[tuple[Place, Record]] = []
+    new: list[Place] = []
+    said = type(event.data)
+    for place in about:
+        kind, before = place[0], changes.record(place)
+        if before is None:
+            before = Record(changes.next_number() + len(new))
+            new.append(place)
+        elif kind.most_facts is not None and len(before.facts) >= kind.most_facts:
+            what = f"{kind.name} {' '.join(place[1])} has {kind.most_facts:,} facts already"
+            raise Unfoldable(f"{what}, the most there may be")
+        made.append((place, _worked_out(changes, kind, before, _fact(event, kind.rank[said]))))
+    return made, new
+
+
+def _withhold(changes: Changes, key: bytes, event: AcceptedEvent, about: list[Place]) -> None:
+    """What was taken back before it was said is kept as such, and changes no record."""
+    changes.corrected.append((event.id, key))
+    for place in about:
+        kind = place[0]
+        changes.note(kind.name, event.recorded)
+        withdrawn = Withdrawn(key, _fact(event, kind.rank[type(event.data)]))
+        changes.withdrawn.append((place, withdrawn))
+
+
+def _worked_out(changes: Changes, kind: Kind, before: Record, fact: Fact) -> Record:
     """A record with one more fact; raises `Unfoldable`."""
-    kind = place[0]
     facts = before.facts
     last = not facts or facts[-1] < fact
     if last:
@@ -252,54 +278,31 @@ def _worked_out(changes: Changes, place: Place, before: Record, fact: Fact) -> R
         raise Unfoldable(f"{type(error).__name__}: {error}") from error
 
 
-def _rework_linked(changes: Changes, made: list[tuple[Place, Record]]) -> None:
-    """Work out anew what the records say that those just changed are linked to, and no further."""
-    changed = {place for place, _ in made}
-    for _, record in made:
-        for link in record.view.links if record.view is not None else ():
-            place = BY_KIND[link.kind], link.key
-            other = changes.record(place) if place not in changed else None
-            if other is not None and other.view is not None and not other.is_let_go:
-                changes.records[place] = rework(changes, place[0], other, other.facts, None)
+def _rework_linked(changes: Changes, record: Record, changed: Container[Place]) -> None:
+    """Work out anew what the records say that one just changed is linked to, and no further."""
+    for link in record.view.links:
+        place = BY_KIND[link.kind], link.key
+        other = changes.record(place) if place not in changed else None
+        if other is not None and other.view is not None and not other.is_let_go:
+            changes.records[place] = rework(changes, place[0], other, other.facts, None)
 
 
-def _refuse_the_overfull(changes: Changes, about: list[Place], event: AcceptedEvent) -> None:
-    """What a CMO may fill is bounded, and so is what each of its events costs."""
-    for place in about:
-        kind, key = place
-        most, record = kind.most_facts, changes.record(place)
-        if most is not None and record is not None and len(record.facts) >= most:
-            what = f"{kind.name} {' '.join(key)}"
-            raise Unfoldable(f"{what} has {most:,} facts already, the most there may be")
-    named = _product(about, event.data)
-    if named is not None and changes.names_too_many(named, MOST_PRODUCTS):
-        raise Unfoldable(f"there are {MOST_PRODUCTS:,} products already, the most there may be")
-
-
-def _product(about: list[Place], data: Any) -> tuple[str, str] | None:
-    """The site, if any, and product that an event names, where those are counted."""
-    said = type(data)
-    for kind, _ in about:
-        if said in kind.naming:
-            return getattr(data, "site", None) or "", data.product
-    return None
-
-
-def _name(changes: Changes, about: list[Place], event: AcceptedEvent) -> None:
-    """Keep the products named, and the names given where an id is not one."""
-    data = event.data
-    if (named := _product(about, data)) is not None:
-        changes.name_product(named)
-    for field in _NAMES[type(data)]:
+def _name(changes: Changes, fields: Iterable[str], data: Any) -> None:
+    """Keep the names given where an id is not one."""
+    for field in fields:
         value = getattr(data, field)
         if type(value) is not str and value is not None and value.name != value:
             changes.names[str(value)] = min(value.name, changes.names.get(str(value), value.name))
 
 
-_NAMES: Final = {
-    said: tuple(name for name in ("product", "site") if name in said.__struct_fields__)
-    for said in TAKERS
+_INFO: Final = {
+    said: (
+        any(said in kind.naming for kind in takers),
+        tuple(name for name in ("product", "site") if name in said.__struct_fields__),
+    )
+    for said, takers in TAKERS.items()
 }
+"""Of each event type, whether its product is counted, and which of its fields are ids."""
 
 
 # --- what is taken back
@@ -325,7 +328,9 @@ def _retract(changes: Changes, retraction: Any, fact: Fact) -> None:
         assert target is not None
         ranked = _ranked(target, place[0].rank[type(target.data)])
         changes.withdrawn.append((place, Withdrawn(key, ranked)))
-    _rework_linked(changes, [(place, record) for place, record in made if record is not None])
+    for _, record in made:
+        if record is not None and record.view is not None and record.view.links:
+            _rework_linked(changes, record, {place for place, _ in made})
     changes.corrected.append((retraction.event, key))
     if target is not None:
         _withdraw(changes, key, known, target)

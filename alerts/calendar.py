@@ -34,9 +34,12 @@ def moment(at: int) -> datetime:
     return EPOCH + timedelta(microseconds=at)
 
 
+_EPOCH_ORDINAL = _EPOCH_DAY.toordinal()
+
+
 def days_from_epoch(day: date) -> int:
     """The whole days from the epoch to a civil date."""
-    return (day - _EPOCH_DAY).days
+    return day.toordinal() - _EPOCH_ORDINAL
 
 
 @lru_cache(maxsize=65_536)

@@ -70,15 +70,16 @@ class Changes:
     """Changes to one CMO, as plain data; whoever reads through them sees the state after them."""
 
     __slots__ = (
-        *("_before", "records", "homes", "identities", "loose", "retractions", "withdrawn"),
-        *("corrected", "acceptances", "feeds", "latest", "tallies", "lateness", "pending"),
-        *("refused", "names", "products", "count"),
+        *("_before", "records", "homes", "taken", "identities", "loose", "retractions"),
+        *("withdrawn", "corrected", "acceptances", "feeds", "latest", "tallies", "lateness"),
+        *("pending", "refused", "names", "products", "count"),
     )
 
     def __init__(self, before: Tables) -> None:
         self._before = before
         self.records: dict[Place, Record | None] = {}
         self.homes: list[Place] = []
+        self.taken: dict[bytes, Known] = {}
         self.identities: dict[bytes, Known | None] = {}
         self.loose: dict[bytes, Fact | None] = {}
         self.retractions: dict[bytes, Fact] = {}
@@ -118,7 +119,7 @@ class Changes:
         """What is known of an identity after these changes."""
         if identity in self.identities:
             return self.identities[identity]
-        return self._before.known(identity)
+        return self.taken.get(identity) or self._before.known(identity)
 
     def loose_fact(self, identity: bytes) -> Fact | None:
         """A fact that is in no record after these changes."""

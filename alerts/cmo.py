@@ -20,11 +20,12 @@ from alerts.kpis.feed import DATA_TIMELINESS, FEED_VALIDITY
 from alerts.lateness import LATE
 from alerts.records.lot import LOT
 from alerts.view import CmoView, days_of
-from alerts.windows import Window, first_hour
+from alerts.windows import Values, Window, first_hour
 from events.dimensions import WHOLE, Scope
 from events.outcomes import AcceptedEvent, Rejection
 from events.values import MILLION
 
+_FAR = float("inf")
 _AT_ONCE = 200  # records looked at before others have their turn
 
 
@@ -39,6 +40,7 @@ class Cmo(CmoView):
             if kpi.window_days
         }
         self._adverse_from = {kpi.name: self._mildest(kpi) for kpi in KPIS if kpi.quantiles}
+        self._validities: dict[str, tuple[Window, ...]] = {}
         self._settled: list[tuple[int, int]] = []
         self._let_go_on = 0
 
@@ -92,6 +94,8 @@ class Cmo(CmoView):
             self._replace(place, record)
         tables = self._tables
         tables.homes += changes.homes
+        for key, taken in changes.taken.items():
+            tables.identities.add(key, taken)
         for key, known in changes.identities.items():
             if known is None:
                 tables.identities.remove(key)
@@ -105,8 +109,7 @@ class Cmo(CmoView):
         tables.feeds.update(changes.feeds)
         self._commit_corrections(changes)
         self._commit_tallies(changes)
-        for sign, time, recorded, event in changes.lateness:
-            self._time(sign, time, recorded, event)
+        self._commit_lateness(changes)
         for pending in changes.pending:
             heappush(self._pending, pending)
         for kind, recorded in changes.latest.items():
@@ -131,19 +134,35 @@ class Cmo(CmoView):
 
     def _commit_tallies(self, changes: Changes) -> None:
         for (topic, hour), (taken, n) in changes.tallies.items():
-            for _, window in self._tables.windows.counting(FEED_VALIDITY.name, Scope(topic=topic)):
-                assert isinstance(window, Window)
+            for window in self._validity(topic):
                 window.tally(hour, taken, n)
         if changes.refused:
             for each in changes.refused:
                 insort(self.refused, each)
             del self.refused[:-LISTED]
 
-    def _time(self, sign: int, time: int, recorded: int, event: str) -> None:
-        """Count the delay of an event in, or out again."""
-        hour, late = recorded // HOUR, max(0, recorded - time)
-        says = Evidence(hour, hour * HOUR, late, 1, event)
-        self._count(DATA_TIMELINESS.name, WHOLE, says, sign)
+    def _validity(self, topic: str) -> tuple[Window, ...]:
+        """The windows in which the messages of a topic are counted."""
+        held = self._validities.get(topic)
+        if held is None:
+            counting = self._tables.windows.counting(FEED_VALIDITY.name, Scope(topic=topic))
+            held = tuple(window for _, window in counting if isinstance(window, Window))
+            self._validities[topic] = held
+        return held
+
+    def _commit_lateness(self, changes: Changes) -> None:
+        """Count the delays of events in, or out again."""
+        name = DATA_TIMELINESS.name
+        limit = self._adverse_from[name]
+        beyond = _FAR if limit is None else limit * MILLION
+        ((scope, window),) = self._tables.windows.counting(name, WHOLE)
+        assert isinstance(window, Values)
+        for sign, time, recorded, event in changes.lateness:
+            hour, late = recorded // HOUR, recorded - time if recorded > time else 0
+            window.tally(hour, hour * HOUR, late, sign)
+            if late > beyond:
+                says = Evidence(hour, hour * HOUR, late, 1, event)
+                self._tables.index.count((name, scope), says, sign)
 
     def _replace(self, place: Place, record: Record | None) -> None:
         """Keep a record as it is now: its old evidence out of the sums, its new evidence in."""
@@ -164,13 +183,11 @@ class Cmo(CmoView):
 
     def _touch(self, kind: Kind, key: Key, record: Record | None) -> None:
         """Let whatever is kept beside the records know that one changed."""
-        for of, ranking in self._tables.rankings.values():
-            if of is kind:
-                ranking.touch(key)
-        for name, exceptions in self._tables.exceptions.items():
-            if BY_NAME[name].kinds[0] is kind:
-                exceptions.touch(key)
-        self._tables.corrections.touch((kind.name, key))
+        tables = self._tables
+        for watching in tables.watching[kind.name]:
+            watching.touch(key)
+        if tables.corrections.withdrawn:
+            tables.corrections.touch((kind.name, key))
         if kind is LOT:
             view = record.view if record else None
             if view is not None and view.unexpected:
@@ -190,25 +207,21 @@ class Cmo(CmoView):
                 self._count(pair[0], new_scope, pair[1], 1)
 
     def _count(self, kpi: str, about: Scope, says: Evidence, sign: int) -> None:
-        index = self._tables.index
-        adverse = says.adverse or self._is_adverse(kpi, says)
+        adverse = says.adverse or self._is_adverse(kpi, says.numerator)
         for scope, window in self._tables.windows.counting(kpi, about):
-            if sign > 0:
-                window.add(says)
-            else:
-                window.remove(says)
+            window.count(says, sign)
             if adverse:
-                (index.add if sign > 0 else index.remove)((kpi, scope), says)
+                self._tables.index.count((kpi, scope), says, sign)
         if says.claimed:
-            (index.claim if sign > 0 else index.unclaim)(kpi, says)
+            self._tables.index.claim(kpi, says, sign)
 
-    def _is_adverse(self, kpi: str, says: Evidence) -> bool:
+    def _is_adverse(self, kpi: str, value: int) -> bool:
         """Whether a value is beyond the mildest limit there is for it."""
         limit = self._adverse_from.get(kpi)
         if limit is None:
             return False
-        value = says.numerator / MILLION
-        return value < limit if BY_NAME[kpi].higher_is_better else value > limit
+        given = value / MILLION
+        return given < limit if BY_NAME[kpi].higher_is_better else given > limit
 
     # --- what is worked out when somebody looks
 

@@ -22,8 +22,9 @@ def rework(
 ) -> Record:
     """What facts amount to; `last` is the one that was added after all others, if one was."""
     if last is not None and before.first_logged:
-        first_logged = min(before.first_logged, last.logged)
-        last_logged = max(before.last_logged, last.logged)
+        logged, first_logged, last_logged = last.logged, before.first_logged, before.last_logged
+        first_logged = logged if logged < first_logged else first_logged
+        last_logged = logged if logged > last_logged else last_logged
     else:
         first_logged = min(fact.logged for fact in facts)
         last_logged = max(fact.logged for fact in facts)

@@ -41,25 +41,34 @@ NO_LINKS: Final[Mapping[Link, Any]] = {}
 
 def evidence_of(kind: Kind, view: Any, links: Links, terms: Agreement) -> Evidences:
     """All that a record says."""
-    return tuple(
-        [
-            (formula.kpi, says)
-            for formula in FORMULAS[kind.name]
-            for says in formula.evidence(view, links, terms)
-        ]
-    )
+    found: list[tuple[str, Evidence]] = []
+    for kpi, evidence, _ in FORMULAS[kind.name]:
+        for says in evidence(view, links, terms):
+            found.append((kpi, says))  # noqa: PERF401
+    return tuple(found)
+
+
+_MOVED: Final[Mapping[tuple[str, type[Said]], tuple[Formula, ...]]] = {
+    (kind.name, said): tuple(formula for formula in FORMULAS[kind.name] if said in formula.moving)
+    for kind in KINDS
+    for said in kind.rank
+}
+"""The formulas that each kind of fact can change what they give."""
 
 
 def evidence_after(
     kind: Kind, said: type[Said], before: Evidences, view: Any, links: Links, terms: Agreement
 ) -> Evidences:
     """What a record says after one more fact: only what that kind of fact can change is new."""
-    if not any(said in formula.moving for formula in FORMULAS[kind.name]):
+    moved = _MOVED[kind.name, said]
+    if not moved:
         return before
+    if len(moved) == len(FORMULAS[kind.name]):
+        return evidence_of(kind, view, links, terms)
     found: list[tuple[str, Evidence]] = []
     for formula in FORMULAS[kind.name]:
-        if said in formula.moving:
+        if formula in moved:
             found += [(formula.kpi, says) for says in formula.evidence(view, links, terms)]
-        else:
+        elif before:
             found += [pair for pair in before if pair[0] == formula.kpi]
     return tuple(found)

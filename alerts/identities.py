@@ -4,7 +4,7 @@ from hashlib import blake2b
 from typing import NamedTuple
 
 _KEY, _CONTENT, _WIDTH = 16, 8, 32
-_CROWDED = 48
+_CROWDED = 16
 """Entries a bucket has on average before another one is opened."""
 
 
@@ -51,18 +51,19 @@ class Identities:
         packed = int.from_bytes(bucket[begin + _CONTENT : at + _WIDTH], "little")
         return Known(bytes(bucket[begin : begin + _CONTENT]), packed >> 1, bool(packed & 1))
 
-    def put(self, key: bytes, known: Known) -> None:
-        """Know an identity from now on, or know it otherwise."""
-        packed = known.record << 1 | known.timed
-        entry = key + known.content + packed.to_bytes(8, "little")
+    def add(self, key: bytes, known: Known) -> None:
+        """Know an identity that was not known before."""
+        content, record, timed = known
         bucket = self._buckets[self._place(key)]
-        if (at := _find(bucket, key)) >= 0:
-            bucket[at : at + _WIDTH] = entry
-            return
-        bucket += entry
+        bucket += key + content + (record << 1 | timed).to_bytes(8, "little")
         self._count += 1
         if self._count > _CROWDED * len(self._buckets):
             self._split()
+
+    def put(self, key: bytes, known: Known) -> None:
+        """Know an identity otherwise from now on, or for the first time."""
+        self.remove(key)
+        self.add(key, known)
 
     def remove(self, key: bytes) -> None:
         """Forget an identity."""
@@ -93,6 +94,6 @@ class Identities:
 def _find(bucket: bytearray, key: bytes) -> int:
     """Where the entry of an identity begins, -1 where there is none."""
     at = bucket.find(key)
-    while at >= 0 and at % _WIDTH:
+    while at > 0 and at % _WIDTH:
         at = bucket.find(key, at + 1)
     return at

@@ -19,27 +19,22 @@ class EvidenceIndex:
         self._adverse: dict[Place, dict[int, list[Evidence]]] = {}
         self._claims: dict[str, list[Evidence]] = {}
 
-    def add(self, place: Place, says: Evidence) -> None:
-        """Adverse evidence for a scope."""
-        self._adverse.setdefault(place, {}).setdefault(says.hour, []).append(says)
-
-    def remove(self, place: Place, says: Evidence) -> None:
-        """Take it out again, if it is still there."""
-        hours = self._adverse.get(place, {})
-        held = hours.get(says.hour, [])
-        if says in held:
+    def count(self, place: Place, says: Evidence, sign: int) -> None:
+        """Adverse evidence for a scope, or, where the sign is -1, no more of it."""
+        hours = self._adverse.setdefault(place, {})
+        if sign > 0:
+            hours.setdefault(says.hour, []).append(says)
+        elif says in (held := hours.get(says.hour, [])):
             held.remove(says)
             if not held:
                 del hours[says.hour]
 
-    def claim(self, kpi: str, says: Evidence) -> None:
-        """A promise that was kept, and claimed only after its due day."""
-        self._claims.setdefault(kpi, []).append(says)
-
-    def unclaim(self, kpi: str, says: Evidence) -> None:
-        """Take a late claim out again, if it is still there."""
-        held = self._claims.get(kpi, [])
-        if says in held:
+    def claim(self, kpi: str, says: Evidence, sign: int) -> None:
+        """A promise that was kept, and claimed only after its due day; or not any more."""
+        held = self._claims.setdefault(kpi, [])
+        if sign > 0:
+            held.append(says)
+        elif says in held:
             held.remove(says)
 
     def claims(self, kpi: str) -> Iterable[Evidence]:

@@ -117,3 +117,8 @@ class Tables:
             "since": (LOT, Ranking(_since)),
             "due": (ORDER_LINE, Ranking(_due)),
         }
+        self.watching: dict[str, list[Ranking | Exceptions]] = {kind.name: [] for kind in KINDS}
+        for kind, ranking in self.rankings.values():
+            self.watching[kind.name].append(ranking)
+        for name, exceptions in self.exceptions.items():
+            self.watching[BY_NAME[name].kinds[0].name].append(exceptions)

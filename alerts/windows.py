@@ -93,38 +93,39 @@ class Window(_Held):
         self._held: dict[Place, list[int]] = {}
         self._sums = [0, 0, 0, 0]
 
+    def count(self, says: Evidence, sign: int) -> None:
+        """Count a piece of evidence in, or out again where the sign is -1."""
+        if sign > 0:
+            sums = says.numerator, says.denominator, 1, int(says.unlike)
+        else:
+            sums = -says.numerator, -says.denominator, -1, -says.unlike
+        self._sum(says.hour, says.visible, sums)
+
     def add(self, says: Evidence) -> None:
         """Count a piece of evidence in."""
-        self._count(says, 1)
+        self.count(says, 1)
 
     def remove(self, says: Evidence) -> None:
         """Take a piece of evidence out again."""
-        self._count(says, -1)
+        self.count(says, -1)
 
     def tally(self, hour: int, taken: int, n: int) -> None:
         """Count `n` messages read in an hour, so many of them taken."""
-        self._sum((hour, hour * HOUR), taken, n, n, 0)
+        self._sum(hour, hour * HOUR, (taken, n, n, 0))
 
-    def _count(self, says: Evidence, sign: int) -> None:
-        place = self._place(says.hour, says.visible)
+    def _sum(self, hour: int, visible: int, more: tuple[int, int, int, int]) -> None:
+        self._pieces += more[2]
+        place = (hour, visible) if hour >= self._merged else self._place(hour, visible)
         if place is None:
-            self._pieces += sign
             return
-        numerator, denominator = sign * says.numerator, sign * says.denominator
-        self._sum(place, numerator, denominator, sign, sign * says.unlike)
-
-    def _sum(self, place: Place, numerator: int, denominator: int, n: int, unlike: int) -> None:
-        self._pieces += n
-        held = self._held.get(place)
+        held, span = self._held.get(place), self._span
         if held is None:
             held = self._held[place] = [0, 0, 0, 0]
-            if place[1] > self._span.now:
-                self._span.until = min(self._span.until, place[1])
-        for sums in (held, self._sums) if self._span.covers(place) else (held,):
-            sums[0] += numerator
-            sums[1] += denominator
-            sums[2] += n
-            sums[3] += unlike
+            if span.now < visible < span.until:
+                span.until = visible
+        _add(held, more)
+        if hour >= span.first and visible <= span.now:
+            _add(self._sums, more)
         if not held[2]:
             del self._held[place]
 
@@ -180,6 +181,13 @@ def _merging(now: int) -> int:
     return (now // DAY - HOURLY_DAYS - 1) * 24
 
 
+def _add(sums: list[int], more: tuple[int, int, int, int]) -> None:
+    sums[0] += more[0]
+    sums[1] += more[1]
+    sums[2] += more[2]
+    sums[3] += more[3]
+
+
 class Values(_Held):
     """The values of one KPI for one scope, by hour, for exact quantiles."""
 
@@ -190,31 +198,35 @@ class Values(_Held):
         self._held: dict[Place, dict[int, int]] = {}
         self._within = Spread()
 
+    def count(self, says: Evidence, sign: int) -> None:
+        """Count a value in, or out again where the sign is -1."""
+        self.tally(says.hour, says.visible, says.numerator, sign)
+
     def add(self, says: Evidence) -> None:
         """Count a value in."""
-        self._count(says, 1)
+        self.count(says, 1)
 
     def remove(self, says: Evidence) -> None:
         """Take a value out again."""
-        self._count(says, -1)
+        self.count(says, -1)
 
-    def _count(self, says: Evidence, sign: int) -> None:
+    def tally(self, hour: int, visible: int, value: int, sign: int) -> None:
+        """Count a value of an hour in, or out again where the sign is -1."""
         self._pieces += sign
-        place = self._place(says.hour, says.visible)
+        place = (hour, visible) if hour >= self._merged else self._place(hour, visible)
         if place is None:
             return
-        held = self._held.get(place)
+        held, span = self._held.get(place), self._span
         if held is None:
             held = self._held[place] = {}
-            if place[1] > self._span.now:
-                self._span.until = min(self._span.until, place[1])
-        value = says.numerator
+            if span.now < visible < span.until:
+                span.until = visible
         held[value] = often = held.get(value, 0) + sign
         if not often:
             del held[value]
             if not held:
                 del self._held[place]
-        if self._span.covers(place):
+        if hour >= span.first and visible <= span.now:
             self._within.count(value, sign)
 
     def spread(self, days: int, now: int) -> "Spread":

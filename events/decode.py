@@ -71,7 +71,7 @@ class Decoder:
         Raises `Doubtful` or `Refused` for any other, which is judged by the declared models.
         """
         logged, value = _logged(message), message.value
-        cmo = self._cmo_of(message)
+        cmo = self._cmo(message.key, message.partition, logged // _DAY)
         if value is None:
             raise Doubtful
         event = binary(headers(message), value) if is_binary(message) else structured(value)

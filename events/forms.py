@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
 from sys import intern
 from typing import Any
@@ -12,7 +12,6 @@ from events.values import (
     EPOCH,
     FIRST_YEAR,
     LAST_YEAR,
-    MILLION,
     identifier,
     microseconds,
     millionths,
@@ -22,7 +21,8 @@ _EARLIEST = microseconds(datetime(FIRST_YEAR, 1, 1, tzinfo=UTC))
 _BEYOND = microseconds(datetime(LAST_YEAR + 1, 1, 1, tzinfo=UTC))
 _INSTANT = re.compile(
     r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,6})?(Z|[+-][0-9]{2}:[0-9]{2})"
-)
+).fullmatch
+_MICROSECOND = timedelta(microseconds=1)
 _DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _UNIT = re.compile(r"[A-Z0-9]{2,3}")
 SHARED = 64
@@ -69,7 +69,7 @@ def civil_date(text: str) -> date:
 
 
 def _moment(text: str) -> datetime:
-    if not _INSTANT.fullmatch(text):
+    if not _INSTANT(text):
         raise Doubtful
     try:
         moment = datetime.fromisoformat(text)
@@ -83,8 +83,7 @@ def instant(text: str) -> int:
 
     Raises `Doubtful` for anything else, or spelt in another way than most.
     """
-    gap = _moment(text) - EPOCH
-    at = (gap.days * 86_400 + gap.seconds) * MILLION + gap.microseconds
+    at = (_moment(text) - EPOCH) // _MICROSECOND
     if not _EARLIEST <= at < _BEYOND:
         raise Doubtful
     return at

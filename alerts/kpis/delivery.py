@@ -1,12 +1,11 @@
 """Delivery: how order lines come, against what was promised."""
 
-from datetime import date, timedelta
+from datetime import date
 from typing import Final
 
 from alerts.agreements import Agreement
-from alerts.calendar import days_from_epoch, midnight
 from alerts.example import Example, Told
-from alerts.facts import Evidence, claimed
+from alerts.facts import Evidence
 from alerts.kpi import Kpi, Links
 from alerts.records.order_line import ORDER_LINE, OrderLineView
 from events.data import (
@@ -22,33 +21,25 @@ from events.values import Quantity
 _MOVED_BY = (OrderPromised, OrderChanged, OrderDelivered, LotReceived, OrderCancelled)
 
 
-def _at_its_due_day(line: OrderLineView, terms: Agreement, kept: bool) -> tuple[Evidence, ...]:
-    """What a line says at its due day; the day after what is agreed, as missed, if it has not come.
-
-    The event is what completed it, else its promise.
-    """
+def _says(line: OrderLineView, kept: bool) -> tuple[Evidence, ...]:
+    """What a line says on the day it is judged: by what completed it, else by its promise."""
     promise, by = line.promise, line.by
     if promise is None:
         return ()
-    day = promise.due
-    if line.completed is None and not line.unlike:
-        day = promise.last_day + timedelta(days=1)
-    late = claimed(by, promise.last_day, terms.zone) if by and kept and line.on_time else 0
-    event = by.id if by else promise.event
-    hour, visible = days_from_epoch(day) * 24, midnight(terms.zone, day)
-    return (Evidence(hour, visible, int(kept), 1, event, not kept, line.unlike, late),)
+    event, late = by.id if by else promise.event, line.claimed if kept else 0
+    return (Evidence(line.hour, line.visible, int(kept), 1, event, not kept, line.unlike, late),)
 
 
-def _otif(line: OrderLineView, _: Links, terms: Agreement) -> tuple[Evidence, ...]:
-    return _at_its_due_day(line, terms, line.on_time and line.in_full_by_due)
+def _otif(line: OrderLineView, _: Links, __: Agreement) -> tuple[Evidence, ...]:
+    return _says(line, line.on_time and line.in_full_by_due)
 
 
-def _on_time(line: OrderLineView, _: Links, terms: Agreement) -> tuple[Evidence, ...]:
-    return _at_its_due_day(line, terms, line.on_time)
+def _on_time(line: OrderLineView, _: Links, __: Agreement) -> tuple[Evidence, ...]:
+    return _says(line, line.on_time)
 
 
-def _in_full(line: OrderLineView, _: Links, terms: Agreement) -> tuple[Evidence, ...]:
-    return _at_its_due_day(line, terms, line.in_full)
+def _in_full(line: OrderLineView, _: Links, __: Agreement) -> tuple[Evidence, ...]:
+    return _says(line, line.in_full)
 
 
 # --- the story all three are read of

@@ -1,7 +1,6 @@
 """Lots: the states they went through, and what stands said of each."""
 
 from collections.abc import Callable, Sequence
-from copy import copy
 from datetime import date
 from typing import Any, Final, get_args
 
@@ -135,7 +134,7 @@ def derive(facts: Sequence[Fact], _: Agreement) -> LotView:
 
 def advance(before: LotView, fact: Fact, _: Agreement) -> LotView:
     """What became of a lot after one more fact, the last."""
-    lot = copy(before)
+    lot: LotView = before.__copy__()  # type: ignore[attr-defined]
     _take_in(lot, fact)
     return lot
 

@@ -9,8 +9,8 @@ from typing import Any, Final
 import msgspec
 
 from alerts.agreements import Agreement
-from alerts.calendar import civil_day
-from alerts.facts import Fact
+from alerts.calendar import civil_day, days_from_epoch, midnight
+from alerts.facts import Fact, claimed
 from alerts.kind import Key, Kind, Takes, View
 from events.compact import COMPACT
 from events.data import (
@@ -48,7 +48,9 @@ class OrderLineView(View, msgspec.Struct, frozen=True, gc=False):
 
     `promise` is None for a line that was never promised, or is cancelled. `by` is what completed
     it, or the last of what came in unlike units. `expected` is the last day the CMO said it would
-    come.
+    come. It is judged on its due day, the day after what is agreed while it has not come: `hour` is
+    the first of that day, in hours from the epoch, and `visible` when the day begins at its place.
+    `claimed` is when it was claimed to have come in time, if only after the due day.
     """
 
     promise: Promise | None = None
@@ -59,6 +61,9 @@ class OrderLineView(View, msgspec.Struct, frozen=True, gc=False):
     unlike: bool = False
     expected: date | None = None
     cancelled: bool = False
+    hour: int = 0
+    visible: int = 0
+    claimed: int = 0
 
     @property
     def scope(self) -> Scope:
@@ -137,22 +142,32 @@ def _judged(
     completed: date | None = None
     by: Fact | None = None
     total = by_due = 0
-    last_day = promise.last_day
+    zone, last_day = promise.zone, promise.last_day
     for fact, quantity in arrivals:
         if quantity.unit != promise.unit:
-            return OrderLineView(promise, by=arrivals[-1][0], unlike=True, expected=expected)
-        day = civil_day(promise.zone, fact.time)
+            hour, visible = days_from_epoch(promise.due) * 24, midnight(zone, promise.due)
+            return OrderLineView(
+                promise, None, arrivals[-1][0], False, False, True, expected, False, hour, visible
+            )
+        day = civil_day(zone, fact.time)
         total += quantity.millionths
         by_due = total if day <= last_day else by_due
         if completed is None and total >= promise.least:
             completed, by = day, fact
+    judged_on = promise.due if completed is not None else last_day + timedelta(days=1)
+    in_time = by is not None and completed is not None and completed <= last_day
     return OrderLineView(
         promise,
         completed,
         by,
         promise.least <= total <= promise.most,
         promise.least <= by_due <= promise.most,
-        expected=expected,
+        False,
+        expected,
+        False,
+        days_from_epoch(judged_on) * 24,
+        midnight(zone, judged_on),
+        claimed(by, last_day, zone) if in_time and by is not None else 0,
     )
 
 
