@@ -13,7 +13,6 @@ from alerts.agreements import Agreements
 from alerts.breaches import Ledger, transitions
 from alerts.calendar import moment
 from alerts.readings import readings
-from deploy.lab.simulate.simulator import simulate
 from events.breaches import BREACH_EVENT
 from events.data import BREACHES, DEAD_LETTERS, INBOUND
 from events.decode import Accepted, Message, Rejection
@@ -25,6 +24,7 @@ from streams.replay import Pass, as_dict
 from streams.settings import Settings
 from streams.shard import decoder_of
 from tests.end_to_end.conftest import ROOT, Worker
+from tests.worlds import world_until_now
 
 AGREEMENTS = ROOT / "deploy" / "agreements"
 
@@ -38,8 +38,7 @@ class Own(NamedTuple):
 
 def simulated(folder: Path, events: int) -> Path:
     file = folder / "events.ndjson"
-    world = simulate(1, events, until=datetime.now(UTC))
-    file.write_bytes(b"".join(line + b"\n" for line in world.events))
+    file.write_bytes(b"".join(line + b"\n" for line in world_until_now(events)))
     return file
 
 
