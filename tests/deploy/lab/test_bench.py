@@ -14,7 +14,6 @@ from deploy.lab.bench.latency import nearest_rank
 from deploy.lab.bench.peer import Kept, Peer, pickle_lightly
 from deploy.lab.bench.stopwatch import Stopwatch
 from deploy.lab.demo.load import load
-from deploy.lab.simulate.simulator import simulate
 from streams.agreements import read_agreements
 from streams.settings import Settings
 from tests.builders import (
@@ -33,6 +32,7 @@ from tests.builders import (
     released,
     retracted,
 )
+from tests.worlds import world
 
 ROOT = Path(__file__).resolve().parents[3]
 AGREEMENTS = ROOT / "deploy" / "agreements"
@@ -145,11 +145,12 @@ def test_the_lock_of_the_peers_names_a_hash_for_every_version_and_no_host() -> N
 
 @pytest.mark.broker
 @pytest.mark.slow
+@pytest.mark.xdist_group("usual ports")
 def test_the_worker_and_plain_faust_come_to_their_end(settings: Settings, tmp_path: Path) -> None:
-    world = tmp_path / "events.ndjson"
-    world.write_bytes(b"".join(line + b"\n" for line in simulate(1, 3_000).events))
+    events = tmp_path / "events.ndjson"
+    events.write_bytes(b"".join(line + b"\n" for line in world(1, 3_000).events))
     own = settings.model_copy(update={"agreements": AGREEMENTS})
-    asyncio.run(load(own, world, lambda _: None))
+    asyncio.run(load(own, events, lambda _: None))
     contestants = [
         Contestant("cmowatch", "cmowatch", "deploy.lab.bench.own", 3_000),
         Contestant("faust", "plain Faust", "deploy.lab.bench.plain_faust", 500),
@@ -167,7 +168,7 @@ def test_a_contestant_that_ends_is_told_with_its_last_words(tmp_path: Path) -> N
 
 def test_memory_is_measured_of_as_many_lots_as_wanted() -> None:
     agreements = read_agreements(AGREEMENTS, use_default=True)
-    found = footprint(simulate(1, 3_000).events, agreements, 20)
+    found = footprint(world(1, 3_000).events, agreements, 20)
     assert found.lots == 20
     assert found.facts >= 20
     assert found.bytes > 0
