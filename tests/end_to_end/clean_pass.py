@@ -54,9 +54,10 @@ def read_at(*workers: Worker) -> int:
     """How many messages of the inbound topics the workers have folded."""
     return int(
         sum(
-            worker.total("cmowatch_folded_offset", topic=topic)
+            sample.value
             for worker in workers
-            for topic in INBOUND
+            for sample in worker.samples("cmowatch_folded_offset")
+            if sample.labels["topic"] in INBOUND
         )
     )
 
