@@ -5,28 +5,43 @@ import fcntl
 import os
 from collections.abc import Iterator
 from functools import cache
+from typing import Any
 from uuid import uuid4
 
 import pytest
 from aiokafka.admin import AIOKafkaAdminClient
+from xdist.scheduler import LoadScopeScheduling
 
 from deploy.lab.kafka import LocalKafka, cache_folder, classpath
 from events.data import TOPICS
 from streams.kafka.topics import create_or_verify
 from streams.settings import Settings
 
+ONE_BY_ONE = "tests/chaos/", "tests/end_to_end/", "tests/golden/"
+TOGETHER = "tests/end_to_end/test_demo.py"  # two demos at once would both want the usual ports
+
+
+class Turns(LoadScopeScheduling):  # type: ignore[misc]
+    """Gives a process that is free the next long test, or the next file of short ones.
+
+    The tests of a file share what its fixtures make.
+    """
+
+    def _split_scope(self, nodeid: str) -> str:
+        file, _, _ = nodeid.partition("::")
+        return nodeid if file.startswith(ONE_BY_ONE) and file != TOGETHER else file
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Turns:
+    config.option.loadscopereorder = False
+    return Turns(config, log)
+
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Beside another process the long ones are begun first, and go alone to whichever is free.
-
-    The others of a file stay together: they share what its fixtures make.
-    """
-    if "PYTEST_XDIST_WORKER" not in os.environ:
-        return
-    for item in items:
-        if not {"slow", "xdist_group"} & {mark.name for mark in item.iter_markers()}:
-            item.add_marker(pytest.mark.xdist_group(item.nodeid.partition("::")[0]))
-    items.sort(key=_turn)
+    """Where processes share the tests out, the long ones come first: so all end together."""
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        items.sort(key=_turn)
 
 
 def _turn(item: pytest.Item) -> list[bool]:

@@ -22,7 +22,6 @@ from tests.end_to_end.conftest import eventually
 
 pytestmark = [pytest.mark.broker, pytest.mark.slow]
 
-wants_usual_ports = pytest.mark.xdist_group("usual ports")
 COMMAND = [sys.executable, "-c", "from deploy.cli import main; main()", "demo"]
 
 
@@ -93,7 +92,6 @@ def test_an_event_that_belongs_nowhere_is_told(settings: Settings, tmp_path: Pat
         asyncio.run(load(settings, file, nothing))
 
 
-@wants_usual_ports
 def test_the_demo_finds_every_trouble_it_made_and_stops_what_it_started(tmp_path: Path) -> None:
     done = subprocess.run(
         [*COMMAND, "--once"], env=environment(tmp_path), capture_output=True, text=True, timeout=300
@@ -105,7 +103,6 @@ def test_the_demo_finds_every_trouble_it_made_and_stops_what_it_started(tmp_path
     assert leftovers(tmp_path) == []
 
 
-@wants_usual_ports
 def test_ctrl_c_stops_everything(tmp_path: Path) -> None:
     with subprocess.Popen(
         COMMAND, env=environment(tmp_path), stdout=subprocess.PIPE, text=True

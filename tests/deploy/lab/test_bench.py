@@ -14,6 +14,7 @@ from deploy.lab.bench.latency import nearest_rank
 from deploy.lab.bench.peer import Kept, Peer, pickle_lightly
 from deploy.lab.bench.stopwatch import Stopwatch
 from deploy.lab.demo.load import load
+from deploy.lab.process import free_port
 from streams.agreements import read_agreements
 from streams.settings import Settings
 from tests.builders import (
@@ -145,11 +146,10 @@ def test_the_lock_of_the_peers_names_a_hash_for_every_version_and_no_host() -> N
 
 @pytest.mark.broker
 @pytest.mark.slow
-@pytest.mark.xdist_group("usual ports")
 def test_the_worker_and_plain_faust_come_to_their_end(settings: Settings, tmp_path: Path) -> None:
     events = tmp_path / "events.ndjson"
     events.write_bytes(b"".join(line + b"\n" for line in world(1, 3_000).events))
-    own = settings.model_copy(update={"agreements": AGREEMENTS})
+    own = settings.model_copy(update={"agreements": AGREEMENTS, "web_port": free_port()})
     asyncio.run(load(own, events, lambda _: None))
     contestants = [
         Contestant("cmowatch", "cmowatch", "deploy.lab.bench.own", 3_000),
