@@ -3,8 +3,10 @@
 import asyncio
 import fcntl
 import os
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager
 from functools import cache
+from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
@@ -45,7 +47,27 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def _turn(item: pytest.Item) -> list[bool]:
-    return [item.get_closest_marker(mark) is None for mark in ("slow", "chaos", "broker")]
+    marks = "alone", "slow", "chaos", "broker"
+    return [item.get_closest_marker(mark) is None for mark in marks]
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
+    with _machine(alone=item.get_closest_marker("alone") is not None):
+        return (yield)
+
+
+@contextmanager
+def _machine(*, alone: bool) -> Iterator[None]:
+    """Holds the machine, with others or alone; who waits to be alone holds up who comes next."""
+    how = fcntl.LOCK_EX if alone else fcntl.LOCK_SH
+    here = Path(__file__)
+    with here.open("rb") as room, here.with_name("worlds.py").open("rb") as door:
+        fcntl.flock(door, how)
+        fcntl.flock(room, how)
+        if not alone:
+            fcntl.flock(door, fcntl.LOCK_UN)
+        yield
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
