@@ -10,6 +10,9 @@ BENCH := .venv-bench
 BIN := $(VENV)/bin
 SECRETS := deploy/secrets
 ARGS ?=
+# Processes that share the tests out, each with a Kafka of its own; ARGS=-n0 runs them in one.
+PROCESSES ?= 2
+SHARED_OUT := --numprocesses $(PROCESSES)
 SOURCES := events alerts streams deploy tests
 # The first Python that is new enough and can make environments; PYTHON=… names another.
 PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11 /usr/bin/python3; do \
@@ -37,13 +40,13 @@ $(VENV)/project.stamp: $(VENV)/locked.stamp pyproject.toml
 	@touch $@
 
 test: setup ## Run every test, those on a real broker included; ARGS goes to pytest
-	@$(BIN)/python -m pytest $(ARGS)
+	@$(BIN)/python -m pytest $(SHARED_OUT) $(ARGS)
 
 test-fast: setup ## Run the tests that need no broker and take no more than seconds
-	@$(BIN)/python -m pytest -m "not broker and not slow" $(ARGS)
+	@$(BIN)/python -m pytest $(SHARED_OUT) -m "not broker and not slow" $(ARGS)
 
 chaos: setup ## Run the faults and floods alone: workers, brokers and publishers that misbehave
-	@$(BIN)/python -m pytest -m chaos $(ARGS)
+	@$(BIN)/python -m pytest $(SHARED_OUT) -m chaos $(ARGS)
 
 lint: setup ## Lint, formatting and types
 	@$(BIN)/ruff check $(SOURCES)

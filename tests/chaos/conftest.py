@@ -4,7 +4,6 @@ import asyncio
 import os
 import threading
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -14,11 +13,11 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from deploy.lab.demo import AGREEMENTS
 from deploy.lab.demo.errors import NotLoaded
 from deploy.lab.demo.load import put
-from deploy.lab.simulate.simulator import simulate
 from events.data import INBOUND
 from streams.settings import Settings
 from tests.end_to_end.clean_pass import all_is_said, check_against_a_clean_pass
 from tests.end_to_end.conftest import ROOT, Worker, eventually, start_worker
+from tests.worlds import world_until_now
 
 __all__ = ["start_worker"]
 
@@ -81,7 +80,7 @@ class Telling(threading.Thread):
 @pytest.fixture(scope="session")
 def history() -> list[bytes]:
     """A simulated world that ends today, a CloudEvent a line in the order they were recorded."""
-    return simulate(1, 60_000, until=datetime.now(UTC)).events
+    return world_until_now(60_000)
 
 
 @pytest.fixture

@@ -77,6 +77,7 @@ def refused(letters: Iterable[Message]) -> Iterator[tuple[dict[str, str], Messag
         yield {name: value.decode() for name, value in letter.headers}, letter
 
 
+@pytest.mark.alone
 def test_a_flood_of_each_poison_holds_up_nobody_and_is_one_dead_letter_a_message(
     settings: Settings, watch: Watch
 ) -> None:

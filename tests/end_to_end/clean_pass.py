@@ -14,7 +14,6 @@ from alerts.breaches import Ledger, transitions
 from alerts.calendar import moment
 from alerts.readings import readings
 from deploy.lab.demo import AGREEMENTS
-from deploy.lab.simulate.simulator import simulate
 from events.breaches import BREACH_EVENT
 from events.data import BREACHES, DEAD_LETTERS, INBOUND
 from events.outcomes import AcceptedEvent, Message, Rejection
@@ -26,6 +25,7 @@ from streams.replay import Pass, as_dict
 from streams.settings import Settings
 from streams.shard import decoder_of
 from tests.end_to_end.conftest import Worker
+from tests.worlds import world_until_now
 
 
 class Own(NamedTuple):
@@ -37,8 +37,7 @@ class Own(NamedTuple):
 
 def simulated(folder: Path, events: int) -> Path:
     file = folder / "events.ndjson"
-    world = simulate(1, events, until=datetime.now(UTC))
-    file.write_bytes(b"".join(line + b"\n" for line in world.events))
+    file.write_bytes(b"".join(line + b"\n" for line in world_until_now(events)))
     return file
 
 
@@ -54,9 +53,10 @@ def read_at(*workers: Worker) -> int:
     """How many messages of the inbound topics the workers have folded."""
     return int(
         sum(
-            worker.total("cmowatch_folded_offset", topic=topic)
+            sample.value
             for worker in workers
-            for topic in INBOUND
+            for sample in worker.samples("cmowatch_folded_offset")
+            if sample.labels["topic"] in INBOUND
         )
     )
 

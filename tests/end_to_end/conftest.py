@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
+from prometheus_client.samples import Sample
 
 from streams.settings import Settings
 
@@ -23,11 +24,17 @@ COUNTING = Path(__file__).with_name("counting_worker.py")
 
 
 def eventually(condition: Callable[[], Any], what: str, deadline: float = 60.0) -> Any:
-    """What `condition` returns as soon as it is true; fails after `deadline` seconds."""
+    """What `condition` returns as soon as it is true; fails after `deadline` seconds.
+
+    The longer an answer takes the less often it is asked for: who answers has work to do.
+    """
     until = time.monotonic() + deadline
+    asked = time.monotonic()
     while not (found := condition()):
-        assert time.monotonic() < until, f"not within {deadline} s: {what}"
-        time.sleep(0.05)
+        now = time.monotonic()
+        assert now < until, f"not within {deadline} s: {what}"
+        time.sleep(min(max(0.05, 3 * (now - asked)), 0.5))
+        asked = time.monotonic()
     return found
 
 
@@ -87,15 +94,22 @@ class Worker:
         held = len(json.loads(body)["partitions"]) if status else 0
         return status == 200 and partitions in (None, held)
 
-    def values(self, name: str, **labels: str) -> list[float]:
-        """The samples of a metric whose labels include the given ones."""
+    def samples(self, name: str, **labels: str) -> list[Sample]:
+        """The samples of a metric whose labels include the given ones, by one look at it.
+
+        Only their lines are parsed: there are thousands, and waiting reads them again and again.
+        """
         _, text = self.get("/metrics")
+        lines = [line for line in text.split("\n") if line.startswith((f"{name}{{", f"{name} "))]
         return [
-            sample.value
-            for family in text_string_to_metric_families(text)
+            sample
+            for family in text_string_to_metric_families("\n".join(lines))
             for sample in family.samples
-            if sample.name == name and labels.items() <= sample.labels.items()
+            if labels.items() <= sample.labels.items()
         ]
+
+    def values(self, name: str, **labels: str) -> list[float]:
+        return [sample.value for sample in self.samples(name, **labels)]
 
     def total(self, name: str, **labels: str) -> float:
         return sum(self.values(name, **labels))

@@ -13,7 +13,6 @@ from typing import Any, NamedTuple
 
 import pytest
 from aiokafka import AIOKafkaProducer
-from prometheus_client.parser import text_string_to_metric_families
 
 from deploy.acknowledgements.service import Bridge
 from deploy.alertmanager.receivers import ON_CALL, SWITCH
@@ -202,12 +201,9 @@ def silence(alertmanager: LocalAlertmanager, breach: str) -> None:
 
 def levels(worker: Worker) -> set[tuple[str, float]]:
     """The roles that were told of the breach, each with its level."""
-    _, text = worker.get("/metrics")
     return {
         (sample.labels["role"], sample.value)
-        for family in text_string_to_metric_families(text)
-        for sample in family.samples
-        if sample.name == "cmo_breach_escalation_level"
+        for sample in worker.samples("cmo_breach_escalation_level")
     }
 
 

@@ -1,5 +1,6 @@
 """The publisher against a real broker: right place, right order, nothing lost, nothing doubled."""
 
+import asyncio
 import gc
 import subprocess
 import sys
@@ -23,7 +24,9 @@ from events.partition import partition_of
 from events.publish import Delivery, Publisher
 from events.sources import Source
 from streams.cli import main
+from streams.kafka.topics import create_or_verify
 from streams.settings import Settings
+from tests.conftest import delete
 
 pytestmark = [
     pytest.mark.broker,
@@ -149,10 +152,14 @@ def test_events_under_way_while_the_broker_dies_arrive_once(
     assert [found.id for found in taken(settings)] == [f"acme-{n}" for n in range(2_000)]
 
 
-def test_a_topic_that_is_missing_is_told_and_not_made() -> None:
-    lost = LotCompleted(lot="L1")
-    with LocalKafka(port=None) as empty, pytest.raises(TopicMissing, match=r"cmo\.lots"):
-        say(empty.start().brokers, lost)
+def test_a_topic_that_is_missing_is_told_and_not_made(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("events.publish._TO_FIND_A_TOPIC", 1.0)
+    asyncio.run(delete(settings, LOTS))
+    with pytest.raises(TopicMissing, match=r"cmo\.lots"):
+        say(settings.brokers, LotCompleted(lot="L1"))
+    assert [made.topic for made in asyncio.run(create_or_verify(settings))] == [LOTS]
 
 
 def say(brokers: str, data: LotCompleted) -> None:

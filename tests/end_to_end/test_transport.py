@@ -11,7 +11,7 @@ from aiokafka import AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient
 
 from deploy.lab.kafka import LocalKafka
-from events.data import BREACHES, DEAD_LETTERS, INBOUND, INVENTORY, LOTS, OWN
+from events.data import BREACHES, DEAD_LETTERS, INBOUND, INVENTORY, LOTS, OWN, TOPICS
 from streams.kafka.topics import create_or_verify
 from streams.settings import Settings
 from tests.conftest import delete
@@ -62,7 +62,12 @@ def numbers(count: int) -> list[bytes]:
 def counted(workers: Iterable[Worker]) -> tuple[int, int]:
     """How many inbound events all workers have folded, and the sum of their numbers."""
     return tuple(  # type: ignore[return-value]
-        sum(int(worker.total(name, topic=topic)) for worker in workers for topic in INBOUND)
+        sum(
+            int(sample.value)
+            for worker in workers
+            for sample in worker.samples(name)
+            if sample.labels["topic"] in INBOUND
+        )
         for name in ("toy_count", "toy_sum")
     )
 
@@ -276,14 +281,16 @@ def test_a_worker_outlives_its_broker(
 
 
 def test_a_worker_waits_for_a_broker_that_is_not_there_yet(
-    settings: Settings, start_worker: Start
+    broker: LocalKafka, settings: Settings, start_worker: Start
 ) -> None:
-    with LocalKafka(port=None) as late:
-        late.kill()
-        worker = start_worker(brokers=late.brokers)
+    asyncio.run(delete(settings, *TOPICS))
+    broker.kill()
+    try:
+        worker = start_worker()
         eventually(lambda: "Next attempt" in worker.errors.read_text(), "waiting")
-        late.start()
-        eventually(lambda: worker.ready(4), "ready")
+    finally:
+        broker.start()
+    eventually(lambda: worker.ready(4), "ready")
 
 
 def test_a_worker_without_a_broker_gives_up_and_says_what_to_do(

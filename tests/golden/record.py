@@ -16,7 +16,6 @@ from typing import Any, Final, NamedTuple
 
 from alerts.readings import Reading
 from deploy.lab.demo import AGREEMENTS
-from deploy.lab.simulate.simulator import UNTIL, simulate
 from events.adapters.table import read_table
 from events.data import BREACHES, DEAD_LETTERS, INBOUND
 from events.event import Event
@@ -25,6 +24,7 @@ from events.outcomes import Message
 from events.partition import partition_of
 from streams.agreements import read_agreements
 from streams.shard import Shard
+from tests import worlds
 from tests.end_to_end.poisons import lot_completed, poisons
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -69,7 +69,7 @@ def _message(line: bytes) -> Message:
 
 def simulated(seed: int, months: int, events: int | None = None) -> World:
     """A simulated world of CMOs."""
-    return world(simulate(seed, events, months, UNTIL).events)
+    return world(worlds.world(seed, events, months).events)
 
 
 def deliveries(file: Path) -> World:
@@ -80,7 +80,7 @@ def deliveries(file: Path) -> World:
 
 def poisoned() -> World:
     """A small world, with every kind of message that cannot be taken in between."""
-    good = simulate(4, 3_000, 13, UNTIL).events
+    good = worlds.world(4, 3_000).events
     random, made = Random(4), world(good).messages
     maker = made[0].key
     for key, value, _ in poisons(lot_completed(source=f"/cmo/{(maker or b'').decode()}")).values():
@@ -93,7 +93,7 @@ def poisoned() -> World:
 def withdrawn() -> World:
     """A world a tenth of which is taken back, some of it before it was said."""
     random = Random(5)
-    made = world(simulate(5, 8_000, 13, UNTIL).events).messages
+    made = world(worlds.world(5, 8_000).events).messages
     for target in random.sample(made, len(made) // 10):
         event = json.loads(target.value or b"")
         if event["type"].startswith("cmo.feed."):

@@ -40,6 +40,7 @@ from deploy.lab.bench.worlds import (
 )
 from deploy.lab.demo import AGREEMENTS
 from deploy.lab.demo.load import load
+from deploy.lab.process import free_port
 from deploy.lab.simulate.simulator import simulate
 from events.data import LotStarted, ReleaseDecided
 from events.values import microseconds
@@ -62,6 +63,7 @@ from tests.builders import (
     released,
     retracted,
 )
+from tests.worlds import world as simulated
 
 ROOT = Path(__file__).resolve().parents[3]
 a_clone = pytest.mark.skipif(not (ROOT / ".git").exists(), reason="this is no clone")
@@ -177,10 +179,10 @@ def test_the_lock_of_the_peers_names_a_hash_for_every_version_and_no_host() -> N
 @pytest.mark.broker
 @pytest.mark.slow
 def test_the_worker_and_plain_faust_come_to_their_end(settings: Settings, tmp_path: Path) -> None:
-    world = tmp_path / "events.ndjson"
-    world.write_bytes(b"".join(line + b"\n" for line in simulate(1, 3_000).events))
-    own = settings.model_copy(update={"agreements": AGREEMENTS})
-    asyncio.run(load(own, world, lambda _: None))
+    events = tmp_path / "events.ndjson"
+    events.write_bytes(b"".join(line + b"\n" for line in simulated(1, 3_000).events))
+    own = settings.model_copy(update={"agreements": AGREEMENTS, "web_port": free_port()})
+    asyncio.run(load(own, events, lambda _: None))
     contestants = [
         Contestant("cmowatch", "cmowatch", worker_of(ROOT), 3_000),
         Contestant("faust", "plain Faust", "deploy.lab.bench.plain_faust", 500),
@@ -198,7 +200,8 @@ def test_a_contestant_runs_the_modules_of_its_own_tree(tmp_path: Path) -> None:
     for package in (bench, bench.parent, bench.parent.parent):
         (package / "__init__.py").touch()
     (bench / "own.py").write_text(said, encoding="utf-8")
-    (bench / "default.yaml").touch()
+    (bench / "agreements").mkdir()
+    (bench / "agreements" / "acme.yaml").touch()
     assert worker_of(tmp_path) == "deploy.old.bench.own"
     own = Contestant("earlier", "an earlier one", worker_of(tmp_path), 7, tree=tmp_path)
     settings = Settings(agreements=AGREEMENTS)
@@ -342,8 +345,9 @@ def test_a_commit_that_is_not_there_is_told_with_what_to_do() -> None:
 
 
 def test_a_fold_that_ends_is_told_with_its_last_words(tmp_path: Path) -> None:
-    (tmp_path / "deploy").mkdir()
-    (tmp_path / "deploy" / "default.yaml").touch()
+    agreed = tmp_path / "deploy" / "agreements"
+    agreed.mkdir(parents=True)
+    (agreed / "acme.yaml").touch()
     write([], file := tmp_path / "none.pickle")
     with pytest.raises(FoldEnded, match="InvalidAgreement"):
         refolded([tmp_path], file)

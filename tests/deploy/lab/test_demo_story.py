@@ -3,7 +3,6 @@
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
-from functools import cache
 from io import StringIO
 from pathlib import Path
 from types import MappingProxyType
@@ -15,9 +14,9 @@ from alerts.judge import Verdict
 from deploy.lab.demo.snapshot import Figure, OpenBreach, Scope, Snapshot
 from deploy.lab.demo.story import days_to_shift, tell
 from deploy.lab.demo.verdict import Finding, false_alarms, findings, verdict
-from deploy.lab.simulate.simulator import simulate
 from deploy.lab.simulate.truth import Trouble, Truth
 from events.files import address
+from tests.worlds import world
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 HEADER = (
@@ -42,12 +41,7 @@ def told(said: list[str]) -> Callable[[str], None]:
 
 
 def truth(*troubles: Trouble, healthy: tuple[str, ...] = ()) -> Truth:
-    return replace(simulated(), troubles=troubles, healthy=healthy)
-
-
-@cache
-def simulated() -> Truth:
-    return simulate(1).truth
+    return replace(world().truth, troubles=troubles, healthy=healthy)
 
 
 def stock_out(**scope: str) -> Trouble:

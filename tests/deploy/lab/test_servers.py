@@ -77,7 +77,7 @@ def test_a_server_does_not_outlive_the_process_that_started_it(tmp_path: Path) -
     script = tmp_path / "starts.py"
     script.write_text(
         "import sys, time\nfrom pathlib import Path\n"
-        "from tests.deploy.test_servers import alertmanager\n"
+        "from tests.deploy.lab.test_servers import alertmanager\n"
         "alertmanager(Path(sys.argv[1])).start()\nprint('started', flush=True)\ntime.sleep(600)\n"
     )
     parent = subprocess.Popen(

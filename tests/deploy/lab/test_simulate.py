@@ -18,7 +18,7 @@ from deploy.cli import main
 from deploy.lab.demo import AGREEMENTS
 from deploy.lab.simulate.errors import TooFewEvents
 from deploy.lab.simulate.feed import CADENCE
-from deploy.lab.simulate.simulator import UNTIL, Simulated, simulate
+from deploy.lab.simulate.simulator import UNTIL, simulate
 from deploy.lab.simulate.troubles import TROUBLES
 from deploy.lab.simulate.truth import Trouble
 from deploy.lab.simulate.world import MAKERS, Chance, Rates, pieces
@@ -29,13 +29,9 @@ from events.outcomes import AcceptedEvent, Message, Reason, Rejection
 from events.partition import partition_of
 from streams.agreements import read_agreements
 from streams.replay import Pass, as_dict
+from tests.worlds import world
 
 NOT_SIMULATED = {"cmo.breach.acknowledged.v1"}  # it answers a breach, which only the monitor opens
-
-
-@cache
-def world(seed: int = 1, events: int | None = None) -> Simulated:
-    return simulate(seed, events)
 
 
 @cache
@@ -86,13 +82,13 @@ def expected(name: str) -> dict[str, str]:
 
 
 def test_the_same_arguments_give_the_same_bytes() -> None:
-    first, again = simulate(7, 3_000), simulate(7, 3_000)
+    first, again = world(7, 3_000), simulate(7, 3_000)
     assert first.events == again.events
     assert first.truth.json() == again.truth.json()
 
 
 def test_unlike_seeds_tell_unlike_worlds() -> None:
-    assert simulate(7, 3_000).events != simulate(8, 3_000).events
+    assert world(7, 3_000).events != simulate(8, 3_000).events
 
 
 @pytest.mark.parametrize("seed", [1, 2])
@@ -403,7 +399,7 @@ def test_the_command_writes_events_and_truth_up_to_the_end_of_a_day(tmp_path: Pa
     arguments = ["simulate", "--seed=7", "--events=3000", "--until=2026-06-30"]
     run = CliRunner().invoke(main, [*arguments, f"--out={out}", f"--truth={truth}"])
     assert run.exit_code == 0, run.output
-    assert out.read_bytes().splitlines() == simulate(7, 3_000).events
+    assert out.read_bytes().splitlines() == world(7, 3_000).events
     assert json.loads(truth.read_text())["until"] == "2026-06-30T23:59:59Z"
 
 
