@@ -42,7 +42,7 @@ def days_from_epoch(day: date) -> int:
     return day.toordinal() - _EPOCH_ORDINAL
 
 
-@lru_cache(maxsize=65_536)
+@lru_cache(maxsize=16_384)
 def midnight(zone: str, day: date, at: time = time()) -> int:
     """When `day` begins in `zone`, or its time `at`, in microseconds from the epoch."""
     return microseconds(datetime.combine(day, at, ZoneInfo(zone)).astimezone(UTC))
@@ -56,7 +56,7 @@ def civil_day(zone: str, at: int) -> date:
 _QUARTER = HOUR // 4
 
 
-@lru_cache(maxsize=262_144)
+@lru_cache(maxsize=16_384)
 def _civil_day(zone: str, quarter: int) -> date:
     """Days begin on a quarter of an hour everywhere."""
     at = quarter * _QUARTER

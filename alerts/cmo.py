@@ -273,6 +273,9 @@ class Cmo(CmoView):
         yield
         for name, days in self._longest.items():
             self._tables.index.let_go(name, first_hour(days, now))
+        for table in self._tables.of.values():
+            table.open = dict(table.open)  # one that records left keeps its size
+            yield
         yield from self._let_go_of_records(now)
         yield from self._let_go_of_loose_facts(now)
 
@@ -299,8 +302,9 @@ class Cmo(CmoView):
             again = max(record.last_logged, now - LATE + DAY)
             heappush(self._settled, (again, record.number))
             return
-        logged = record.first_logged, record.last_logged
-        kept = Record(record.number, (), record.view, (), *logged, is_let_go=True)
+        view = kind.condense(record.view) if kind.condense else record.view
+        logged = record.last_logged
+        kept = Record(record.number, (), view, (), logged, logged, is_let_go=True)
         self._tables.of[kind.name].records[key] = kept
         self._tables.corrections.forget((kind.name, key))
 

@@ -79,7 +79,8 @@ class Kind:
     `derive` gives the view of facts in their order; `advance`, where there is one, the view after
     one more fact, the last. `most_facts` is how many one record may have. `group` names the part of
     a key by which its records are looked up together. `settles` says that its views are once
-    settled, from when on facts may come too late.
+    settled, from when on facts may come too late; `condense` gives what is kept of a settled view
+    once nothing can ask for the rest.
     """
 
     name: str
@@ -89,6 +90,7 @@ class Kind:
     most_facts: int | None = None
     group: Callable[[Key], str] | None = None
     settles: bool = False
+    condense: Callable[[Any], Any] | None = None
     rank: dict[type[Said], int] = field(init=False)
     keys_of: dict[type[Said], Callable[[Any], Iterable[Key]]] = field(init=False)
     moves: frozenset[type[Said]] = field(init=False)

@@ -32,6 +32,7 @@ class Ranking:
                 del self._touched[key]
                 self._replace(key, views.get(key))
             yield
+        self._touched = {}  # one that was emptied keeps its size
 
     def _replace(self, key: Key, view: Any) -> None:
         before = self._placed.pop(key, None)

@@ -29,6 +29,7 @@ _LAST_STAMP = 253_402_300_799_999
 
 _CMO_ID = re.compile(rb"[a-z0-9-]{1,128}")
 _LONGEST_SOURCE = 256
+_REMEMBERED = 16_384  # answers about keys and sources, by day
 
 
 class Decoder:
@@ -45,8 +46,8 @@ class Decoder:
     ) -> None:
         self._sources_of = sources_of
         self._partitions = partitions
-        self._voice = lru_cache(maxsize=65_536)(self._voice_on)
-        self._cmo = lru_cache(maxsize=65_536)(self._cmo_on)
+        self._voice = lru_cache(maxsize=_REMEMBERED)(self._voice_on)
+        self._cmo = lru_cache(maxsize=_REMEMBERED)(self._cmo_on)
 
     def decode(self, message: Message) -> AcceptedEvent | Rejection:
         """The event of `message`, or why it cannot be taken; never raises for what it holds."""

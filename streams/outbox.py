@@ -9,6 +9,7 @@ from streams.dead_letters import WHOLE_PER_MINUTE, OutboxMessage, dead_letter
 AGAIN_AFTER = 30.0
 """Seconds after which what was sent, and not read back, is sent again under the same id."""
 
+_MOST_KEYS = 1_000
 _MOST_BYTES = 64 << 20
 """Bytes of dead letters on their way; beyond, they keep coordinates and reason only."""
 
@@ -21,7 +22,7 @@ class Outbox:
         self._pending: dict[str, OutboxMessage] = {}
         self._sent: dict[str, float] = {}
         self._bytes = 0
-        self._whole: dict[tuple[bytes, int], int] = {}
+        self._whole: dict[bytes, tuple[int, int]] = {}
 
     def __len__(self) -> int:
         return len(self._pending)
@@ -46,11 +47,14 @@ class Outbox:
         self._bytes += len(letter.value)
 
     def _keeps_bytes(self, message: Message) -> bool:
-        key = (message.key or b"")[:128], message.timestamp // 60_000
-        if len(self._whole) > 10_000:
+        """Whether a dead letter keeps its bytes: so many of one key in one minute do."""
+        key, minute = (message.key or b"")[:128], message.timestamp // 60_000
+        if len(self._whole) > _MOST_KEYS:
             self._whole.clear()
-        self._whole[key] = self._whole.get(key, 0) + 1
-        return self._whole[key] <= WHOLE_PER_MINUTE and self._bytes < _MOST_BYTES
+        held, count = self._whole.get(key, (minute, 0))
+        count = count + 1 if held == minute else 1
+        self._whole[key] = minute, count
+        return count <= WHOLE_PER_MINUTE and self._bytes < _MOST_BYTES
 
     def to_send(self) -> list[OutboxMessage]:
         """What should stand on our topics, does not, and is not on its way."""

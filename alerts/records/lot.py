@@ -231,6 +231,20 @@ def _each(data: Any) -> tuple[Key, ...]:
     return tuple((lot,) for lot in dict.fromkeys(data.lots))
 
 
+def _condense(lot: LotView) -> LotView:
+    """What is kept of a lot that was decided long ago: what it was, and what became of it."""
+    return LotView(
+        lot.state,
+        lot.state_since,
+        unexpected=lot.unexpected,
+        product=lot.product,
+        site=lot.site,
+        purpose=lot.purpose,
+        sponsor_decided=lot.sponsor_decided,
+        purpose_by_sponsor=lot.purpose_by_sponsor,
+    )
+
+
 LOT: Final = Kind(
     name="lot",
     takes=(
@@ -258,5 +272,6 @@ LOT: Final = Kind(
     advance=advance,
     most_facts=500,
     settles=True,
+    condense=_condense,
 )
 """One lot of one CMO; a real one has a few dozen facts."""

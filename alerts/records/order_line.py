@@ -201,6 +201,11 @@ def _line_of_a_receipt(data: Any) -> tuple[Key, ...]:
     return () if data.order is None or data.line is None else ((data.order, data.line),)
 
 
+def _condense(line: OrderLineView) -> OrderLineView:
+    """What is kept of a line that came, or was called off, long ago."""
+    return OrderLineView(completed=line.completed, cancelled=line.cancelled)
+
+
 ORDER_LINE: Final = Kind(
     name="line",
     takes=(
@@ -214,5 +219,6 @@ ORDER_LINE: Final = Kind(
     derive=derive,
     most_facts=500,
     settles=True,
+    condense=_condense,
 )
 """One line of an order."""
