@@ -135,7 +135,7 @@ def _fact(event: AcceptedEvent, rank: int = -1) -> Fact:
         event.source,
         event.speaker,
         event.recorded,
-        event.logged,
+        max(event.logged, event.time),  # nothing counts before its time, nor is late before it
         event.data,
     )
 

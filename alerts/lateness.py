@@ -17,21 +17,24 @@ def counted(kind: Kind, facts: Sequence[Fact], terms: Agreement) -> Sequence[Fac
 
     A fact is too late where the record, by what was logged before it, has been settled for over 800
     days. That follows from the log's own times alone: a worker that never stopped and one that
-    reads the log again, the topics in whatever turns, come to the same.
+    reads the log again, the topics in whatever turns, come to the same. What counts however late
+    comes last, in the order of the log, and unsettles nothing: what follows it is late as before.
     """
     by_log = sorted(facts, key=lambda fact: fact.logged)
     beyond = by_log[0].logged + LATE
     taken: list[Fact] = []
+    ever: list[Fact] = []
     for fact in by_log:
-        ever = fact.logged <= beyond or type(fact.data) in kind.never_late
-        if ever or not _settled_before(kind, taken, fact, terms):
+        if fact.logged <= beyond or not _settled_before(kind, taken, fact, terms):
             taken.append(fact)
-    return sorted(taken)
+        elif type(fact.data) in kind.never_late:
+            ever.append(fact)
+    return [*sorted(taken), *ever]
 
 
 def _settled_before(kind: Kind, taken: list[Fact], fact: Fact, terms: Agreement) -> bool:
-    """Whether a record was settled all the time from 800 days before a fact up to it."""
-    long_ago = fact.logged - LATE
+    """Whether a record was settled all the time from over 800 days before a fact up to it."""
+    long_ago = fact.logged - LATE - 1
     earlier = [each for each in taken if each.logged <= long_ago]
     if not earlier:
         return False

@@ -20,7 +20,7 @@ from events.values import (
 _EARLIEST = microseconds(datetime(FIRST_YEAR, 1, 1, tzinfo=UTC))
 _BEYOND = microseconds(datetime(LAST_YEAR + 1, 1, 1, tzinfo=UTC))
 _INSTANT = re.compile(
-    r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,6})?(Z|[+-][0-9]{2}:[0-9]{2})"
+    r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,6})?(Z|[+-][0-9]{2}:[0-5][0-9])"
 ).fullmatch
 _MICROSECOND = timedelta(microseconds=1)
 _DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
@@ -73,9 +73,9 @@ def _moment(text: str) -> datetime:
         raise Doubtful
     try:
         moment = datetime.fromisoformat(text)
-    except ValueError as error:
+        return moment if moment.tzinfo is UTC else moment.astimezone(UTC)
+    except (ValueError, OverflowError) as error:
         raise Doubtful from error
-    return moment if moment.tzinfo is UTC else moment.astimezone(UTC)
 
 
 def instant(text: str) -> int:
