@@ -54,6 +54,8 @@ def _section(kpi: Kpi) -> Iterator[str]:
     for name, value in _facts(kpi):
         yield f"| {name} | {value} |"
     yield ""
+    yield f"*Worked out by hand.* {kpi.example.story}"
+    yield ""
 
 
 def _facts(kpi: Kpi) -> Iterator[tuple[str, str]]:
@@ -79,12 +81,19 @@ def _level(level: tuple[str, ...]) -> str:
 
 
 def _limits(kpi: Kpi) -> str:
-    if kpi.warning is None or kpi.critical is None:
-        return "as agreed" + ("; 0 is always critical" if kpi.unit == "days" else "")
+    if kpi.warning is None and kpi.critical is None:
+        return f"as agreed{_always(kpi)}"
+    warning, critical = (
+        "none" if limit is None else f"{limit:g}" for limit in (kpi.warning, kpi.critical)
+    )
     if kpi.agreed_time:
         agreed = kpi.agreed_time.replace("_", " ")
-        return f"{kpi.warning:g} and {kpi.critical:g} times the agreed {agreed}"
-    return f"{kpi.warning:g}, {kpi.critical:g}"
+        return f"{warning} and {critical} times the agreed {agreed}{_always(kpi)}"
+    return f"{warning}, {critical}{_always(kpi)}"
+
+
+def _always(kpi: Kpi) -> str:
+    return "" if kpi.always_critical is None else f"; {kpi.always_critical:g} is always critical"
 
 
 def agreement_schema() -> str:
