@@ -27,8 +27,9 @@ and on the day after as missed while it is not.
 
 A reading is *warning* when it is beyond the warning limit, *critical* when its whole 95 % interval
 is beyond the critical one (the reading itself where there is no interval), *insufficient* under the
-minimum n, *unknown* without evidence, with a silent or gapped feed, or with unlike units. Without a
-limit in force it has no state. The limits below hold unless an agreement sets others.
+minimum n, *unknown* without evidence, with a silent or gapped feed, or with unlike units. A count
+is beyond a limit that it has reached, and none is 0 and ok. Without a limit in force a reading has
+no state. The limits below hold unless an agreement sets others.
 
 | judged | what a breach may do |
 | --- | --- |
