@@ -38,7 +38,7 @@ DEFAULT_SOURCES = (
 class Limit(StrictModel, extra="forbid"):
     """A limit on one KPI: what is not named here is the catalogue's.
 
-    For `feed_silence` and `open_lot_age` warning and critical are multiples of the agreed time.
+    Where a time is agreed for what a KPI reads, warning and critical are multiples of that time.
     """
 
     warning: Amount | None = None

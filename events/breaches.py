@@ -31,9 +31,10 @@ class Breach(_Scoped):
 
     `breach` is the id it keeps; `ordinal` counts its transitions from 1. `value` is in the KPI's
     unit, as are the limits. `events` are the newest failing events, `omitted` how many more there
-    are. `clears_on` is the day it clears by itself if nothing new comes, None where that is open.
-    `level` is how far it has climbed the ladder of the agreement, `role` who was told there, `told`
-    everybody who was; `worsened` is when it last got worse.
+    are. `minimum` is 0 for a count, of which none is evidence enough. `clears_on` is the day it
+    clears by itself if nothing new comes, None where that is open. `level` is how far it has
+    climbed the ladder of the agreement, `role` who was told there, `told` everybody who was;
+    `worsened` is when it last got worse.
     """
 
     quantile: str | None = None
@@ -47,7 +48,7 @@ class Breach(_Scoped):
     high: float | None = None
     warning: int | float | None = None
     critical: int | float | None = None
-    minimum: Annotated[int, Field(ge=1)] = 1
+    minimum: Annotated[int, Field(ge=0)] = 1
     events: tuple[str, ...] = ()
     omitted: Annotated[int, Field(ge=0)] = 0
     clears_on: CivilDate | None = None

@@ -27,8 +27,9 @@ and on the day after as missed while it is not.
 
 A reading is *warning* when it is beyond the warning limit, *critical* when its whole 95 % interval
 is beyond the critical one (the reading itself where there is no interval), *insufficient* under the
-minimum n, *unknown* without evidence, with a silent or gapped feed, or with unlike units. Without a
-limit in force it has no state. The limits below hold unless an agreement sets others.
+minimum n, *unknown* without evidence, with a silent or gapped feed, or with unlike units. A count
+is beyond a limit that it has reached, and none is 0 and ok. Without a limit in force a reading has
+no state. The limits below hold unless an agreement sets others.
 
 | judged | what a breach may do |
 | --- | --- |
@@ -53,6 +54,8 @@ def _section(kpi: Kpi) -> Iterator[str]:
     yield "| --- | --- |"
     for name, value in _facts(kpi):
         yield f"| {name} | {value} |"
+    yield ""
+    yield f"*Worked out by hand.* {kpi.example.story}"
     yield ""
 
 
@@ -79,12 +82,19 @@ def _level(level: tuple[str, ...]) -> str:
 
 
 def _limits(kpi: Kpi) -> str:
-    if kpi.warning is None or kpi.critical is None:
-        return "as agreed" + ("; 0 is always critical" if kpi.unit == "days" else "")
+    if kpi.warning is None and kpi.critical is None:
+        return f"as agreed{_always(kpi)}"
+    warning, critical = (
+        "none" if limit is None else f"{limit:g}" for limit in (kpi.warning, kpi.critical)
+    )
     if kpi.agreed_time:
         agreed = kpi.agreed_time.replace("_", " ")
-        return f"{kpi.warning:g} and {kpi.critical:g} times the agreed {agreed}"
-    return f"{kpi.warning:g}, {kpi.critical:g}"
+        return f"{warning} and {critical} times the agreed {agreed}{_always(kpi)}"
+    return f"{warning}, {critical}{_always(kpi)}"
+
+
+def _always(kpi: Kpi) -> str:
+    return "" if kpi.always_critical is None else f"; {kpi.always_critical:g} is always critical"
 
 
 def agreement_schema() -> str:

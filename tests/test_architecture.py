@@ -9,6 +9,8 @@ from functools import cache
 from importlib.metadata import packages_distributions
 from pathlib import Path
 
+from alerts.kpis import BY_NAME
+
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGES = ("events", "alerts", "streams", "deploy")
 TEXTS = {".py", ".md", ".yaml", ".yml", ".toml", ".json", ".txt", ".sh", ""}
@@ -64,6 +66,9 @@ CATCHES_ALL = {
     "streams/app.py": "what nobody foresaw ends the process, or Faust would acknowledge and go on",
     "deploy/lab/kafka.py": "the resolver of the jars raises whatever its network and cache raise",
 }
+
+# Where KPIs may be named: by declaring them, and where what they should say is made up.
+NAMES_KPIS = ("alerts/kpis/", "deploy/lab/simulate/", "deploy/lab/bench/")
 
 FORBIDDEN_NAMES = {"util", "utils", "helper", "helpers", "manager", "managers", "common", "misc"}
 LONGEST_MODULE = 400
@@ -171,6 +176,26 @@ def test_the_table_of_the_architecture_is_the_one_that_is_held() -> None:
     rows = re.findall(r"^\| `([^`]+)` \|[^|]*\|([^|]*)\|$", table, re.M)
     assert {path: set(re.findall(r"`([^`]+)`", names)) for path, names in rows} == MAY_IMPORT
     assert len(rows) == len(table.splitlines()) - 2, "a row that cannot be read"
+
+
+def strings(path: Path) -> Iterator[ast.Constant]:
+    """The strings of a module that are no docstrings."""
+    said = {id(node.value) for node in ast.walk(tree(path)) if isinstance(node, ast.Expr)}
+    for node in ast.walk(tree(path)):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in said:
+            yield node
+
+
+def test_a_kpi_is_named_by_its_declaration_alone() -> None:
+    named = re.compile(rf"\b({'|'.join(BY_NAME)})\b")
+    elsewhere = [
+        f"{name_of(path)}:{node.lineno}: {found[0]}"
+        for path in modules(*PACKAGES)
+        if not name_of(path).startswith(NAMES_KPIS)
+        for node in strings(path)
+        if (found := named.search(str(node.value)))
+    ]
+    assert elsewhere == []
 
 
 def test_nothing_that_is_deployed_leans_on_the_laboratory() -> None:

@@ -8,12 +8,13 @@ from alerts.kpis.delivery import DELIVERY
 from alerts.kpis.feed import FEED
 from alerts.kpis.release import RELEASE
 from alerts.kpis.supply import SUPPLY
+from alerts.records import KINDS
 
 
 class Catalogue:
     """KPIs in the order of the boards, by name, and by what can change them.
 
-    Raises `TypeError` for two of one name.
+    Raises `TypeError` for two of one name, and for one of a record kind that is not in `KINDS`.
     """
 
     def __init__(self, kpis: Iterable[Kpi]) -> None:
@@ -22,6 +23,9 @@ class Catalogue:
         names = [kpi.name for kpi in self.kpis]
         if twice := sorted({name for name in names if names.count(name) > 1}):
             raise TypeError(f"two KPIs share the name {', '.join(twice)}")
+        for kpi in self.kpis:
+            if unknown := [kind.name for kind in kpi.kinds if kind not in KINDS]:
+                raise TypeError(f"{kpi.name}: record kind {unknown[0]} is not in KINDS")
 
 
 CATALOGUE: Final = Catalogue((*DELIVERY, *RELEASE, *SUPPLY, *FEED))

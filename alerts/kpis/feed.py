@@ -49,7 +49,7 @@ def _data_timeliness(cmo: "CmoView", agreement: Agreement | None, now: int) -> I
     return cmo.windowed(DATA_TIMELINESS, agreement, now)
 
 
-_BEGINS = {"effective": date(2026, 3, 2)}
+_OFFICE = {"effective": date(2026, 3, 2), "working_days": ("mon", "tue", "wed", "thu", "fri")}
 
 FEED_SILENCE: Final = Kpi(
     name="feed_silence",
@@ -65,13 +65,14 @@ FEED_SILENCE: Final = Kpi(
     agreed_time="cadence",
     measure=_feed_silence,
     example=Example(
-        story="A word a working day is agreed for cmo.lots. The last one, a heartbeat, came on "
-        "Friday at noon; by Tuesday at noon two working days are gone, twice the cadence.",
+        story="A word each working day, Monday to Friday, is agreed for cmo.lots. The last one, a "
+        "heartbeat, came on Friday at noon; by Tuesday at noon two working days are gone, twice "
+        "the cadence.",
         told=(Told("C", "2026-03-06", Heartbeat(topic="cmo.lots")),),
         as_of="2026-03-10",
         reads={"value": 2 * 86_400, "n": 1, "state": 1},
         scope=Scope(topic="cmo.lots"),
-        terms={**_BEGINS, "cadence": {"cmo.lots": 86_400}},
+        terms={**_OFFICE, "cadence": {"cmo.lots": 86_400}},
     ),
     family="feed",
     leads=True,

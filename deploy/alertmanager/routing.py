@@ -34,11 +34,12 @@ from deploy.prometheus.pipeline import (
 from deploy.prometheus.rule import PAGE, TICKET, UNNOTIFIED
 from deploy.prometheus.rules import ESCALATED
 from deploy.prometheus.wording import alert_name
+from events.dimensions import DIMENSIONS
 from streams.agreements import read_agreements
 
 CONFIG: Final = Path("deploy/alertmanager/alertmanager.yml")
 
-_SCOPE = ["cmo", "site", "product", "lot_state", "topic", "partition"]
+_SCOPE = ["cmo", *DIMENSIONS, "partition"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -82,7 +82,7 @@ def _text(spell: Spell) -> str:
     limit = breach.critical if breach.severity == "critical" else breach.warning
     agreed = "no limit" if limit is None else f"{limit:,.4g}"
     value = "unknown" if breach.value is None else f"{breach.value:,.4g}"
-    unit = f" {kpi.unit}" if kpi and kpi.unit != "ratio" else ""
+    unit = f" {kpi.unit}" if kpi and kpi.unit not in ("ratio", "count") else ""
     ended = f"; cleared: {spell.why.replace('_', ' ')}" if spell.ended else "; open"
     return (
         f"{kpi.title if kpi else breach.kpi}, {' '.join([breach.cmo, *scope])}: {value}{unit} "

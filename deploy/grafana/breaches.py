@@ -1,8 +1,9 @@
 """The panels about breaches: which stand, for how long, and what changed today."""
 
-from typing import Final
+from collections.abc import Iterator
+from typing import Final, NamedTuple
 
-from alerts.kpi import Unit
+from alerts.kpi import BASE_UNITS, Kpi, Unit
 from alerts.kpis import KPIS
 from deploy.grafana.board import TO_THIS_CMO
 from deploy.grafana.panels import (
@@ -32,7 +33,8 @@ from deploy.grafana.queries import (
     told_next,
     turned_unknown_today,
 )
-from deploy.grafana.states import KPI_TITLES, SEVERITIES
+from deploy.grafana.states import DECIMALS, KPI_TITLES, SEVERITIES, UNITS
+from events.dimensions import DIMENSIONS
 
 _AGES: Final[tuple[tuple[float, float | None, str], ...]] = (
     (0, 1, "under a day"),
@@ -44,10 +46,46 @@ _LEVELS: Final = 6
 """Levels that have a name, 0 among them; a higher one is shown by its number alone."""
 
 _COLOURED: Final = {"type": "color-background", "mode": "basic"}
-_RATIOS: Final = ("Is", "Agreed")
-_TIMES: Final = ("Is (time)", "Agreed (time)")
-_FIGURE: Final[Json] = {"noValue": "", "custom__width": 95}
 _NO_BREACH: Final = "No breach is shown; the top says whether anybody watches"
+
+
+class _Figures(NamedTuple):
+    """The two columns of the KPIs whose breaches are told in one base unit."""
+
+    base: Unit
+    ref: str
+    called: str
+    width: int
+
+    @property
+    def kpis(self) -> list[Kpi]:
+        return [kpi for kpi in KPIS if BASE_UNITS[kpi.unit][0] == self.base]
+
+    @property
+    def columns(self) -> tuple[tuple[str, str], ...]:
+        return (self.ref, f"Is{self.called}"), (f"agreed_{self.ref}", f"Agreed{self.called}")
+
+    def queries(self) -> Iterator[Json]:
+        series = "cmo_kpi_reading", "cmo_kpi_limit"
+        for (ref, _), asked in zip(self.columns, series, strict=True):
+            yield instant(ref, " or ".join(self._in_base(asked)))
+
+    def _in_base(self, series: str) -> Iterator[str]:
+        for factor in sorted({kpi.in_base_units for kpi in self.kpis}):
+            names = "|".join(kpi.name for kpi in self.kpis if kpi.in_base_units == factor)
+            yield of_breaches(series, names, factor=factor)
+
+    def overrides(self) -> Iterator[Json]:
+        look: Json = {"noValue": "", "custom__width": self.width}
+        for _, title in self.columns:
+            yield override(title, unit=UNITS[self.base], decimals=DECIMALS[self.base], **look)
+
+
+_FIGURES: Final = (
+    _Figures("ratio", "ratio", "", 95),
+    _Figures("seconds", "time", " (time)", 120),
+    _Figures("count", "count", " (count)", 120),
+)
 
 
 def by_age() -> Json:
@@ -91,21 +129,18 @@ def by_level() -> Json:
 
 def standing(*, of_one: bool = False) -> Json:
     """Every breach that stands, the critical first; `of_one` CMO without its name."""
+    figures = [each for each in _FIGURES if each.kpis]
     columns = {
         "severity": "Severity",
         "Value #age": "Open for",
         "cmo": "CMO",
         "kpi": "KPI",
         "where": "Where",
-        "Value #ratio": "Is",
-        "Value #agreed_ratio": "Agreed",
-        "Value #time": "Is (time)",
-        "Value #agreed_time": "Agreed (time)",
+        **{f"Value #{ref}": title for each in figures for ref, title in each.columns},
         "Value #n": "n",
         "judged": "Judged",
     }
     hidden = ["cmo"] if of_one else []
-    ratios, times = _named("ratio"), _named("seconds")
     every = "|".join(kpi.name for kpi in KPIS)
     return table(
         "Standing breaches",
@@ -113,16 +148,13 @@ def standing(*, of_one: bool = False) -> Json:
         "breach may do: page at any hour, be a ticket in working hours, or wait for a review.",
         [
             instant("age", breaches_in_full()),
-            instant("ratio", of_breaches("cmo_kpi_reading", ratios)),
-            instant("agreed_ratio", of_breaches("cmo_kpi_limit", ratios)),
-            instant("time", _in_seconds("cmo_kpi_reading", times)),
-            instant("agreed_time", _in_seconds("cmo_kpi_limit", times)),
+            *(query for each in figures for query in each.queries()),
             instant("n", of_breaches("cmo_kpi_evidence", every)),
         ],
         [
             transformed("filterFieldsByName", exclude={"pattern": "^Time( \\d+)?$"}),
             transformed("joinByField", byField="breach_id", mode="outer"),
-            arranged(columns, [*hidden, "breach_id", "site", "product", "lot_state", "topic"]),
+            arranged(columns, [*hidden, "breach_id", *DIMENSIONS]),
         ],
         defaults={"custom": {"minWidth": 60}},
         overrides=[
@@ -133,11 +165,7 @@ def standing(*, of_one: bool = False) -> Json:
             override("KPI", mappings=KPI_TITLES, custom__minWidth=175),
             override("Where", custom__minWidth=130),
             override("Judged", custom__width=80),
-            *(override(name, unit="percentunit", decimals=1, **_FIGURE) for name in _RATIOS),
-            *(
-                override(name, unit="s", decimals=1, **{**_FIGURE, "custom__width": 120})
-                for name in _TIMES
-            ),
+            *(looks for each in figures for looks in each.overrides()),
             override("n", decimals=0, custom__width=60),
         ],
         empty=_NO_BREACH,
@@ -174,9 +202,7 @@ def told() -> Json:
         [
             transformed("filterFieldsByName", exclude={"pattern": "^Time( \\d+)?$"}),
             transformed("joinByField", byField="breach_id", mode="outer"),
-            arranged(
-                columns, ["breach_id", "cmo", "judged", "site", "product", "lot_state", "topic"]
-            ),
+            arranged(columns, ["breach_id", "cmo", "judged", *DIMENSIONS]),
         ],
         defaults={"custom": {"minWidth": 60}},
         overrides=[
@@ -199,15 +225,6 @@ def told() -> Json:
 _NEVER: Final = mapped({"0": ("–", None), str(NO_END): ("without an end", None)})
 
 
-def _named(unit: Unit) -> str:
-    return "|".join(kpi.name for kpi in KPIS if kpi.unit == unit)
-
-
-def _in_seconds(series: str, times: str) -> str:
-    days = of_breaches(series, _named("days"), factor=86_400)
-    return f"{of_breaches(series, times)} or {days}"
-
-
 def changed_today() -> Json:
     """What opened, cleared or turned unknown."""
     columns = {"change": "Change", "cmo": "CMO", "kpi": "KPI", "where": "Where", "Value": "Opened"}
@@ -216,7 +233,7 @@ def changed_today() -> Json:
         "Breaches that opened since midnight (UTC), breaches of the last 24 h that stand no more, "
         "and readings that turned unknown within 24 h.",
         [instant("A", " or ".join([opened_today(), cleared_today(), turned_unknown_today()]))],
-        [arranged(columns, ["Time", "site", "product", "lot_state", "topic"])],
+        [arranged(columns, ["Time", *DIMENSIONS])],
         defaults={},
         overrides=[
             override("CMO", links=[TO_THIS_CMO]),

@@ -5,6 +5,7 @@ from typing import Final
 
 from alerts.kpi import Kpi
 from alerts.kpis import KPIS
+from alerts.records.order_line import ORDER_LINE
 from deploy.grafana import readings
 from deploy.grafana.board import TO_THIS_CMO, Layout, board
 from deploy.grafana.history import histories
@@ -42,7 +43,7 @@ _EXPECTED: Final = f"cmo_open_order_line_expected_timestamp_seconds{{{CHOSEN_PRO
 
 def deliveries(kpis: Sequence[Kpi] = KPIS) -> Json:
     """The board, as the JSON Grafana reads."""
-    of_lines = [kpi for kpi in kpis if kpi.record == "line"]
+    of_lines = [kpi for kpi in kpis if kpi.record == ORDER_LINE.name]
     layout = Layout()
     layout.row("Will the open order lines come in time?")
     layout.side_by_side(

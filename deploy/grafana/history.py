@@ -7,7 +7,7 @@ from alerts.kpi import Kpi
 from deploy.grafana.board import id_of
 from deploy.grafana.panels import Json, lines, over_time, override_query
 from deploy.grafana.queries import all_along, judged_level, level
-from deploy.grafana.states import UNITS
+from deploy.grafana.states import DECIMALS, UNITS
 
 _LIMITS = (("warning", "orange"), ("critical", "red"))
 _EMPTY: Final = "No reading in the time chosen; the first panels say whether anybody watches"
@@ -31,7 +31,7 @@ def _history(kpi: Kpi, *, of_one: bool) -> Json:
         kpi.title,
         _description(kpi, banded=banded),
         [*own, *(_interval(kpi) if banded else ()), *_agreed_limits(kpi)],
-        defaults={"unit": UNITS[kpi.unit], "decimals": 1},
+        defaults={"unit": UNITS[kpi.unit], "decimals": DECIMALS[kpi.unit]},
         overrides=[*_overrides(kpi), *(_as_band() if banded else ())],
         empty=_EMPTY,
         beside=not of_one,
@@ -50,12 +50,11 @@ def _description(kpi: Kpi, *, banded: bool) -> str:
 
 
 def _agreed(kpi: Kpi) -> str:
-    if kpi.warning is None or kpi.critical is None:
+    given = [f"{limit:g}" for limit in (kpi.warning, kpi.critical) if limit is not None]
+    if not given:
         return "Judged only where an agreement sets a limit."
-    if kpi.agreed_time:
-        time = kpi.agreed_time.replace("_", " ")
-        return f"Limits unless agreed otherwise: {kpi.warning:g} and {kpi.critical:g} × the {time}."
-    return f"Limits unless agreed otherwise: {kpi.warning:g} and {kpi.critical:g}."
+    time = f" × the {kpi.agreed_time.replace('_', ' ')}" if kpi.agreed_time else ""
+    return f"Limits unless agreed otherwise: {' and '.join(given)}{time}."
 
 
 def _of_one(kpi: Kpi) -> Iterator[Json]:

@@ -5,6 +5,7 @@ from typing import Final, get_args
 
 from alerts.kpi import Kpi
 from alerts.kpis import KPIS
+from alerts.records.stock import STOCK
 from deploy.grafana import readings
 from deploy.grafana.board import TO_THIS_CMO, Layout, board
 from deploy.grafana.history import histories
@@ -19,7 +20,7 @@ _WHERE: Final = "cmo, site, product, unit"
 
 def inventory(kpis: Sequence[Kpi] = KPIS) -> Json:
     """The board, as the JSON Grafana reads."""
-    of_stock = [kpi for kpi in kpis if kpi.record == "stock"]
+    of_stock = [kpi for kpi in kpis if kpi.record == STOCK.name]
     layout = Layout()
     layout.row("How does the stock of each product stand?")
     for panel in readings.readings(of_stock):

@@ -5,6 +5,7 @@ from typing import Final
 
 from alerts.kpi import Kpi
 from alerts.kpis import KPIS
+from alerts.records.lot import LOT
 from deploy.grafana import readings
 from deploy.grafana.board import TO_THIS_CMO, Layout, board
 from deploy.grafana.history import histories
@@ -38,7 +39,7 @@ _NO_LOT: Final = "No open lot is shown; the monitor's board says whether anybody
 
 def lots(kpis: Sequence[Kpi] = KPIS) -> Json:
     """The board, as the JSON Grafana reads."""
-    of_lots = [kpi for kpi in kpis if kpi.record == "lot"]
+    of_lots = [kpi for kpi in kpis if kpi.record == LOT.name]
     layout = Layout()
     layout.row("Do lots wait that should not?")
     layout.side_by_side(

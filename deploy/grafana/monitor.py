@@ -48,7 +48,7 @@ def monitor(kpis: Sequence[Kpi] = KPIS) -> Json:
     layout.row("What could not be taken, and why?")
     layout.side_by_side(8, (12, _dead_letters()), (12, _refusals()))
     layout.row("Do the CMOs' feeds bring what was agreed?")
-    layout.in_columns(9, 1, histories(kpi for kpi in kpis if kpi.record == "feed"))
+    layout.in_columns(9, 1, histories(kpi for kpi in kpis if not kpi.kinds))
     return board(
         MONITOR,
         "Whether the monitor watches, keeps up and says what it has to, and what it was given. "

@@ -4,10 +4,12 @@ from collections.abc import Iterable
 from typing import Final
 
 from alerts.kpi import Kpi
+from alerts.kpis.feed import FEED_SILENCE
 from deploy.backfill import JOB
 from deploy.grafana.states import NO_LIMIT, UNWATCHED
+from events.dimensions import DIMENSIONS
 
-SCOPE: Final = "kpi, cmo, site, product, lot_state, topic"
+SCOPE: Final = ", ".join(["kpi", "cmo", *DIMENSIONS])
 """What one reading or breach is about."""
 
 CHOSEN: Final = 'cmo=~"$cmo",site=~"$site|",product=~"$product|"'
@@ -69,10 +71,7 @@ def of_breaches(series: str, kpis: str, *, factor: int = 1) -> str:
     # Of several quantiles only the judged one has a state.
     judged = f'{series}{{kpi=~"{kpis}"}} and ignoring (severity) cmo_kpi_state'
     if series == "cmo_kpi_limit":
-        judged = (
-            f'{series}{{kpi=~"{kpis}",severity="warning"}}'
-            " and on (kpi, cmo, site, product, lot_state, topic, percentile) cmo_kpi_state"
-        )
+        judged = f'{series}{{kpi=~"{kpis}",severity="warning"}} and on ({READING}) cmo_kpi_state'
     times = f" * {factor}" if factor != 1 else ""
     breaches = f"max by (breach_id, {SCOPE}) (cmo_breach_open{{{CHOSEN}}})"
     found = f"max by ({SCOPE}) ({judged})"
@@ -121,7 +120,7 @@ def _change(expression: str, what: str) -> str:
 
 def where(expression: str, *more: str) -> str:
     """With the scope below the CMO, and more labels, as one label."""
-    labels = ", ".join(f'"{name}"' for name in ("site", "product", "lot_state", "topic", *more))
+    labels = ", ".join(f'"{name}"' for name in (*DIMENSIONS, *more))
     return f'label_join({expression}, "where", " ", {labels})'
 
 
@@ -181,15 +180,18 @@ def _renamed(expression: str, label: str, name: str) -> str:
     return f'label_replace({expression}, "{name}", "$1", "{label}", "(.*)")'
 
 
+_SILENCE: Final = f'cmo_kpi_state{{kpi="{FEED_SILENCE.name}",cmo=~"$cmo"}}'
+
+
 def silent_feeds() -> str:
     """How many feeds are silent beyond what was agreed."""
-    silent = 'cmo_kpi_state{kpi="feed_silence",cmo=~"$cmo"} > 0'
+    silent = f"{_SILENCE} > 0"
     return or_zero(f"count(count by (cmo, topic) ({silent}))")
 
 
 def states_by_topic() -> str:
     """The state of each CMO's feed on each topic."""
-    return 'max by (cmo, topic) (cmo_kpi_state{kpi="feed_silence",cmo=~"$cmo"})'
+    return f"max by (cmo, topic) ({_SILENCE})"
 
 
 def since_heard() -> str:

@@ -14,10 +14,15 @@ from deploy.grafana.panels import (
     transformed,
 )
 from deploy.grafana.queries import READING, judged, where
-from deploy.grafana.states import KPI_TITLES, LEGEND, NO_LIMIT, STATES, UNITS
+from deploy.grafana.states import DECIMALS, KPI_TITLES, LEGEND, NO_LIMIT, STATES, UNITS
 
 _FIGURES: Final = ("Is", "Low", "High", "Warning", "Critical")
-_TITLES: Final[dict[Unit, str]] = {"ratio": "Shares", "seconds": "Times", "days": "Days"}
+_TITLES: Final[dict[Unit, str]] = {
+    "ratio": "Shares",
+    "seconds": "Times",
+    "days": "Days",
+    "count": "Counts",
+}
 _COLOURED: Final[Json] = {"type": "color-background", "mode": "basic"}
 _ABOUT: Final = (
     "The worst first. Low and high are the ends of the 95 % interval, n is how much evidence the "
@@ -30,10 +35,10 @@ def readings(kpis: Iterable[Kpi], *, of_one: bool = False) -> Iterator[Json]:
     every = tuple(kpis)
     for unit in dict.fromkeys(kpi.unit for kpi in every):
         of_unit = [kpi for kpi in every if kpi.unit == unit]
-        yield _readings(_TITLES[unit], of_unit, UNITS[unit], of_one=of_one)
+        yield _readings(unit, of_unit, of_one=of_one)
 
 
-def _readings(title: str, kpis: list[Kpi], unit: str, *, of_one: bool) -> Json:
+def _readings(unit: Unit, kpis: list[Kpi], *, of_one: bool) -> Json:
     has_interval = any(kpi.interval for kpi in kpis)
     has_place = any(kpi.dimensions[0] or kpi.quantiles for kpi in kpis)
     hidden = [*(["cmo"] if of_one else []), *([] if has_place else ["where"])]
@@ -50,7 +55,7 @@ def _readings(title: str, kpis: list[Kpi], unit: str, *, of_one: bool) -> Json:
     }
     interval = ("low", "high") if has_interval else ()
     return table(
-        title,
+        _TITLES[unit],
         _ABOUT,
         [
             instant("n", _named(where(judged("cmo_kpi_evidence", kpis), "percentile"))),
@@ -74,7 +79,13 @@ def _readings(title: str, kpis: list[Kpi], unit: str, *, of_one: bool) -> Json:
             override("CMO", custom__width=235, links=[TO_THIS_CMO]),
             override("KPI", mappings=KPI_TITLES, custom__minWidth=190),
             *(
-                override(name, unit=unit, decimals=1, noValue="", custom__width=85)
+                override(
+                    name,
+                    unit=UNITS[unit],
+                    decimals=DECIMALS[unit],
+                    noValue="",
+                    custom__width=85,
+                )
                 for name in _FIGURES
             ),
             override("n", decimals=0, custom__width=70),

@@ -54,8 +54,16 @@ def titled(kpis: Iterable[Kpi]) -> Iterator[Json]:
 
 KPI_TITLES: Final = mapped({kpi.name: (kpi.title, None) for kpi in KPIS})
 
-UNITS: Final[dict[Unit, str]] = {"ratio": "percentunit", "seconds": "s", "days": "suffix: d"}
+UNITS: Final[dict[Unit, str]] = {
+    "ratio": "percentunit",
+    "seconds": "s",
+    "days": "suffix: d",
+    "count": NONE,
+}
 """Grafana's name of each unit; its own `d` would show days as weeks."""
+
+DECIMALS: Final[dict[Unit, int]] = {"ratio": 1, "seconds": 1, "days": 1, "count": 0}
+"""How many decimals of each unit are shown."""
 
 LEGEND: Final = "✖ critical, ▲ warning, ● ok, ◌ too little evidence, ? unknown, – no limit."
 

@@ -5,11 +5,12 @@ from typing import Final
 
 from alerts.kpi import Kpi
 from deploy.prometheus.rule import TICKET, Rule, alert, anchor
+from events.dimensions import DIMENSIONS
 
 TURNED_UNKNOWN: Final = "CmowatchTurnedUnknown"
 GAP: Final = "CmowatchSequenceGap"
 
-_SCOPE: Final = "kpi, cmo, site, product, lot_state, topic"
+_SCOPE: Final = ", ".join(["kpi", "cmo", *DIMENSIONS])
 
 
 def unknown(kpis: Iterable[Kpi], keep_firing_for: str) -> Iterator[Rule]:
@@ -24,7 +25,7 @@ def unknown(kpis: Iterable[Kpi], keep_firing_for: str) -> Iterator[Rule]:
         "What needs the topic is unknown until they come, or are declared as a gap.",
         action="Ask the CMO's data contact to publish what is missing, or to declare the gap.",
     )
-    notified = "|".join(kpi.name for kpi in kpis if kpi.is_told and kpi.record != "feed")
+    notified = "|".join(kpi.name for kpi in kpis if kpi.is_told and kpi.kinds)
     yield _rule(
         TURNED_UNKNOWN,
         _turned_unknown(f'kpi=~"{notified}"'),

@@ -23,6 +23,7 @@ from deploy.prometheus.wording import (
     scope,
     summary,
 )
+from events.dimensions import DIMENSIONS
 
 RULES: Final = Path("deploy/prometheus/rules/cmowatch.yml")
 CONFIG: Final = Path("deploy/prometheus/prometheus.yml")
@@ -63,7 +64,7 @@ def rule_groups(
 
 def _held() -> Iterator[Rule]:
     """What stands, and what stood where nobody can tell: an outage of ours resolves nothing."""
-    scope = "breach_id, kpi, cmo, site, product, lot_state, topic, partition"
+    scope = ", ".join(["breach_id", "kpi", "cmo", *DIMENSIONS, "partition"])
     taken = "max by (breach_id) (cmo_breach_acknowledged_until_timestamp_seconds) > time()"
     watched = f"unless on (partition) ({READY})"
     yield recorded(
@@ -151,12 +152,13 @@ def _standing(kpi: Kpi, **equal: str) -> str:
 
 
 def _paging(kpi: Kpi) -> str:
-    """A supply pages when it is out of stock, anything else by its breach.
+    """What has a value that is always critical pages at that, anything else by its breach.
 
     Once it pages it goes on while nobody can say how much there is, as its breach does.
     """
-    if kpi.unit != "days":
+    if kpi.always_critical is None:
         return _standing(kpi)
+    there = f"{'<=' if kpi.higher_is_better else '>='} {kpi.always_critical:g}"
     shown = {name for level in kpi.dimensions for name in level} - {*kpi.dimensions[0]}
     judged = "".join(f',{name}=""' for name in sorted(shown))
     where = ", ".join(scope(kpi))
@@ -164,7 +166,7 @@ def _paging(kpi: Kpi) -> str:
     paging = f"max by ({where}) ({_paged(kpi)})"
     return (
         f"{_standing(kpi, severity='critical')}\n"
-        f"and on ({where}) ({left} <= 0 or {paging} unless on ({where}) {left})\n"
+        f"and on ({where}) ({left} {there} or {paging} unless on ({where}) {left})\n"
     )
 
 

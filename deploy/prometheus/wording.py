@@ -1,14 +1,16 @@
 """The words of a breach's alert: what was agreed, what is, on what evidence, since when."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import Final
 
-from alerts.kpi import Kpi
+from alerts.kpi import Kpi, Unit
 from deploy.links import ALERTMANAGER
 
-_SHOWN = {
+_SHOWN: Final[Mapping[Unit, str]] = {
     "ratio": "humanizePercentage",
     "seconds": "humanizeDuration",
     "days": 'printf "%.1f days"',
+    "count": 'printf "%.0f"',
 }
 _ENDS = (
     "{{ if gt (. | first | value) 1e11 }}it is given back{{ else }}"
@@ -106,13 +108,15 @@ def _clears(kpi: Kpi) -> str:
 
 
 def _agreed(kpi: Kpi) -> str:
-    side, beyond = ("least", "below") if kpi.higher_is_better else ("most", "above")
     limits = {
         severity: _value(kpi, "cmo_kpi_limit", severity=severity, otherwise="no limit")
         for severity in ("warning", "critical")
     }
-    stock_out = " and at 0" if kpi.unit == "days" else ""
-    return f"at {side} {limits['warning']}, critical {beyond} {limits['critical']}{stock_out}"
+    always = "" if kpi.always_critical is None else f" and at {kpi.always_critical:g}"
+    if kpi.exceptions is not None:  # a count is beyond a limit that it has reached
+        return f"fewer than {limits['warning']}, critical from {limits['critical']}{always}"
+    side, beyond = ("least", "below") if kpi.higher_is_better else ("most", "above")
+    return f"at {side} {limits['warning']}, critical {beyond} {limits['critical']}{always}"
 
 
 def _reading(kpi: Kpi) -> str:

@@ -21,7 +21,7 @@ from deploy.grafana.board import MADE, Layout
 from deploy.grafana.boards import MADE_BY, boards, documents
 from deploy.grafana.history import panel_id
 from deploy.grafana.panels import Json
-from deploy.grafana.states import NO_LIMIT
+from deploy.grafana.states import NO_LIMIT, UNITS
 from deploy.links import BOARDS, CMO, DELIVERIES, INVENTORY, LOTS, MONITOR, OVERVIEW
 
 PROJECT = Path(__file__).resolve().parents[2]
@@ -111,8 +111,7 @@ def test_a_kpi_is_described_as_the_catalogue_has_it(kpi: Kpi) -> None:
         own = own_panel(uid, kpi)
         assert kpi.help in own["description"]
         assert kpi.action in own["description"]
-        unit = {"ratio": "percentunit", "seconds": "s", "days": "suffix: d"}[kpi.unit]
-        assert own["fieldConfig"]["defaults"]["unit"] == unit
+        assert own["fieldConfig"]["defaults"]["unit"] == UNITS[kpi.unit]
 
 
 @each_kpi

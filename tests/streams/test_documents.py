@@ -33,6 +33,7 @@ def test_every_kpi_has_its_section_with_its_series(kpi) -> None:  # type: ignore
     section = kpis_page().split(f"## {kpi.name}\n")[1].split("\n## ")[0]
     assert f"`{kpi.series}`" in section
     assert kpi.help in section
+    assert kpi.example.story in section
 
 
 def test_every_setting_has_its_row() -> None:

@@ -13,10 +13,12 @@ from rich.text import Text
 from alerts.judge import Verdict
 from alerts.kpi import Kpi
 from alerts.kpis import BY_NAME, KPIS
-from deploy.lab.demo.snapshot import Figure, OpenBreach, Scope, Snapshot
+from alerts.kpis.feed import FEED_SILENCE
+from deploy.lab.demo.snapshot import About, Figure, OpenBreach, Snapshot
 from deploy.lab.webhook import Alert
 from deploy.prometheus.rule import PAGE, TICKET
 from events.data import INBOUND
+from events.dimensions import Scope
 
 _LOOKS: dict[Verdict | None, tuple[str, str, str]] = {
     Verdict.CRITICAL: ("✖", "bold red", "critical"),
@@ -92,7 +94,7 @@ def _neediest_first(snapshot: Snapshot) -> list[str]:
     """CMOs by how many of their figures are critical, then warning; those nobody hears of last."""
     states: dict[str, list[Verdict | None]] = {cmo: [] for cmo in snapshot.cmos}
     for figure in snapshot.figures:
-        states[figure.scope.cmo].append(figure.state)
+        states[figure.about.cmo].append(figure.state)
 
     def need(cmo: str) -> tuple[int, int, bool, str]:
         own = states[cmo]
@@ -153,8 +155,8 @@ def _table() -> Table:
 def _by_cell(figures: Iterable[Figure]) -> dict[tuple[str, str], list[Figure]]:
     """The figures of each CMO and KPI, the one that needs attention most first."""
     found: dict[tuple[str, str], list[Figure]] = {}
-    for figure in sorted(figures, key=lambda each: (each.attention, each.scope, each.percentile)):
-        found.setdefault((figure.scope.cmo, figure.scope.kpi), []).append(figure)
+    for figure in sorted(figures, key=_by_attention):
+        found.setdefault((figure.about.cmo, figure.about.kpi), []).append(figure)
     return found
 
 
@@ -182,7 +184,7 @@ def _unknown(figures: Sequence[Figure]) -> str:
 
 def _trend(snapshot: Snapshot, kpi: Kpi, figure: Figure) -> tuple[str, str]:
     """An arrow against 30 days before, and whether it points to the better."""
-    before = snapshot.earlier.get((figure.scope, figure.percentile))
+    before = snapshot.earlier.get((figure.about, figure.percentile))
     if before is None or figure.value is None:
         return "", ""
     change = figure.value - before
@@ -198,9 +200,11 @@ def value_of(kpi: Kpi, value: float | None) -> str:
         return "–"
     if kpi.unit == "ratio":
         return f"{value:.0%}" if value in (0, 1) else f"{value * 100:.1f}%"
+    if kpi.unit == "count":
+        return _count(int(value))
     if kpi.unit == "days" and value == 0:
         return "0d"
-    return duration(value * 86_400 if kpi.unit == "days" else value)
+    return duration(value * kpi.in_base_units)
 
 
 def duration(seconds: float) -> str:
@@ -236,12 +240,16 @@ def _breaches(snapshot: Snapshot, most: int, *, titled: bool) -> RenderableType:
         table.add_column("KPI", no_wrap=True)
     for name, width in (("since", 10), ("reading", 7), ("limit", 9), ("n", 5)):
         table.add_column(name, min_width=width, no_wrap=True)
-    figures = snapshot.by_scope()
+    figures = snapshot.by_subject()
     for breach in islice(standing, most):
-        table.add_row(*_breach(breach, figures.get(breach.scope), titled=titled))
+        table.add_row(*_breach(breach, figures.get(breach.about), titled=titled))
     if len(standing) > most:
         table.add_row(Text(f"and {len(standing) - most} more", style="dim"))
     return table
+
+
+def _by_attention(figure: Figure) -> tuple[int, str, str]:
+    return figure.attention, str(figure.about), figure.percentile
 
 
 def _loudest_first(breach: OpenBreach) -> tuple[bool, float, str]:
@@ -250,13 +258,13 @@ def _loudest_first(breach: OpenBreach) -> tuple[bool, float, str]:
 
 
 def _breach(breach: OpenBreach, figure: Figure | None, *, titled: bool) -> Iterator[Text]:
-    kpi = BY_NAME.get(breach.scope.kpi)
+    kpi = BY_NAME.get(breach.about.kpi)
     symbol, style, _ = _LOOKS[
         Verdict.CRITICAL if breach.severity == "critical" else Verdict.WARNING
     ]
     yield Text(f"{symbol} {breach.id}", style=style)
     if titled:
-        yield Text(kpi.title if kpi else breach.scope.kpi)
+        yield Text(kpi.title if kpi else breach.about.kpi)
     yield Text(f"{breach.since:%Y-%m-%d}" if breach.since else "–")
     yield Text(value_of(kpi, figure.value) if kpi and figure else "–")
     yield Text(_limit(kpi, figure, breach.severity) if kpi and figure else "–")
@@ -266,7 +274,9 @@ def _breach(breach: OpenBreach, figure: Figure | None, *, titled: bool) -> Itera
 def _limit(kpi: Kpi, figure: Figure, severity: str) -> str:
     bound = figure.critical if severity == "critical" else figure.warning
     if bound is None:
-        return "stock-out" if kpi.unit == "days" else "–"
+        return "–" if kpi.always_critical is None else f"> {value_of(kpi, kpi.always_critical)}"
+    if kpi.exceptions is not None:
+        return f"< {value_of(kpi, bound)}"
     return f"{'≥' if kpi.higher_is_better else '≤'} {value_of(kpi, bound)}"
 
 
@@ -297,10 +307,11 @@ def _feeds(snapshot: Snapshot, cmos: Sequence[str]) -> Table:
     table.add_column("CMO", no_wrap=True, overflow="ellipsis", max_width=_NAME_WIDTH)
     for topic in INBOUND:
         table.add_column(topic)
-    silence = {f.scope: f.state for f in snapshot.figures if f.scope.kpi == "feed_silence"}
+    silence = {f.about: f.state for f in snapshot.figures if f.about.kpi == FEED_SILENCE.name}
     for cmo in cmos:
         heard = (snapshot.feeds.get((cmo, topic)) for topic in INBOUND)
-        states = (silence.get(Scope("feed_silence", cmo, topic=topic)) for topic in INBOUND)
+        feeds = (About(FEED_SILENCE.name, cmo, Scope(topic=topic)) for topic in INBOUND)
+        states = map(silence.get, feeds)
         table.add_row(cmo, *map(_heard, heard, states, [snapshot.at] * len(INBOUND)))
     return table
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Self
 
 from deploy.lab.demo.errors import WorkerEnded
-from deploy.lab.demo.snapshot import Scope
+from deploy.lab.demo.snapshot import About
 from deploy.lab.process import LOOPBACK, Child, free_port
 from streams.settings import Settings
 
@@ -72,11 +72,11 @@ class Earlier:
         self._settings, self._events, self._as_of = settings, events, as_of
         self._answer = events.with_name("earlier.json")
         self._process: Child | None = None
-        self._values: dict[tuple[Scope, str], float] = {}
+        self._values: dict[tuple[About, str], float] = {}
 
     @property
-    def values(self) -> Mapping[tuple[Scope, str], float]:
-        """The values by scope and percentile; none until they are known."""
+    def values(self) -> Mapping[tuple[About, str], float]:
+        """The values by what they are about and percentile; none until they are known."""
         if self._process is not None and self._process.pid is None:
             self._process = None
             self._values = _values(self._answer)
@@ -105,13 +105,13 @@ class Earlier:
             self._process.kill()
 
 
-def _values(answer: Path) -> dict[tuple[Scope, str], float]:
+def _values(answer: Path) -> dict[tuple[About, str], float]:
     try:
         readings = json.loads(answer.read_bytes())
     except ValueError:
         return {}  # the arrows are left out
     return {
-        (Scope(*(reading[name] or "" for name in Scope._fields)), reading["quantile"] or ""): value
+        (About.named(reading), reading["quantile"] or ""): value
         for reading in readings
         if (value := reading["value"]) is not None
     }

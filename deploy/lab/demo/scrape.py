@@ -12,7 +12,7 @@ from prometheus_client.samples import Sample
 
 from alerts.judge import Verdict
 from deploy.lab.demo.errors import ScrapeFailed
-from deploy.lab.demo.snapshot import Figure, OpenBreach, Scope, Shard, Snapshot
+from deploy.lab.demo.snapshot import About, Figure, OpenBreach, Shard, Snapshot
 
 _LONGEST_WAIT = 5.0
 
@@ -52,7 +52,7 @@ class _Building:
     """The parts of a snapshot while they are read."""
 
     def __init__(self) -> None:
-        self.figures: dict[tuple[Scope, str], Figure] = {}
+        self.figures: dict[tuple[About, str], Figure] = {}
         self.breaches: dict[str, OpenBreach] = {}
         self.since: dict[str, datetime] = {}
         self.feeds: dict[tuple[str, str], datetime] = {}
@@ -76,10 +76,6 @@ class _Building:
         )
 
 
-def _scope(sample: Sample) -> Scope:
-    return Scope(*(sample.labels.get(name, "") for name in Scope._fields))
-
-
 _Take = Callable[[_Building, Sample], None]
 
 
@@ -87,7 +83,7 @@ def _figure(**parts: Callable[[float], object]) -> _Take:
     def take(building: _Building, sample: Sample) -> None:
         if isnan(sample.value):
             return
-        key = _scope(sample), sample.labels.get("percentile", "")
+        key = About.named(sample.labels), sample.labels.get("percentile", "")
         known = building.figures.get(key) or Figure(*key)
         given = {name: read(sample.value) for name, read in parts.items()}
         building.figures[key] = replace(known, **given)  # type: ignore[arg-type]
@@ -105,7 +101,7 @@ def _breach(building: _Building, sample: Sample) -> None:
     if sample.value:
         id_ = sample.labels["breach_id"]
         severity = sample.labels.get("severity", "")
-        building.breaches[id_] = OpenBreach(id_, _scope(sample), severity)
+        building.breaches[id_] = OpenBreach(id_, About.named(sample.labels), severity)
 
 
 def _moment(sample: Sample) -> datetime:

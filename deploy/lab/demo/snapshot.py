@@ -3,11 +3,12 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 from alerts.judge import Verdict
 from alerts.kpis import BY_NAME
 from deploy.lab.webhook import Alert
+from events.dimensions import DIMENSIONS, WHOLE, Scope
 
 LIMITLESS = None
 """The state of a reading that no limit judges."""
@@ -22,22 +23,25 @@ _ATTENTION = (
 )
 
 
-class Scope(NamedTuple):
-    """What one figure is about; a part that does not apply is empty."""
+class About(NamedTuple):
+    """What one figure is about: a KPI of a CMO, for a part of it or the whole."""
 
     kpi: str
     cmo: str
-    site: str = ""
-    product: str = ""
-    lot_state: str = ""
-    topic: str = ""
+    scope: Scope = WHOLE
+
+    @classmethod
+    def named(cls, names: Mapping[str, str | None]) -> Self:
+        """What names say that something is about; one that is missing or empty says nothing."""
+        scope = Scope(*(names.get(name) or None for name in DIMENSIONS))
+        return cls(names.get("kpi") or "", names.get("cmo") or "", scope)
 
 
 @dataclass(frozen=True, slots=True)
 class Figure:
     """A reading as it was exposed; `value` is in the KPI's own unit, None when there is none."""
 
-    scope: Scope
+    about: About
     percentile: str = ""
     state: Verdict | None = LIMITLESS
     value: float | None = None
@@ -56,7 +60,7 @@ class OpenBreach:
     """A breach that stands; `since` is None where it was not exposed."""
 
     id: str
-    scope: Scope
+    about: About
     severity: str
     since: datetime | None = None
 
@@ -78,9 +82,10 @@ class Shard:
 class Snapshot:
     """The monitor at one moment.
 
-    `refused` counts by reason. `earlier` has the values of 30 days before, by scope and
-    percentile. `published` is how many events were put into Kafka, None when that is not known;
-    `rate` is in events a second. `alerts` are those that arrived and stand, None where none can.
+    `refused` counts by reason. `earlier` has the values of 30 days before, by what each is about
+    and its percentile. `published` is how many events were put into Kafka, None when that is not
+    known; `rate` is in events a second. `alerts` are those that arrived and stand, None where none
+    can.
     """
 
     at: datetime = datetime(1970, 1, 1, tzinfo=UTC)
@@ -92,7 +97,7 @@ class Snapshot:
     duplicates: int = 0
     refused: Mapping[str, int] = field(default_factory=dict)
     metrics: str = ""
-    earlier: Mapping[tuple[Scope, str], float] = field(default_factory=dict)
+    earlier: Mapping[tuple[About, str], float] = field(default_factory=dict)
     published: int | None = None
     rate: float | None = None
     alerts: tuple[Alert, ...] | None = None
@@ -109,15 +114,15 @@ class Snapshot:
 
     def settled(self, since: datetime) -> bool:
         """Whether all was judged after `since`, and all that follows from it stands published."""
-        standing = {breach.scope for breach in self.breaches}
-        judged = {figure.scope.cmo for figure in self.figures}
+        standing = {breach.about for breach in self.breaches}
+        judged = {figure.about.cmo for figure in self.figures}
         broken = (Verdict.WARNING, Verdict.CRITICAL)
         return (
             self.ready
             and all(s.heard_until and s.heard_until > since for s in self.shards.values())
             and all(cmo in judged for cmo, _ in self.feeds)
             and not any(shard.due for shard in self.shards.values())
-            and all(f.scope in standing for f in self.figures if f.state in broken)
+            and all(f.about in standing for f in self.figures if f.state in broken)
         )
 
     @property
@@ -125,11 +130,9 @@ class Snapshot:
         """Whether an alert has arrived of every breach that somebody is to be told of."""
         if self.alerts is None:
             return True
-        arrived = {
-            Scope(*(alert.labels.get(name, "") for name in Scope._fields)) for alert in self.alerts
-        }
+        arrived = {About.named(alert.labels) for alert in self.alerts}
         loud = {name for name, kpi in BY_NAME.items() if kpi.is_told}
-        return all(b.scope in arrived for b in self.breaches if b.scope.kpi in loud)
+        return all(b.about in arrived for b in self.breaches if b.about.kpi in loud)
 
     @property
     def caught_up(self) -> float:
@@ -141,10 +144,10 @@ class Snapshot:
     @property
     def cmos(self) -> tuple[str, ...]:
         """Every CMO there is a figure or a feed of, by name."""
-        seen = {figure.scope.cmo for figure in self.figures} | {cmo for cmo, _ in self.feeds}
+        seen = {figure.about.cmo for figure in self.figures} | {cmo for cmo, _ in self.feeds}
         return tuple(sorted(seen))
 
-    def by_scope(self) -> dict[Scope, Figure]:
-        """The figure of each scope: of several quantiles, the one that is judged."""
+    def by_subject(self) -> dict[About, Figure]:
+        """The figure about each: of several quantiles, the one that is judged."""
         neediest_last = sorted(self.figures, key=lambda figure: -figure.attention)
-        return {figure.scope: figure for figure in neediest_last}
+        return {figure.about: figure for figure in neediest_last}

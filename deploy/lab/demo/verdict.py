@@ -10,7 +10,7 @@ from rich.text import Text
 from alerts.judge import Verdict
 from alerts.kpis import BY_NAME
 from deploy.lab.demo.board import value_of
-from deploy.lab.demo.snapshot import Figure, Scope, Snapshot
+from deploy.lab.demo.snapshot import About, Figure, Snapshot
 from deploy.lab.simulate.truth import Trouble, Truth
 
 
@@ -36,20 +36,21 @@ def findings(truth: Truth, snapshot: Snapshot) -> list[Finding]:
     """Each trouble with what was found of it."""
     judged = [figure for figure in snapshot.figures if figure.state is not None]
     return [
-        Finding(trouble, tuple(figure for figure in judged if _concerns(trouble, figure.scope)))
+        Finding(trouble, tuple(figure for figure in judged if _concerns(trouble, figure.about)))
         for trouble in truth.troubles
     ]
 
 
-def _concerns(trouble: Trouble, scope: Scope) -> bool:
+def _concerns(trouble: Trouble, about: About) -> bool:
     """A trouble that names no product, state or topic concerns every one of its CMO."""
-    named = {"kpi": trouble.kpi, "cmo": trouble.cmo, **trouble.scope}
-    return named.items() <= scope._asdict().items()
+    if (about.kpi, about.cmo) != (trouble.kpi, trouble.cmo):
+        return False
+    return trouble.scope.items() <= about.scope.named.items()
 
 
 def false_alarms(truth: Truth, snapshot: Snapshot) -> list[str]:
     """The breaches that stand open for CMOs nothing was done to."""
-    return [b.id for b in snapshot.breaches if b.scope.cmo in truth.healthy]
+    return [b.id for b in snapshot.breaches if b.about.cmo in truth.healthy]
 
 
 def verdict(found: Iterable[Finding], truth: Truth, snapshot: Snapshot) -> RenderableType:

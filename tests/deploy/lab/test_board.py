@@ -9,8 +9,9 @@ from rich.console import Console
 from alerts.judge import Verdict
 from alerts.kpis import BY_NAME, KPIS
 from deploy.lab.demo.board import duration, render, value_of
-from deploy.lab.demo.snapshot import Figure, OpenBreach, Scope, Shard, Snapshot
+from deploy.lab.demo.snapshot import About, Figure, OpenBreach, Shard, Snapshot
 from deploy.lab.webhook import Alert
+from events.dimensions import Scope
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 READY = {0: Shard(True, 1.0), 1: Shard(True, 1.0)}
@@ -18,7 +19,7 @@ READY = {0: Shard(True, 1.0), 1: Shard(True, 1.0)}
 
 def figure(cmo: str = "nordwerk", kpi: str = "delivery_otif", **given: object) -> Figure:
     known = {"value": 0.872, "n": 132, "state": Verdict.CRITICAL, "warning": 0.95, "critical": 0.9}
-    return Figure(Scope(kpi, cmo), **{**known, **given})  # type: ignore[arg-type]
+    return Figure(About(kpi, cmo), **{**known, **given})  # type: ignore[arg-type]
 
 
 def shown(snapshot: Snapshot, *, width: int = 100, rows: int | None = None) -> str:
@@ -59,7 +60,7 @@ def test_every_kpi_has_its_column_however_narrow_the_terminal() -> None:
 
 @pytest.mark.parametrize("width", [60, 80, 100, 120, 220])
 def test_no_line_is_wider_than_the_terminal(width: int) -> None:
-    breach = OpenBreach("delivery_otif:nordwerk:1", Scope("delivery_otif", "nordwerk"), "critical")
+    breach = OpenBreach("delivery_otif:nordwerk:1", About("delivery_otif", "nordwerk"), "critical")
     board = shown(snapshot(figure(), breaches=(breach,), metrics="http://x/metrics"), width=width)
     assert max(len(line.rstrip()) for line in board.splitlines()) <= width
 
@@ -79,7 +80,7 @@ def test_unknown_and_insufficient_look_unlike_ok_without_any_colour() -> None:
 
 def test_of_several_scopes_the_one_that_needs_attention_most_is_shown() -> None:
     products = [
-        Figure(Scope("days_of_supply", "nordwerk", product=name), "", state, days, 2)
+        Figure(About("days_of_supply", "nordwerk", Scope(product=name)), "", state, days, 2)
         for name, state, days in (("a", Verdict.OK, 40), ("b", Verdict.CRITICAL, 0), ("c", None, 9))
     ]
     assert "✖0d 2" in line_of("nordwerk", shown(snapshot(*products), width=220))
@@ -87,7 +88,7 @@ def test_of_several_scopes_the_one_that_needs_attention_most_is_shown() -> None:
 
 def test_where_only_some_scopes_are_unknown_it_says_how_many() -> None:
     products = [
-        Figure(Scope("days_of_supply", "nordwerk", product=name), "", state, 9, 2)
+        Figure(About("days_of_supply", "nordwerk", Scope(product=name)), "", state, 9, 2)
         for name, state in (
             ("a", Verdict.OK),
             ("b", Verdict.UNKNOWN),
@@ -110,7 +111,7 @@ def test_the_neediest_cmo_comes_first_and_the_rest_is_counted() -> None:
 @pytest.mark.parametrize("rows", [40, 50, 60])
 def test_the_whole_board_fits_the_lines_there_are(width: int, rows: int) -> None:
     many = [figure(f"cmo-{number:02}", kpi.name) for number in range(40) for kpi in KPIS]
-    breaches = tuple(OpenBreach(f"b{at}", each.scope, "critical") for at, each in enumerate(many))
+    breaches = tuple(OpenBreach(f"b{at}", each.about, "critical") for at, each in enumerate(many))
     feeds = {(f"cmo-{number:02}", "cmo.lots"): NOW for number in range(40)}
     for alerts in (None, (), tuple(alert(f"cmo-{number:02}") for number in range(40))):
         full = snapshot(*many, breaches=breaches, feeds=feeds, alerts=alerts)
@@ -121,13 +122,13 @@ def test_the_whole_board_fits_the_lines_there_are(width: int, rows: int) -> None
 @pytest.mark.parametrize(("before", "arrow"), [(0.95, "↓"), (0.80, "↑"), (0.872, "→"), (None, "")])
 def test_the_arrow_points_from_thirty_days_before(before: float | None, arrow: str) -> None:
     now = figure()
-    earlier = {} if before is None else {(now.scope, ""): before}
+    earlier = {} if before is None else {(now.about, ""): before}
     cell = line_of("nordwerk", shown(snapshot(now, earlier=earlier))).split("132")[1]
     assert cell.startswith(arrow or " ")
 
 
 def test_an_open_breach_is_told_with_its_reading_limit_and_since() -> None:
-    scope = Scope("delivery_otif", "nordwerk")
+    scope = About("delivery_otif", "nordwerk")
     breach = OpenBreach("delivery_otif:nordwerk:1", scope, "critical", NOW - timedelta(days=3))
     row = line_of("✖ delivery_otif", shown(snapshot(figure(), breaches=(breach,)), width=120))
     assert row.split() == [
@@ -138,8 +139,8 @@ def test_an_open_breach_is_told_with_its_reading_limit_and_since() -> None:
 
 def test_a_critical_breach_comes_before_a_newer_warning() -> None:
     breaches = (
-        OpenBreach("newer", Scope("delivery_otif", "a"), "warning", NOW),
-        OpenBreach("older", Scope("delivery_otif", "b"), "critical", NOW - timedelta(days=9)),
+        OpenBreach("newer", About("delivery_otif", "a"), "warning", NOW),
+        OpenBreach("older", About("delivery_otif", "b"), "critical", NOW - timedelta(days=9)),
     )
     board = shown(snapshot(figure(), breaches=breaches))
     assert board.index("older") < board.index("newer")
@@ -160,8 +161,8 @@ def test_where_no_alert_can_arrive_none_is_said_to_be_missing() -> None:
 
 
 def test_all_is_told_once_each_breach_that_is_loud_has_its_alert() -> None:
-    loud = OpenBreach("1", Scope("delivery_otif", "nordwerk"), "critical")
-    quiet = OpenBreach("2", Scope("delivery_on_time", "nordwerk"), "critical")
+    loud = OpenBreach("1", About("delivery_otif", "nordwerk"), "critical")
+    quiet = OpenBreach("2", About("delivery_on_time", "nordwerk"), "critical")
     assert not snapshot(breaches=(loud, quiet), alerts=()).told
     assert not snapshot(breaches=(loud,), alerts=(alert("other"),)).told
     assert snapshot(breaches=(loud, quiet), alerts=(alert(),)).told
@@ -170,7 +171,7 @@ def test_all_is_told_once_each_breach_that_is_loud_has_its_alert() -> None:
 
 def test_feed_health_says_when_each_topic_was_last_heard() -> None:
     silent = Figure(
-        Scope("feed_silence", "nordwerk", topic="cmo.lots"), "", Verdict.CRITICAL, 9e5, 1
+        About("feed_silence", "nordwerk", Scope(topic="cmo.lots")), "", Verdict.CRITICAL, 9e5, 1
     )
     feeds = {("nordwerk", "cmo.lots"): NOW - timedelta(hours=50)}
     board = shown(snapshot(silent, feeds=feeds))

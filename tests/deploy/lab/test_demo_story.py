@@ -11,10 +11,11 @@ import pytest
 from rich.console import Console
 
 from alerts.judge import Verdict
-from deploy.lab.demo.snapshot import Figure, OpenBreach, Scope, Snapshot
+from deploy.lab.demo.snapshot import About, Figure, OpenBreach, Snapshot
 from deploy.lab.demo.story import days_to_shift, tell
 from deploy.lab.demo.verdict import Finding, false_alarms, findings, verdict
 from deploy.lab.simulate.truth import Trouble, Truth
+from events.dimensions import Scope
 from events.files import address
 from tests.worlds import world
 
@@ -50,7 +51,7 @@ def stock_out(**scope: str) -> Trouble:
 
 
 def cover(state: Verdict | None, product: str = "x") -> Figure:
-    return Figure(Scope("days_of_supply", "a", product=product), "", state, 0.0, 1)
+    return Figure(About("days_of_supply", "a", Scope(product=product)), "", state, 0.0, 1)
 
 
 def found(trouble: Trouble, *figures: Figure) -> Finding:
@@ -89,8 +90,8 @@ def test_a_trouble_that_names_no_product_must_show_in_every_judged_one() -> None
 
 def test_a_breach_of_a_healthy_cmo_is_a_false_alarm() -> None:
     breaches = (
-        OpenBreach("of-a", Scope("delivery_otif", "a"), "warning"),
-        OpenBreach("of-b", Scope("delivery_otif", "b"), "warning"),
+        OpenBreach("of-a", About("delivery_otif", "a"), "warning"),
+        OpenBreach("of-b", About("delivery_otif", "b"), "warning"),
     )
     snapshot = Snapshot(at=NOW, breaches=breaches)
     assert false_alarms(truth(healthy=("b",)), snapshot) == ["of-b"]

@@ -8,7 +8,7 @@ import pytest
 from alerts.judge import Verdict
 from deploy.lab.demo.errors import ScrapeFailed
 from deploy.lab.demo.scrape import scrape, snapshot
-from deploy.lab.demo.snapshot import Figure, OpenBreach, Scope, Shard
+from deploy.lab.demo.snapshot import About, Figure, OpenBreach, Shard
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 OTIF = 'kpi="delivery_otif",cmo="nordwerk",site="",product="",lot_state="",topic="",percentile=""'
@@ -42,7 +42,7 @@ cmowatch_events_rejected_total{{topic="cmo.releases",reason="not_json"}} 5
 
 def test_a_figure_is_put_together_from_its_series() -> None:
     assert snapshot(TEXT, NOW).figures == (
-        Figure(Scope("delivery_otif", "nordwerk"), "", Verdict.CRITICAL, 0.872, 132, 0.95, 0.9),
+        Figure(About("delivery_otif", "nordwerk"), "", Verdict.CRITICAL, 0.872, 132, 0.95, 0.9),
     )
 
 
@@ -60,7 +60,7 @@ def test_a_value_that_is_not_a_number_is_no_value() -> None:
 def test_breaches_feeds_shards_and_counts_are_read() -> None:
     taken = snapshot(TEXT, NOW)
     since = datetime(2026, 3, 1, 12, tzinfo=UTC)
-    scope = Scope("delivery_otif", "nordwerk")
+    scope = About("delivery_otif", "nordwerk")
     assert taken.breaches == (OpenBreach("delivery_otif:nordwerk:1", scope, "critical", since),)
     assert taken.feeds == {("nordwerk", "cmo.lots"): since}
     assert taken.shards == {0: Shard(True, 1.0, since, 3), 1: Shard(False, 0.25)}
