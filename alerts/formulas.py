@@ -48,26 +48,16 @@ def evidence_of(kind: Kind, view: Any, links: Links, terms: Agreement) -> Eviden
     return tuple(found)
 
 
-_MOVED: Final[Mapping[tuple[str, type[Said]], tuple[Formula, ...]]] = {
-    (kind.name, said): tuple(formula for formula in FORMULAS[kind.name] if said in formula.moving)
-    for kind in KINDS
-    for said in kind.rank
-}
-"""The formulas that each kind of fact can change what they give."""
-
-
 def evidence_after(
     kind: Kind, said: type[Said], before: Evidences, view: Any, links: Links, terms: Agreement
 ) -> Evidences:
     """What a record says after one more fact: only what that kind of fact can change is new."""
-    moved = _MOVED[kind.name, said]
-    if not moved:
+    formulas = FORMULAS[kind.name]
+    if not [formula for formula in formulas if said in formula.moving]:
         return before
-    if len(moved) == len(FORMULAS[kind.name]):
-        return evidence_of(kind, view, links, terms)
     found: list[tuple[str, Evidence]] = []
-    for formula in FORMULAS[kind.name]:
-        if formula in moved:
+    for formula in formulas:
+        if said in formula.moving:
             found += [(formula.kpi, says) for says in formula.evidence(view, links, terms)]
         elif before:
             found += [pair for pair in before if pair[0] == formula.kpi]

@@ -269,13 +269,13 @@ def test_the_newest_evidence_is_what_sorting_gives(random: Random) -> None:
     for n in range(random.choice([10, 80, 200])):
         hour = random.randint(0, 9)
         held.append(Evidence(hour, hour * HOUR, 0, 1, f"e{n % 150}", adverse=True))
-        index.add(place, held[-1])
-        index.add(("delivery_otif", Scope(product="other")), held[-1])
+        index.count(place, held[-1], 1)
+        index.count(("delivery_otif", Scope(product="other")), held[-1], 1)
         if random.random() < 0.3:
-            index.remove(place, held.pop(random.randrange(len(held))))
+            index.count(place, held.pop(random.randrange(len(held))), -1)
     first = random.randint(0, 12)
     index.let_go("delivery_otif", first)
-    index.remove(place, Evidence(0, 0, 0, 1, "never there", adverse=True))
+    index.count(place, Evidence(0, 0, 0, 1, "never there", adverse=True), -1)
     kept = [says for says in held if says.hour >= first]
     newest = sorted(((says.hour, says.event) for says in kept if says.event != "e1"), reverse=True)
     events, omitted = index.newest(place, lambda says: says.event != "e1")
@@ -287,9 +287,9 @@ def test_late_claims_are_kept_until_they_are_taken_out_or_let_go() -> None:
     index = EvidenceIndex()
     claims = [Evidence(hour, hour * HOUR, 1, 1, f"e{hour}", claimed=1) for hour in range(4)]
     for says in claims:
-        index.claim("delivery_otif", says)
-    index.unclaim("delivery_otif", claims[3])
-    index.unclaim("delivery_otif", claims[3])
+        index.claim("delivery_otif", says, 1)
+    index.claim("delivery_otif", claims[3], -1)
+    index.claim("delivery_otif", claims[3], -1)
     index.let_go("delivery_otif", 1)
     assert list(index.claims("delivery_otif")) == claims[1:3]
     assert not list(index.claims("release_on_time"))
