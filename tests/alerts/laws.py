@@ -209,6 +209,38 @@ def batches_do_not_matter(events: Sequence[Told], random: Random) -> None:
     assert said(here) == said(there)
 
 
+def a_slice_that_breaks_leaves_nothing(held: Log, random: Random) -> None:
+    """But counters, and dead letters, which are the same when the slice is read again."""
+    until, rest = random.random(), random.getrandbits(32)
+    broken, twin = (
+        feed(Shard(0, 1, AGREEMENTS), held, Random(rest), until),
+        feed(Shard(0, 1, AGREEMENTS), held, Random(rest), until),
+    )
+    _break(broken, held, random)
+    assert broken.next == twin.next
+    if random.random() < 0.5:
+        same(judged(broken, NOW - days(10)), judged(twin, NOW - days(10)))
+    for shard in (broken, twin):
+        feed(shard, held, Random(rest))
+    same(judged(broken, NOW), judged(twin, NOW))
+    assert said(broken) == said(twin)
+
+
+def _break(shard: Shard, held: Log, random: Random) -> None:
+    """Fold a slice that ends in a message such as no log holds."""
+    topic = random.choice(sorted(held))
+    begin = shard.next[topic]
+    messages = held[topic][begin : random.randint(begin, len(held[topic]))]
+    unheard_of: Any = 7
+    at = begin + len(messages)
+    bad = message(started("1"), at)._replace(topic=topic, value=unheard_of)
+    try:
+        shard.fold(topic, at + 1, [*messages, bad])
+    except TypeError:
+        return
+    raise AssertionError("a message that is none was folded")
+
+
 def states_are_those_of_the_limits(events: Sequence[Told], random: Random) -> None:
     """Each ratio's state, worked out again from its figures and what was agreed."""
     seen = judged(feed(Shard(0, 1, AGREEMENTS), log(events), random), NOW)

@@ -39,6 +39,14 @@ def test_batches_and_turns_of_the_topics_do_not_matter(events: list[Told], rando
 
 @lawful
 @given(laws.stories(), RANDOMS)
+def test_a_slice_that_breaks_amid_poison_leaves_nothing_behind(
+    events: list[Told], random: Random
+) -> None:
+    laws.a_slice_that_breaks_leaves_nothing(laws.poisoned(log(events), random), random)
+
+
+@lawful
+@given(laws.stories(), RANDOMS)
 def test_states_are_those_of_the_limits_agreed(events: list[Told], random: Random) -> None:
     laws.states_are_those_of_the_limits(events, random)
 
