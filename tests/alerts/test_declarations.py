@@ -11,8 +11,8 @@ from alerts.kpis import BY_NAME, KPIS, Catalogue
 from alerts.records import ABOUT_BREACHES, ABOUT_FEEDS, KINDS, NOT_FOLDED, placed
 from events.data import (
     DATA,
-    CapaClosed,
-    CapaOpened,
+    DisputeRaised,
+    DisputeResolved,
     Heartbeat,
     LotStarted,
     OrderPromised,
@@ -81,35 +81,37 @@ def test_two_kpis_of_one_name_are_named() -> None:
 
 
 def test_a_kpi_of_a_record_kind_that_nothing_is_folded_into_is_named() -> None:
-    kind = _kind("capa", CapaOpened, CapaClosed)
-    with pytest.raises(TypeError, match="wrong: record kind capa is not in KINDS"):
+    kind = _kind("dispute", DisputeRaised, DisputeResolved)
+    with pytest.raises(TypeError, match="wrong: record kind dispute is not in KINDS"):
         Catalogue((_declared(kinds=(kind,), moved_by=None),))
 
 
 def _kind(name: str, *types: Any) -> Kind:
-    takes = tuple(Takes(each, lambda data: ((data.capa,),)) for each in types)
+    takes = tuple(Takes(each, lambda data: ((data.dispute,),)) for each in types)
     return Kind(name=name, takes=takes, derive=lambda *_: None)
 
 
 def test_a_kind_that_takes_an_event_type_twice_is_named() -> None:
-    with pytest.raises(TypeError, match="capa: takes CapaOpened twice"):
-        _kind("capa", CapaOpened, CapaClosed, CapaOpened)
+    with pytest.raises(TypeError, match="dispute: takes DisputeRaised twice"):
+        _kind("dispute", DisputeRaised, DisputeResolved, DisputeRaised)
 
 
 def test_two_kinds_of_one_name_are_named() -> None:
     with pytest.raises(TypeError, match="two record kinds are named lot"):
-        placed((*KINDS, _kind("lot", CapaOpened)), OUTSIDE, DATA)
+        placed((*KINDS, _kind("lot", DisputeRaised)), OUTSIDE, DATA)
 
 
 def test_an_event_type_that_is_nowhere_is_named() -> None:
-    without = [each for each in OUTSIDE if each is not CapaClosed]
-    with pytest.raises(TypeError, match=r"cmo\.capa\.closed\.v1: no record kind takes it"):
+    without = [each for each in OUTSIDE if each is not DisputeResolved]
+    with pytest.raises(TypeError, match=r"cmo\.dispute\.resolved\.v1: no record kind takes it"):
         placed(KINDS, without, DATA)
 
 
 def test_an_event_type_that_a_kind_takes_and_that_is_listed_as_outside_is_named() -> None:
-    kinds = (*KINDS, _kind("capa", CapaOpened))
-    with pytest.raises(TypeError, match=r"cmo\.capa\.opened\.v1: capa takes it, and it is listed"):
+    kinds = (*KINDS, _kind("dispute", DisputeRaised))
+    with pytest.raises(
+        TypeError, match=r"cmo\.dispute\.raised\.v1: dispute takes it, and"
+    ):
         placed(kinds, OUTSIDE, DATA)
 
 

@@ -11,6 +11,7 @@ import yaml
 
 from deploy.grafana import queries
 from deploy.grafana.states import NO_LIMIT, UNWATCHED
+from events.dimensions import DIMENSIONS
 
 HOUR = 60
 READY = 'cmowatch_shard_ready{partition="0",instance="a"}'
@@ -117,9 +118,13 @@ def test_a_partition_whose_worker_went_is_missed_for_an_hour(tmp_path: Path) -> 
     asked(tmp_path, queries.shards_missing(), series, {"{}": 0}, minute=80)
 
 
+NOWHERE = " ".join("" for _ in DIMENSIONS)
+"""What a CMO as a whole is about, below it."""
+
+
 def test_what_opened_before_midnight_is_no_change_of_today(tmp_path: Path) -> None:
     opened = {f'{SINCE}{{{KPI},breach_id="b"}}': f"{HOUR * 60}x3000"}
-    found = {f'{{{KPI},change="opened",where="   "}}': HOUR * 60 * 1000.0}
+    found = {f'{{{KPI},change="opened",where="{NOWHERE}"}}': HOUR * 60 * 1000.0}
     asked(tmp_path, queries.opened_today(), opened, found, minute=23 * HOUR)
     asked(tmp_path, queries.opened_today(), opened, {}, minute=25 * HOUR)
 
@@ -128,7 +133,7 @@ def test_a_breach_that_stands_no_more_has_cleared_once_all_shards_are_ready(
     tmp_path: Path,
 ) -> None:
     stood = {f'{SINCE}{{{KPI},breach_id="b"}}': "60x5 _x60"}
-    found = {f'{{{KPI},change="cleared",where="   "}}': 60_000.0}
+    found = {f'{{{KPI},change="cleared",where="{NOWHERE}"}}': 60_000.0}
     asked(tmp_path, queries.cleared_today(), stood | {READY: "1x60"}, found, minute=20)
     replaying = stood | {READY: "1x5 0x60"}
     asked(tmp_path, queries.cleared_today(), replaying, {}, minute=20)
@@ -137,7 +142,7 @@ def test_a_breach_that_stands_no_more_has_cleared_once_all_shards_are_ready(
 
 
 def test_only_what_was_known_before_has_turned_unknown(tmp_path: Path) -> None:
-    found = {f'{{{KPI},change="turned unknown",where="   "}}': 0}
+    found = {f'{{{KPI},change="turned unknown",where="{NOWHERE}"}}': 0}
     asked(tmp_path, queries.turned_unknown_today(), state("0x5 -2x20"), found)
     asked(tmp_path, queries.turned_unknown_today(), state("-2x20"), {})
 

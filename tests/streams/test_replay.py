@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from alerts.agreements import Agreements
 from alerts.readings import Reading
+from events.dimensions import DIMENSIONS
 from events.outcomes import AcceptedEvent, Message, Rejection
 from events.values import microseconds
 from streams.replay import Diary, Pass, as_dict, as_json, end_of
@@ -20,10 +21,7 @@ from tests.builders import Told, agreed, delivered, due, log, on, promised, retr
 FIELDS = [
     "kpi",
     "cmo",
-    "site",
-    "product",
-    "lot_state",
-    "topic",
+    *DIMENSIONS,
     "quantile",
     "value",
     "numerator",
