@@ -1,0 +1,124 @@
+"""What is said of stock, demand, temperatures and orders."""
+
+from typing import Annotated
+
+from pydantic import Field
+
+from events.data.base import INVENTORY, Data, Party, StockStatus
+from events.values import (
+    Amount,
+    CivilDate,
+    NonNegativeQuantity,
+    PositiveQuantity,
+    Quantity,
+    Reference,
+    Slug,
+    StrictModel,
+    Text,
+)
+
+
+class StockCounted(Data, type="cmo.stock.counted.v1", topic=INVENTORY, by="C"):
+    """A stock position was counted."""
+
+    site: Slug
+    product: Slug
+    quantity: NonNegativeQuantity
+    status: StockStatus = "unrestricted"
+    lot: Reference | None = None
+    expiry: CivilDate | None = None
+
+
+class StockAdjusted(Data, type="cmo.stock.adjusted.v1", topic=INVENTORY, by="C"):
+    """The book of a stock position moved by a delta, and why."""
+
+    site: Slug
+    product: Slug
+    delta: Quantity
+    reason: Text
+    status: StockStatus = "unrestricted"
+    lot: Reference | None = None
+
+
+class StockConsumed(Data, type="cmo.stock.consumed.v1", topic=INVENTORY, by="C"):
+    """Stock was used up."""
+
+    site: Slug
+    product: Slug
+    quantity: NonNegativeQuantity
+    status: StockStatus = "unrestricted"
+    lot: Reference | None = None
+
+
+class DemandForecast(Data, type="cmo.demand.forecast.v1", topic=INVENTORY, by="S", plan=True):
+    """What will be needed of a product over a span of days, both ends included."""
+
+    product: Slug
+    quantity: NonNegativeQuantity
+    start: CivilDate
+    end: CivilDate
+    site: Slug | None = None
+
+
+class TemperatureMeasured(Data, type="cmo.temperature.measured.v1", topic=INVENTORY, by="CLT"):
+    """A temperature, in °C, at a place or in a shipment of a storage class."""
+
+    celsius: Annotated[Amount, Field(ge=-274, le=2_000)]
+    storage_class: Reference
+    place: Reference | None = None
+    shipment: Reference | None = None
+
+
+class Tolerance(StrictModel):
+    """What still counts as agreed: days late, and shares of the quantity under and over."""
+
+    days: Annotated[int, Field(ge=0, le=365)] | None = None
+    under: Annotated[Amount, Field(ge=0, le=1)] | None = None
+    over: Annotated[Amount, Field(ge=0, le=10)] | None = None
+
+
+class OrderPromised(Data, type="cmo.order.promised.v1", topic=INVENTORY, by="S", plan=True):
+    """An order line is agreed: the baseline it is judged by."""
+
+    order: Reference
+    line: Reference
+    product: Slug
+    quantity: PositiveQuantity
+    due: CivilDate
+    tolerance: Tolerance | None = None
+
+
+class OrderExpected(Data, type="cmo.order.expected.v1", topic=INVENTORY, by="C", plan=True):
+    """The CMO now expects an order line on this day."""
+
+    order: Reference
+    line: Reference
+    expected: CivilDate
+
+
+class OrderChanged(Data, type="cmo.order.changed.v1", topic=INVENTORY, by="CS", plan=True):
+    """An order line is changed; only the sponsor's word replaces the baseline."""
+
+    order: Reference
+    line: Reference
+    due: CivilDate | None = None
+    quantity: PositiveQuantity | None = None
+    changed_by: Party | None = None
+    agreed_by: Party | None = None
+
+
+class OrderCancelled(Data, type="cmo.order.cancelled.v1", topic=INVENTORY, by="CS"):
+    """An order line is cancelled; only the sponsor's word takes it out of the count."""
+
+    order: Reference
+    line: Reference
+    cancelled_by: Party | None = None
+    agreed_by: Party | None = None
+
+
+class OrderDelivered(Data, type="cmo.order.delivered.v1", topic=INVENTORY, by="CT"):
+    """A quantity of an order line reached the client."""
+
+    order: Reference
+    line: Reference
+    quantity: PositiveQuantity

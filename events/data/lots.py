@@ -1,0 +1,189 @@
+"""What is said of lots, deviations, notices and complaints."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from events.data.base import LOTS, Data, DeviationClass, Names, Purpose
+from events.values import (
+    Amount,
+    CivilDate,
+    Instant,
+    NonNegativeQuantity,
+    PositiveQuantity,
+    Reference,
+    Slug,
+    StrictModel,
+    Text,
+)
+
+
+class LotInput(StrictModel):
+    """A lot another lot was made from; it may be another CMO's."""
+
+    cmo: Slug
+    lot: Reference
+
+
+class LotPlanned(Data, type="cmo.lot.planned.v1", topic=LOTS, by="CS", plan=True):
+    """A lot is planned."""
+
+    lot: Reference
+    product: Slug
+    site: Slug | None = None
+    purpose: Purpose | None = None
+    planned_start: CivilDate | None = None
+    planned_completion: CivilDate | None = None
+    quantity: PositiveQuantity | None = None
+
+
+class LotStarted(Data, type="cmo.lot.started.v1", topic=LOTS, by="C"):
+    """Manufacture of a lot began; its inputs carry the genealogy across CMOs."""
+
+    lot: Reference
+    product: Slug
+    site: Slug | None = None
+    purpose: Purpose | None = None
+    inputs: Annotated[tuple[LotInput, ...], Field(max_length=100)] = ()
+
+
+class LotProgressed(Data, type="cmo.lot.progressed.v1", topic=LOTS, by="C"):
+    """A manufacturing step of a lot is done."""
+
+    lot: Reference
+    step: Text
+    planned_completion: CivilDate | None = None
+    expected_completion: CivilDate | None = None
+
+
+class LotCompleted(Data, type="cmo.lot.completed.v1", topic=LOTS, by="C"):
+    """Manufacture of a lot is complete."""
+
+    lot: Reference
+    actual: NonNegativeQuantity | None = None
+    expected: PositiveQuantity | None = None
+
+
+class LotReplanned(Data, type="cmo.lot.replanned.v1", topic=LOTS, by="CS", plan=True):
+    """A lot has other planned dates."""
+
+    lot: Reference
+    planned_start: CivilDate | None = None
+    planned_completion: CivilDate | None = None
+    reason: Text | None = None
+
+
+class LotCancelled(Data, type="cmo.lot.cancelled.v1", topic=LOTS, by="CS"):
+    """A planned lot will not be made."""
+
+    lot: Reference
+    reason: Text | None = None
+
+
+class LotAborted(Data, type="cmo.lot.aborted.v1", topic=LOTS, by="CS"):
+    """A lot was given up while in process."""
+
+    lot: Reference
+    reason: Text | None = None
+
+
+class LotTested(Data, type="cmo.lot.tested.v1", topic=LOTS, by="CL"):
+    """A test of a lot has its result."""
+
+    lot: Reference
+    test: Text
+    purpose: Literal["release", "stability", "in_process"]
+    result: Text | Amount
+    lower_limit: Amount | None = None
+    upper_limit: Amount | None = None
+
+
+class OosOpened(Data, type="cmo.oos.opened.v1", topic=LOTS, by="CL"):
+    """An out-of-specification result is under investigation."""
+
+    oos: Reference
+    lot: Reference
+    test: Text
+    purpose: Literal["release", "stability", "in_process"]
+
+
+class OosConcluded(Data, type="cmo.oos.concluded.v1", topic=LOTS, by="CL"):
+    """An out-of-specification investigation is concluded."""
+
+    oos: Reference
+    lot: Reference
+    conclusion: Literal["confirmed", "invalidated"]
+    cause: Text | None = None
+
+
+class LotShipped(Data, type="cmo.lot.shipped.v1", topic=LOTS, by="CT"):
+    """A lot left, released or under quarantine."""
+
+    lot: Reference
+    under_quarantine: bool = False
+    shipment: Reference | None = None
+    quantity: PositiveQuantity | None = None
+
+
+class LotReceived(Data, type="cmo.lot.received.v1", topic=LOTS, by="S"):
+    """The sponsor received a lot; on an order line it outranks "delivered"."""
+
+    lot: Reference
+    order: Reference | None = None
+    line: Reference | None = None
+    quantity: NonNegativeQuantity | None = None
+
+
+class DeviationOpened(Data, type="cmo.deviation.opened.v1", topic=LOTS, by="C"):
+    """A departure from the approved process was recorded."""
+
+    deviation: Reference
+    class_: Annotated[DeviationClass, Field(alias="class")]
+    lots: Names = ()
+
+
+class DeviationClosed(Data, type="cmo.deviation.closed.v1", topic=LOTS, by="C"):
+    """A deviation is closed; when its class changed it names the lots again."""
+
+    deviation: Reference
+    class_: Annotated[DeviationClass, Field(alias="class")]
+    lots: Names = ()
+    root_cause: Text | None = None
+    recurrence_of: Reference | None = None
+
+
+class CapaOpened(Data, type="cmo.capa.opened.v1", topic=LOTS, by="CS"):
+    """A corrective or preventive action is due by a day."""
+
+    capa: Reference
+    due: CivilDate
+    deviation: Reference | None = None
+
+
+class CapaClosed(Data, type="cmo.capa.closed.v1", topic=LOTS, by="CS"):
+    """A corrective or preventive action is done."""
+
+    capa: Reference
+
+
+class NoticeRaised(Data, type="cmo.notice.raised.v1", topic=LOTS, by="CS"):
+    """The other side is told of something it must know."""
+
+    notice: Reference
+    kind: Literal["change_control", "audit_finding", "supply_shortage", "deviation", "other"]
+    discovered: Instant
+    due: CivilDate | None = None
+
+
+class NoticeClosed(Data, type="cmo.notice.closed.v1", topic=LOTS, by="CS"):
+    """A notice needs nothing more."""
+
+    notice: Reference
+
+
+class ComplaintReceived(Data, type="cmo.complaint.received.v1", topic=LOTS, by="S"):
+    """A complaint about a product reached the sponsor."""
+
+    complaint: Reference
+    product: Slug
+    lot: Reference | None = None

@@ -1,0 +1,51 @@
+"""What is said of the release of lots."""
+
+from typing import Annotated
+
+from pydantic import Field
+
+from events.data.base import RELEASES, Data, Decision, Party
+from events.values import (
+    CivilDate,
+    Reference,
+    Text,
+)
+
+
+class ReleaseRequested(Data, type="cmo.release.requested.v1", topic=RELEASES, by="CS"):
+    """A lot is put up for release; a due date is taken from the sponsor only."""
+
+    lot: Reference
+    due: CivilDate | None = None
+
+
+class ReleaseStepCompleted(Data, type="cmo.release.step_completed.v1", topic=RELEASES, by="CSL"):
+    """A step of a release is done, and the lot's papers pass from one holder to the next."""
+
+    lot: Reference
+    step: Text
+    holder_before: Party
+    holder_after: Party
+
+
+class ReleaseDecided(Data, type="cmo.release.decided.v1", topic=RELEASES, by="CS"):
+    """A quality unit decided on a lot."""
+
+    lot: Reference
+    decision: Decision
+    markets: Annotated[tuple[Text, ...], Field(max_length=300)] = ()
+    role: Text | None = None
+
+
+class CertificateIssued(Data, type="cmo.certificate.issued.v1", topic=RELEASES, by="CL"):
+    """A certificate of analysis was issued for a lot."""
+
+    lot: Reference
+    certificate: Reference
+
+
+class LotRecalled(Data, type="cmo.lot.recalled.v1", topic=RELEASES, by="S"):
+    """A lot is called back from the market."""
+
+    lot: Reference
+    reason: Text | None = None
