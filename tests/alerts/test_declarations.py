@@ -109,9 +109,7 @@ def test_an_event_type_that_is_nowhere_is_named() -> None:
 
 def test_an_event_type_that_a_kind_takes_and_that_is_listed_as_outside_is_named() -> None:
     kinds = (*KINDS, _kind("dispute", DisputeRaised))
-    with pytest.raises(
-        TypeError, match=r"cmo\.dispute\.raised\.v1: dispute takes it, and"
-    ):
+    with pytest.raises(TypeError, match=r"cmo\.dispute\.raised\.v1: dispute takes it, and"):
         placed(kinds, OUTSIDE, DATA)
 
 
