@@ -149,15 +149,18 @@ def _hear(changes: Changes, key: bytes, event: AcceptedEvent) -> bool:
     changes.tally(topic, recorded // HOUR, 1)
     changes.note(FEED, recorded)
     changes.count += 1
-    if event.sequence is not None:
-        changes.feed(topic).see(event.source, event.sequence, event.sequence)
-    if event.speaker is not Speaker.CMO:
+    sequence, by_cmo = event.sequence, event.speaker is Speaker.CMO
+    heard = by_cmo and event.heard
+    if heard or sequence is not None:
+        feed = changes.feed(topic)
+        if sequence is not None:
+            feed.see(event.source, sequence, sequence)
+        if heard:
+            feed.hear(recorded, event.id)
+    if not by_cmo or not event.timely:
         return False
-    if event.heard:
-        changes.feed(topic).hear(recorded, event.id)
-    if not event.timely:
-        return False
-    if type(event.data) is not _RETRACTED and changes.retraction(key) is not None:
+    withdrawn = changes.retractions_there and changes.retraction(key) is not None
+    if withdrawn and type(event.data) is not _RETRACTED:
         return False
     changes.lateness.append((1, event.time, recorded, event.id))
     return True
@@ -209,7 +212,7 @@ def _add_to_records(changes: Changes, key: bytes, event: AcceptedEvent) -> int:
     about = places(data)
     if not about:
         changes.loose[key] = _fact(event)
-    if changes.retraction(key) is not None:
+    if changes.retractions_there and changes.retraction(key) is not None:
         _withhold(changes, key, event, about)
         return 0
     counts, names = _INFO[said]

@@ -52,6 +52,10 @@ class Tables(Protocol):
     def loose(self, identity: bytes) -> Fact | None:
         """A fact that is in no record."""
 
+    @property
+    def has_retractions(self) -> bool:
+        """Whether anything was ever retracted."""
+
     def retraction(self, identity: bytes) -> Fact | None:
         """The retraction of an event, said or not."""
 
@@ -126,6 +130,11 @@ class Changes:
         if identity in self.loose:
             return self.loose[identity]
         return self._before.loose(identity)
+
+    @property
+    def retractions_there(self) -> bool:
+        """Whether anything was ever retracted: most CMOs are spared the question which."""
+        return bool(self.retractions) or self._before.has_retractions
 
     def retraction(self, identity: bytes) -> Fact | None:
         """The retraction of an event after these changes."""

@@ -207,7 +207,9 @@ class Cmo(CmoView):
                 self._count(pair[0], new_scope, pair[1], 1)
 
     def _count(self, kpi: str, about: Scope, says: Evidence, sign: int) -> None:
-        adverse = says.adverse or self._is_adverse(kpi, says.numerator)
+        adverse = says.adverse or (
+            kpi in self._adverse_from and self._is_adverse(kpi, says.numerator)
+        )
         for scope, window in self._tables.windows.counting(kpi, about):
             window.count(says, sign)
             if adverse:

@@ -181,6 +181,11 @@ class CmoView:
         """A fact that is in no record."""
         return self._loose.get(identity)
 
+    @property
+    def has_retractions(self) -> bool:
+        """Whether anything was ever retracted."""
+        return bool(self._tables.corrections.retractions)
+
     def retraction(self, identity: bytes) -> Fact | None:
         """The retraction of an event, said or not."""
         return self._tables.corrections.retractions.get(identity)

@@ -123,9 +123,12 @@ class Window(_Held):
             held = self._held[place] = [0, 0, 0, 0]
             if span.now < visible < span.until:
                 span.until = visible
-        _add(held, more)
+        held[0] += more[0]
+        held[1] += more[1]
+        held[2] += more[2]
+        held[3] += more[3]
         if hour >= span.first and visible <= span.now:
-            _add(self._sums, more)
+            self._sums = [sums + each for sums, each in zip(self._sums, more, strict=True)]
         if not held[2]:
             del self._held[place]
 
@@ -179,13 +182,6 @@ class Window(_Held):
 def _merging(now: int) -> int:
     """The hour before which evidence is held by the day."""
     return (now // DAY - HOURLY_DAYS - 1) * 24
-
-
-def _add(sums: list[int], more: tuple[int, int, int, int]) -> None:
-    sums[0] += more[0]
-    sums[1] += more[1]
-    sums[2] += more[2]
-    sums[3] += more[3]
 
 
 class Values(_Held):
