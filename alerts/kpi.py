@@ -1,20 +1,20 @@
 """What a KPI is: one declaration, with its formula in it."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final, Literal
+from datetime import date
+from typing import Any, Final, Literal, Protocol
 
 from alerts.agreements import Agreement
+from alerts.example import Example
 from alerts.facts import Evidence
-from alerts.kind import Kind, Link
+from alerts.feeds import Feed
+from alerts.judge import Interval
+from alerts.kind import Key, Kind, Link
+from alerts.ranking import Oldest
 from events.compact import COMPACT, Said
-from events.data import Data
+from events.data import Data, InboundTopic
 from events.dimensions import DIMENSIONS, WHOLE, Scope
-
-if TYPE_CHECKING:
-    from alerts.example import Example
-    from alerts.judge import Interval
-    from alerts.view import CmoView
 
 Dimensions = tuple[str, ...]
 Urgency = Literal["page", "ticket", "review", "never"]
@@ -62,12 +62,35 @@ class Measured:
     numerator: float | None = None
     denominator: float | None = None
     n: int = 0
-    interval: "Interval | None" = None
+    interval: Interval | None = None
     quantile: str | None = None
     why: str = ""
     events: tuple[str, ...] = ()
     agreed: float | None = None
     omitted: int = 0
+
+
+class Readable(Protocol):
+    """What a formula may read of a CMO besides the record it is about."""
+
+    @property
+    def feeds(self) -> Mapping[str, Feed]:
+        """What was heard, by topic."""
+
+    def silent_since(self, topic: str) -> int | None:
+        """When the CMO was last heard on a topic, None for never."""
+
+    def expected_since(self, topic: InboundTopic) -> date | None:
+        """The day from which it was first agreed to be heard on a topic."""
+
+    def oldest_open_lots(self) -> Iterator[Oldest]:
+        """Of each state the lot that progressed longest ago, and how many are in it."""
+
+    def group(self, kind: Kind, name: str) -> Iterator[tuple[Key, Any]]:
+        """The views of the records of a kind that are in a group."""
+
+    def windowed(self, kpi: "Kpi", agreement: Agreement | None, now: int) -> Iterator[Measured]:
+        """What the windows of a KPI hold as of now: for the CMO, and for each scope."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,9 +131,9 @@ class Kpi:
     evidence: Callable[[Any, Links, Agreement], Iterable[Evidence]] | None = None
     moved_by: tuple[type[Data], ...] | None = None
     exceptions: Callable[[Any, Links, Agreement, int], Iterable[Finding]] | None = None
-    measure: "Callable[[CmoView, Agreement | None, int], Iterable[Measured]] | None" = None
-    grouped: "Callable[[CmoView, str, Agreement | None, int], Iterable[Measured]] | None" = None
-    example: "Example"
+    measure: Callable[[Readable, Agreement | None, int], Iterable[Measured]] | None = None
+    grouped: Callable[[Readable, str, Agreement | None, int], Iterable[Measured]] | None = None
+    example: Example
     family: str
     leads: bool = False
     source: str = ""

@@ -2,21 +2,18 @@
 
 from collections.abc import Iterator
 from datetime import date
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from alerts.agreements import Agreement
 from alerts.calendar import midnight
 from alerts.example import Example, Told
-from alerts.kpi import Kpi, Measured
+from alerts.kpi import Kpi, Measured, Readable
 from events.data import Heartbeat, InboundTopic, LotCompleted, LotStarted
 from events.dimensions import Scope
 from events.values import MILLION
 
-if TYPE_CHECKING:
-    from alerts.view import CmoView
 
-
-def silent_for(cmo: "CmoView", agreement: Agreement, topic: InboundTopic, now: int) -> int:
+def silent_for(cmo: Readable, agreement: Agreement, topic: InboundTopic, now: int) -> int:
     """The working time, in microseconds, since the CMO was heard on a topic, or should have been.
 
     A CMO that was never heard counts from the day on which that was first agreed.
@@ -26,7 +23,7 @@ def silent_for(cmo: "CmoView", agreement: Agreement, topic: InboundTopic, now: i
     return agreement.calendar.working_time(heard, now)
 
 
-def _feed_silence(cmo: "CmoView", agreement: Agreement | None, now: int) -> Iterator[Measured]:
+def _feed_silence(cmo: Readable, agreement: Agreement | None, now: int) -> Iterator[Measured]:
     if agreement is None:
         return
     for topic in sorted(agreement.cadence):
@@ -41,11 +38,11 @@ def _feed_silence(cmo: "CmoView", agreement: Agreement | None, now: int) -> Iter
         )
 
 
-def _feed_validity(cmo: "CmoView", agreement: Agreement | None, now: int) -> Iterator[Measured]:
+def _feed_validity(cmo: Readable, agreement: Agreement | None, now: int) -> Iterator[Measured]:
     return cmo.windowed(FEED_VALIDITY, agreement, now)
 
 
-def _data_timeliness(cmo: "CmoView", agreement: Agreement | None, now: int) -> Iterator[Measured]:
+def _data_timeliness(cmo: Readable, agreement: Agreement | None, now: int) -> Iterator[Measured]:
     return cmo.windowed(DATA_TIMELINESS, agreement, now)
 
 

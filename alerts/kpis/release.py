@@ -2,13 +2,13 @@
 
 from collections.abc import Iterator
 from datetime import date, timedelta
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from alerts.agreements import Agreement
 from alerts.calendar import HOUR, civil_day, days_from_epoch, midnight
 from alerts.example import Example, Told
 from alerts.facts import Evidence, Fact, claimed
-from alerts.kpi import Kpi, Links, Measured
+from alerts.kpi import Kpi, Links, Measured, Readable
 from alerts.records.lot import LOT, LotView
 from events.data import (
     LOTS,
@@ -25,9 +25,6 @@ from events.data import (
 )
 from events.dimensions import Scope
 from events.values import MILLION
-
-if TYPE_CHECKING:
-    from alerts.view import CmoView
 
 _PURPOSE = (LotPlanned, LotStarted)  # a lot that turns out not to be commercial counts nowhere
 
@@ -82,7 +79,7 @@ def _release_on_time(lot: LotView, _: Links, terms: Agreement) -> tuple[Evidence
     )
 
 
-def _open_lot_age(cmo: "CmoView", agreement: Agreement | None, now: int) -> Iterator[Measured]:
+def _open_lot_age(cmo: Readable, agreement: Agreement | None, now: int) -> Iterator[Measured]:
     agreed = agreement.time_in_state if agreement else {}
     for oldest in cmo.oldest_open_lots():
         time = agreed.get(oldest.state)  # type: ignore[call-overload]

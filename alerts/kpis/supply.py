@@ -3,25 +3,22 @@
 from collections.abc import Iterator
 from datetime import date
 from fractions import Fraction
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from alerts.agreements import Agreement
 from alerts.example import Example, Told
 from alerts.kind import Key
-from alerts.kpi import Kpi, Measured
+from alerts.kpi import Kpi, Measured, Readable
 from alerts.records.demand import DEMAND, Daily, DemandView
 from alerts.records.stock import STOCK, Book, StockView, doubt, site, status, total
 from events.data import INVENTORY, DemandForecast, StockCounted, StockStatus
 from events.dimensions import Scope
 from events.values import MILLION, Quantity
 
-if TYPE_CHECKING:
-    from alerts.view import CmoView
-
 Position = tuple[Key, StockView]
 
 
-def _by_scope(cmo: "CmoView", product: str) -> dict[Scope, list[Position]]:
+def _by_scope(cmo: Readable, product: str) -> dict[Scope, list[Position]]:
     """The positions of a product, and those of it at each site."""
     held: dict[Scope, list[Position]] = {}
     for key, view in cmo.group(STOCK, product):
@@ -31,7 +28,7 @@ def _by_scope(cmo: "CmoView", product: str) -> dict[Scope, list[Position]]:
 
 
 def _days_of_supply(
-    cmo: "CmoView", product: str, agreement: Agreement | None, now: int
+    cmo: Readable, product: str, agreement: Agreement | None, now: int
 ) -> Iterator[Measured]:
     zone = agreement.zone if agreement else "UTC"
     held = _by_scope(cmo, product)
@@ -79,7 +76,7 @@ def _cover(scope: Scope, held: Book | None, n: int, needs: list[Daily], doubted:
 
 
 def _stock_blocked_share(
-    cmo: "CmoView", product: str, _: Agreement | None, __: int
+    cmo: Readable, product: str, _: Agreement | None, __: int
 ) -> Iterator[Measured]:
     for scope, positions in _by_scope(cmo, product).items():
         books = [(status(key), view.book) for key, view in positions if view.book is not None]
