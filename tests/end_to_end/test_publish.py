@@ -155,7 +155,7 @@ def test_events_under_way_while_the_broker_dies_arrive_once(
 def test_a_topic_that_is_missing_is_told_and_not_made(
     settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("events.publish._TO_FIND_A_TOPIC", 1.0)
+    monkeypatch.setattr("events.kafka_client.TO_FIND_A_TOPIC", 1.0)
     asyncio.run(delete(settings, LOTS))
     with pytest.raises(TopicMissing, match=r"cmo\.lots"):
         say(settings.brokers, LotCompleted(lot="L1"))
