@@ -72,10 +72,10 @@ def binary(attributes: Mapping[str, bytes], value: bytes) -> Any:
 
 
 class _BinaryEnvelope(Envelope, kw_only=True, gc=False, forbid_unknown_fields=True):
-    """An envelope from headers, where a number is text."""
+    """An envelope from headers, where a number is text, and so is whether it is timely."""
 
     sequence: Any = None
-    timely: None = None
+    timely: Any = None
     data: Any = None
 
     def __post_init__(self) -> None:
@@ -84,3 +84,5 @@ class _BinaryEnvelope(Envelope, kw_only=True, gc=False, forbid_unknown_fields=Tr
             if not (number.isascii() and number.isdecimal() and len(number) < 17):
                 raise ValueError("no sequence number")
             self.sequence = int(number)
+        if self.timely is not None:
+            self.timely = self.timely == "true"

@@ -12,9 +12,13 @@ from pathlib import Path
 from time import process_time
 from typing import Any
 
-from events.outcomes import Message
 from streams.agreements import read_agreements
 from streams.shard import Shard
+
+try:
+    from events.outcomes import Message
+except ImportError:  # where they lay at the earlier commit
+    from events.decode import Message  # type: ignore[attr-defined]
 
 Batch = tuple[str, list[Message]]
 """Messages of one topic."""
