@@ -146,9 +146,7 @@ def _fact(event: AcceptedEvent, rank: int = -1) -> Fact:
 def _hear(changes: Changes, key: bytes, event: AcceptedEvent) -> bool:
     """An event was read, and counts for its feed; whether it tells of delay."""
     topic, recorded = event.message.topic, event.recorded
-    changes.tally(topic, recorded // HOUR, 1)
-    changes.note(FEED, recorded)
-    changes.count += 1
+    _tally(changes, topic, recorded, taken=1)
     sequence, by_cmo = event.sequence, event.speaker is Speaker.CMO
     heard = by_cmo and event.heard
     if heard or sequence is not None:

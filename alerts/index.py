@@ -1,6 +1,6 @@
 """The evidence index: what speaks against a CMO, by KPI and scope; no record is searched for it."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from typing import Final
 
 from alerts.facts import Evidence
@@ -63,6 +63,3 @@ class EvidenceIndex:
                     del hours[hour]
         if held := self._claims.get(kpi):
             self._claims[kpi] = [says for says in held if says.hour >= first]
-
-    def __iter__(self) -> Iterator[Place]:
-        return iter(self._adverse)

@@ -1,6 +1,6 @@
 """Readings: what each KPI of a CMO is as of now, and what that is worth."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 from alerts.agreements import Agreement, Limit
@@ -196,8 +196,3 @@ def _missing(cmo: CmoView, topic: str) -> str:
             first, last = next(sequence.missing)
             return f"{topic} from {source} lacks sequence {first} to {last}"
     return ""
-
-
-def required_topics_heard(kpi: Kpi, missing: Mapping[str, str]) -> bool:
-    """Whether every topic that a KPI needs can be relied on."""
-    return not any(topic in missing for topic in kpi.needs)
