@@ -1,17 +1,17 @@
 """Applying events to what is known of a CMO: all is worked out, or refused, before any is seen."""
 
-from bisect import insort
-from collections.abc import Container, Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping, Sequence
 from typing import Any, Final
 
-from alerts.calendar import HOUR
+from msgspec.structs import replace
+
 from alerts.changes import Changes, Pending, Place
 from alerts.corrections import Withdrawn
-from alerts.derivation import long_settled, rework
+from alerts.derivation import one_more, rework
 from alerts.facts import Fact
+from alerts.formulas import ROUTES, Route
 from alerts.identities import Known, identity
-from alerts.kind import Kind, Record
-from alerts.kpi import FEED
+from alerts.kind import Record
 from alerts.records import BY_KIND, TAKERS
 from events.compact import COMPACT
 from events.data import BreachAcknowledged, GapDeclared, Retracted, Speaker
@@ -23,6 +23,10 @@ MOST_PRODUCTS: Final = 1_000
 _RETRACTED, _GAP_DECLARED, _ACKNOWLEDGED = (
     COMPACT[data] for data in (Retracted, GapDeclared, BreachAcknowledged)
 )
+
+
+_OF_OTHERS = frozenset((_RETRACTED, _GAP_DECLARED))
+"""What a source may say of its own events and sequences only."""
 
 
 class ContradictsItself(Exception):
@@ -50,28 +54,28 @@ def apply(changes: Changes, event: AcceptedEvent) -> bool:
 
     Raises `ContradictsItself`, `NotItsToSay` or `Unfoldable`, having changed nothing.
     """
-    key = identity(event.message.topic, event.source, event.id)
+    topic, said = event.message.topic, type(event.data)
+    key = identity(topic, event.source, event.id)
     known = changes.known(key)
     if known is not None:
         _take_again(changes, event, known)
         return False
-    _refuse_not_entitled(event)
+    if said in _OF_OTHERS:
+        _refuse_not_entitled(event)
+    number = 0
     if event.time > event.recorded:
-        topic, offset = event.message.topic, event.message.offset
         changes.loose[key] = _fact(event)
-        changes.pending.append(Pending(event.time, topic, offset, event))
-        number = 0
+        changes.pending.append(Pending(event.time, topic, event.message.offset, event))
     else:
         number = _add(changes, key, event)
-    timed = _hear(changes, key, event)
-    changes.taken[key] = Known(event.content, number, timed)
+    changes.taken[key] = Known(event.content, number, _hear(changes, key, event))
     return True
 
 
 def refuse(changes: Changes, rejection: Rejection) -> None:
     """A message of this CMO could not be taken: its place in the sequence is filled."""
     message = rejection.message
-    _tally(changes, message.topic, message.timestamp * 1_000, taken=0)
+    changes.read.append((message.topic, message.timestamp * 1_000, 0, 1))
     where = f"{message.topic}/{message.partition}/{message.offset}"
     changes.refused.append((message.timestamp, where))
     if rejection.source is not None:
@@ -96,13 +100,13 @@ def apply_due(changes: Changes, event: AcceptedEvent) -> None:
         number = _add(changes, key, event)
     except Unfoldable:
         if known.timed:
-            changes.lateness.append((-1, event.time, event.recorded, event.id))
-        changes.tally(event.topic, event.recorded // HOUR, -1, -1)
+            changes.delays.append((-1, event.time, event.recorded, event.id))
+        changes.read.append((event.topic, event.recorded, -1, -1))
         changes.identities[key] = None
         raise
     if changes.retraction(key) is not None and changes.loose[key] is not None:
         changes.loose[key] = None
-    changes.identities[key] = known._replace(record=number)
+    changes.identities[key] = replace(known, record=number)
 
 
 def _take_again(changes: Changes, event: AcceptedEvent, known: Known) -> None:
@@ -111,7 +115,7 @@ def _take_again(changes: Changes, event: AcceptedEvent, known: Known) -> None:
             f"event {event.id} of {event.source} was taken before with other content, "
             "which stands; retract it to correct it"
         )
-    _tally(changes, event.topic, event.recorded, taken=1)
+    changes.read.append((event.topic, event.recorded, 1, 1))
     _account(changes, event.topic, event.source, event.sequence)
 
 
@@ -127,15 +131,16 @@ def _refuse_not_entitled(event: AcceptedEvent) -> None:
 
 
 def _fact(event: AcceptedEvent, rank: int = -1) -> Fact:
+    time, logged = event.time, event.logged
     return Fact(
-        event.time,
+        time,
         rank,
         event.id,
         event.message.topic,
         event.source,
         event.speaker,
         event.recorded,
-        max(event.logged, event.time),  # nothing counts before its time, nor is late before it
+        logged if logged > time else time,  # nothing counts before its time, nor is late before it
         event.data,
     )
 
@@ -146,33 +151,25 @@ def _fact(event: AcceptedEvent, rank: int = -1) -> Fact:
 def _hear(changes: Changes, key: bytes, event: AcceptedEvent) -> bool:
     """An event was read, and counts for its feed; whether it tells of delay."""
     topic, recorded = event.message.topic, event.recorded
-    _tally(changes, topic, recorded, taken=1)
-    sequence, by_cmo = event.sequence, event.speaker is Speaker.CMO
-    heard = by_cmo and event.heard
-    if heard or sequence is not None:
-        feed = changes.feed(topic)
-        if sequence is not None:
-            feed.see(event.source, sequence, sequence)
-        if heard:
-            feed.hear(recorded, event.id)
-    if not by_cmo or not event.timely:
+    changes.read.append((topic, recorded, 1, 1))
+    if event.sequence is not None:
+        changes.seen.append((topic, event.source, event.sequence, event.sequence))
+    if event.speaker is not Speaker.CMO:
+        return False
+    if event.heard:
+        changes.spoken.append((topic, recorded, event.id))
+    if not event.timely:
         return False
     withdrawn = changes.retractions_there and changes.retraction(key) is not None
     if withdrawn and type(event.data) is not _RETRACTED:
         return False
-    changes.lateness.append((1, event.time, recorded, event.id))
+    changes.delays.append((1, event.time, recorded, event.id))
     return True
-
-
-def _tally(changes: Changes, topic: str, recorded: int, *, taken: int) -> None:
-    changes.tally(topic, recorded // HOUR, taken)
-    changes.note(FEED, recorded)
-    changes.count += 1
 
 
 def _account(changes: Changes, topic: str, source: str, sequence: int | None) -> None:
     if sequence is not None:
-        changes.feed(topic).see(source, sequence, sequence)
+        changes.seen.append((topic, source, sequence, sequence))
 
 
 # --- what is said of records
@@ -182,42 +179,38 @@ def _add(changes: Changes, key: bytes, event: AcceptedEvent) -> int:
     """Add what an event says where it belongs; the number of the first record it is about."""
     data: Any = event.data
     said = type(data)
-    if TAKERS[said]:
-        return _add_to_records(changes, key, event)
+    if routes := ROUTES[said]:
+        return _add_to_records(changes, key, event, routes)
     changes.loose[key] = fact = _fact(event)
     if changes.retraction(key) is not None:
         changes.corrected.append((event.id, key))
     if said is _RETRACTED:
         _retract(changes, data, fact)
     elif said is _GAP_DECLARED and data.first <= data.last:
-        changes.feed(fact.topic).see(data.source or fact.source, data.first, data.last)
+        changes.seen.append((fact.topic, data.source or fact.source, data.first, data.last))
     elif said is _ACKNOWLEDGED and fact.by_sponsor:  # or a CMO could keep its own ladder down
         changes.acknowledge(data, fact)
-        changes.count += 1
     return 0
 
 
 def places(data: Any) -> list[Place]:
     """The records an event is about."""
-    said = type(data)
-    return [(kind, key) for kind in TAKERS[said] for key in kind.keys_of[said](data)]
+    return [(route.kind, key) for route in ROUTES[type(data)] for key in route.keys(data)]
 
 
-def _add_to_records(changes: Changes, key: bytes, event: AcceptedEvent) -> int:
+def _add_to_records(
+    changes: Changes, key: bytes, event: AcceptedEvent, routes: Sequence[Route]
+) -> int:
     """Add a fact to the records it is about, all of them or none."""
-    data = event.data
-    said = type(data)
-    about = places(data)
-    if not about:
-        changes.loose[key] = _fact(event)
     if changes.retractions_there and changes.retraction(key) is not None:
-        _withhold(changes, key, event, about)
+        _withhold(changes, key, event)
         return 0
-    counts, names = _INFO[said]
+    data = event.data
+    counts, names = _INFO[type(data)]
     product = (getattr(data, "site", None) or "", data.product) if counts else None  # type: ignore[attr-defined]
     if product is not None and changes.names_too_many(product, MOST_PRODUCTS):
         raise Unfoldable(f"there are {MOST_PRODUCTS:,} products already, the most there may be")
-    made, new = _made(changes, event, about)
+    made, new = _made(changes, event, routes)
     changes.homes += new
     for place, record in made:
         changes.records[place] = record
@@ -228,31 +221,41 @@ def _add_to_records(changes: Changes, key: bytes, event: AcceptedEvent) -> int:
         changes.name_product(product)
     if names:
         _name(changes, names, data)
-    changes.count += 1
-    return made[0][1].number if made else 0
+    if not made:
+        changes.loose[key] = _fact(event)
+        return 0
+    return made[0][1].number
 
 
 def _made(
-    changes: Changes, event: AcceptedEvent, about: list[Place]
+    changes: Changes, event: AcceptedEvent, routes: Sequence[Route]
 ) -> tuple[list[tuple[Place, Record]], list[Place]]:
     """The records with what an event says, and which of them are new; raises `Unfoldable`."""
     made: list[tuple[Place, Record]] = []
     new: list[Place] = []
-    said = type(event.data)
-    for place in about:
-        kind, before = place[0], changes.record(place)
-        if before is None:
-            before = Record(changes.next_number() + len(new))
-            new.append(place)
-        elif kind.most_facts is not None and len(before.facts) >= kind.most_facts:
-            what = f"{kind.name} {' '.join(place[1])} has {kind.most_facts:,} facts already"
-            raise Unfoldable(f"{what}, the most there may be")
-        made.append((place, _worked_out(changes, kind, before, _fact(event, kind.rank[said]))))
+    for route in routes:
+        kind, fact = route.kind, _fact(event, route.rank)
+        for key in route.keys(event.data):
+            place = kind, key
+            before = changes.record(place)
+            if before is None:
+                before = Record(changes.next_number() + len(new))
+                new.append(place)
+            elif kind.most_facts is not None and len(before.facts) >= kind.most_facts:
+                what = f"{kind.name} {' '.join(key)} has {kind.most_facts:,} facts already"
+                raise Unfoldable(f"{what}, the most there may be")
+            try:
+                made.append((place, one_more(changes, route, before, fact)))
+            except Exception as error:
+                raise Unfoldable(f"{type(error).__name__}: {error}") from error
     return made, new
 
 
-def _withhold(changes: Changes, key: bytes, event: AcceptedEvent, about: list[Place]) -> None:
+def _withhold(changes: Changes, key: bytes, event: AcceptedEvent) -> None:
     """What was taken back before it was said is kept as such, and changes no record."""
+    about = places(event.data)
+    if not about:
+        changes.loose[key] = _fact(event)
     changes.corrected.append((event.id, key))
     for place in about:
         kind = place[0]
@@ -261,31 +264,13 @@ def _withhold(changes: Changes, key: bytes, event: AcceptedEvent, about: list[Pl
         changes.withdrawn.append((place, withdrawn))
 
 
-def _worked_out(changes: Changes, kind: Kind, before: Record, fact: Fact) -> Record:
-    """A record with one more fact; raises `Unfoldable`."""
-    facts = before.facts
-    last = not facts or facts[-1] < fact
-    if last:
-        facts = (*facts, fact)
-    else:
-        joined = list(facts)
-        insort(joined, fact)
-        facts = tuple(joined)
-    try:
-        if before.is_let_go:
-            return long_settled(changes, kind, before, fact)
-        return rework(changes, kind, before, facts, fact if last else None)
-    except Exception as error:
-        raise Unfoldable(f"{type(error).__name__}: {error}") from error
-
-
 def _rework_linked(changes: Changes, record: Record, changed: Container[Place]) -> None:
     """Work out anew what the records say that one just changed is linked to, and no further."""
     for link in record.view.links:
         place = BY_KIND[link.kind], link.key
         other = changes.record(place) if place not in changed else None
         if other is not None and other.view is not None and not other.is_let_go:
-            changes.records[place] = rework(changes, place[0], other, other.facts, None)
+            changes.records[place] = rework(changes, place[0], other, other.facts)
 
 
 def _name(changes: Changes, fields: Iterable[str], data: Any) -> None:
@@ -320,8 +305,7 @@ def _retract(changes: Changes, retraction: Any, fact: Fact) -> None:
     if known is not None and known.record:
         target = _find(changes, known.record, retraction)
         made = _without(changes, target) if target is not None else []
-    changes.retractions[key] = min(held or fact, fact, key=_sponsor_first)
-    changes.count += 1
+    changes.retract(key, min(held or fact, fact, key=_sponsor_first))
     if known is None:
         return
     for place, record in made:
@@ -340,18 +324,18 @@ def _retract(changes: Changes, retraction: Any, fact: Fact) -> None:
 def _withdraw(changes: Changes, key: bytes, known: Known, target: Fact) -> None:
     """What a target that is taken back had said besides."""
     if known.timed:
-        changes.lateness.append((-1, target.time, target.recorded, target.id))
+        changes.delays.append((-1, target.time, target.recorded, target.id))
     data: Any = target.data
     said = type(data)
     if said is _ACKNOWLEDGED:
         acceptance = changes.acceptance(data.breach)
         if acceptance is not None and acceptance.fact == target:
             changes.acceptances[data.breach] = None
-    if not known.record and TAKERS[said]:
-        changes.identities[key] = known._replace(timed=False)  # pending: it stays so
+    if not known.record and ROUTES[said]:
+        changes.identities[key] = replace(known, timed=False)  # pending: it stays so
         return
     changes.loose[key] = None
-    changes.identities[key] = known._replace(record=0, timed=False)
+    changes.identities[key] = replace(known, record=0, timed=False)
 
 
 def _ranked(fact: Fact, rank: int) -> Fact:
@@ -388,7 +372,7 @@ def _without(changes: Changes, target: Fact) -> list[tuple[Place, Record | None]
         gone = _ranked(target, place[0].rank[type(target.data)])
         facts = tuple(fact for fact in before.facts if fact != gone)
         try:
-            made.append((place, rework(changes, place[0], before, facts, None) if facts else None))
+            made.append((place, rework(changes, place[0], before, facts) if facts else None))
         except Exception as error:
             raise Unfoldable(f"{type(error).__name__}: {error}") from error
     return made

@@ -42,10 +42,14 @@ def days_from_epoch(day: date) -> int:
     return day.toordinal() - _EPOCH_ORDINAL
 
 
+_zone_of = lru_cache(maxsize=1_024)(ZoneInfo)
+"""A zone, whose table is read once."""
+
+
 @lru_cache(maxsize=16_384)
 def midnight(zone: str, day: date, at: time = time()) -> int:
     """When `day` begins in `zone`, or its time `at`, in microseconds from the epoch."""
-    return microseconds(datetime.combine(day, at, ZoneInfo(zone)).astimezone(UTC))
+    return microseconds(datetime.combine(day, at, _zone_of(zone)).astimezone(UTC))
 
 
 def civil_day(zone: str, at: int) -> date:
@@ -62,7 +66,7 @@ def _civil_day(zone: str, quarter: int) -> date:
     at = quarter * _QUARTER
     if zone == "UTC":
         return _EPOCH_DAY + timedelta(days=at // DAY)
-    return moment(at).astimezone(ZoneInfo(zone)).date()
+    return moment(at).astimezone(_zone_of(zone)).date()
 
 
 _FARTHEST = 3_660

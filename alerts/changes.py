@@ -5,7 +5,6 @@ from typing import Any, NamedTuple, Protocol
 from alerts.agreements import Agreement
 from alerts.corrections import Withdrawn
 from alerts.facts import Fact
-from alerts.feeds import Feed
 from alerts.identities import Known
 from alerts.kind import Key, Kind, Record
 from events.outcomes import AcceptedEvent
@@ -62,25 +61,42 @@ class Tables(Protocol):
     def acceptance(self, breach: str) -> Acceptance | None:
         """What the sponsor said of a breach."""
 
-    def feed(self, topic: str) -> Feed | None:
-        """What was heard on a topic."""
-
     @property
     def products(self) -> set[tuple[str, str]]:
         """The pairs of a site, if any, and a product that were named."""
 
 
+Read = tuple[str, int, int, int]
+"""A topic, when messages were recorded on it, how many of them were taken, and how many there were.
+
+Messages that count no more are less than none.
+"""
+
+Seen = tuple[str, str, int, int]
+"""A topic and a source, and the first and the last of its numbers that are accounted for."""
+
+Spoken = tuple[str, int, str]
+"""A topic, and when an event of the CMO, or on its behalf, was recorded on it."""
+
+Delay = tuple[int, int, int, str]
+"""1 for an event that tells of delay, -1 for one no more; its time, its record time, its id."""
+
+
 class Changes:
-    """Changes to one CMO, as plain data; whoever reads through them sees the state after them."""
+    """Changes to one CMO, as plain data; whoever reads through them sees the state after them.
+
+    `retractions_there` says whether anything was ever retracted: most CMOs are spared which.
+    """
 
     __slots__ = (
-        *("_before", "records", "homes", "taken", "identities", "loose", "retractions"),
-        *("withdrawn", "corrected", "acceptances", "feeds", "latest", "tallies", "lateness"),
-        *("pending", "refused", "names", "products", "count"),
+        *("_before", "_known_before", "records", "homes", "taken", "identities", "loose"),
+        *("retractions", "withdrawn", "corrected", "acceptances", "latest", "read", "seen"),
+        *("spoken", "delays", "pending", "refused", "names", "products", "retractions_there"),
     )
 
     def __init__(self, before: Tables) -> None:
         self._before = before
+        self._known_before = before.known
         self.records: dict[Place, Record | None] = {}
         self.homes: list[Place] = []
         self.taken: dict[bytes, Known] = {}
@@ -90,15 +106,16 @@ class Changes:
         self.withdrawn: list[tuple[Place, Withdrawn]] = []
         self.corrected: list[tuple[str, bytes]] = []
         self.acceptances: dict[str, Acceptance | None] = {}
-        self.feeds: dict[str, Feed] = {}
         self.latest: dict[str, int] = {}
-        self.tallies: dict[tuple[str, int], list[int]] = {}
-        self.lateness: list[tuple[int, int, int, str]] = []
+        self.read: list[Read] = []
+        self.seen: list[Seen] = []
+        self.spoken: list[Spoken] = []
+        self.delays: list[Delay] = []
         self.pending: list[Pending] = []
         self.refused: list[tuple[int, str]] = []
         self.names: dict[str, str] = {}
         self.products: set[tuple[str, str]] = set()
-        self.count = 0
+        self.retractions_there = before.has_retractions
 
     def terms_on(self, day: int) -> Agreement | None:
         """The agreement in force on a day, counted from the epoch."""
@@ -123,7 +140,7 @@ class Changes:
         """What is known of an identity after these changes."""
         if identity in self.identities:
             return self.identities[identity]
-        return self.taken.get(identity) or self._before.known(identity)
+        return self.taken.get(identity) or self._known_before(identity)
 
     def loose_fact(self, identity: bytes) -> Fact | None:
         """A fact that is in no record after these changes."""
@@ -131,10 +148,10 @@ class Changes:
             return self.loose[identity]
         return self._before.loose(identity)
 
-    @property
-    def retractions_there(self) -> bool:
-        """Whether anything was ever retracted: most CMOs are spared the question which."""
-        return bool(self.retractions) or self._before.has_retractions
+    def retract(self, identity: bytes, retraction: Fact) -> None:
+        """An event is withdrawn, said or not."""
+        self.retractions[identity] = retraction
+        self.retractions_there = True
 
     def retraction(self, identity: bytes) -> Fact | None:
         """The retraction of an event after these changes."""
@@ -145,14 +162,6 @@ class Changes:
         if breach in self.acceptances:
             return self.acceptances[breach]
         return self._before.acceptance(breach)
-
-    def feed(self, topic: str) -> Feed:
-        """What was heard on a topic, to be changed; the state keeps its own."""
-        held = self.feeds.get(topic)
-        if held is None:
-            before = self._before.feed(topic)
-            held = self.feeds[topic] = before.copy() if before else Feed()
-        return held
 
     def names_too_many(self, product: tuple[str, str], most: int) -> bool:
         """Whether a product would be one more than there may be."""
@@ -170,14 +179,6 @@ class Changes:
         """Something was said about records of a kind."""
         if recorded > self.latest.get(record, 0):
             self.latest[record] = recorded
-
-    def tally(self, topic: str, hour: int, taken: int, n: int = 1) -> None:
-        """Messages were read in an hour, so many of them taken."""
-        held = self.tallies.get((topic, hour))
-        if held is None:
-            held = self.tallies[topic, hour] = [0, 0]
-        held[0] += taken
-        held[1] += n
 
     def acknowledge(self, said: Any, fact: Fact) -> None:
         """The sponsor took a breach on; the latest word holds."""

@@ -14,7 +14,7 @@ from alerts.facts import Evidence, Fact
 from alerts.formulas import evidence_of
 from alerts.index import LISTED
 from alerts.kind import Key, Kind, Record
-from alerts.kpi import Finding, Kpi
+from alerts.kpi import FEED, Finding, Kpi
 from alerts.kpis import BY_NAME, KPIS
 from alerts.kpis.feed import DATA_TIMELINESS, FEED_VALIDITY
 from alerts.lateness import LATE
@@ -94,8 +94,7 @@ class Cmo(CmoView):
             self._replace(place, record)
         tables = self._tables
         tables.homes += changes.homes
-        for key, taken in changes.taken.items():
-            tables.identities.add(key, taken)
+        tables.identities.update(changes.taken)
         for key, known in changes.identities.items():
             if known is None:
                 tables.identities.remove(key)
@@ -106,10 +105,9 @@ class Cmo(CmoView):
                 self._loose.pop(key, None)
             else:
                 self._loose[key] = fact
-        tables.feeds.update(changes.feeds)
         self._commit_corrections(changes)
-        self._commit_tallies(changes)
-        self._commit_lateness(changes)
+        self._commit_heard(changes)
+        self._commit_delays(changes)
         for pending in changes.pending:
             heappush(self._pending, pending)
         for kind, recorded in changes.latest.items():
@@ -117,7 +115,7 @@ class Cmo(CmoView):
         for id_, name in changes.names.items():
             self.names[id_] = min(name, self.names.get(id_, name))
         self._products |= changes.products
-        self.revision += changes.count
+        self.revision += 1
 
     def _commit_corrections(self, changes: Changes) -> None:
         corrections = self._tables.corrections
@@ -132,10 +130,23 @@ class Cmo(CmoView):
             else:
                 self._acceptances[breach] = acceptance
 
-    def _commit_tallies(self, changes: Changes) -> None:
-        for (topic, hour), (taken, n) in changes.tallies.items():
+    def _commit_heard(self, changes: Changes) -> None:
+        """Count messages by the hour, and note what each source said on which topic."""
+        hours: dict[tuple[str, int], list[int]] = {}
+        latest = self.latest.get(FEED, 0)
+        for topic, recorded, taken, n in changes.read:
+            counted = hours.setdefault((topic, recorded // HOUR), [0, 0])
+            counted[0] += taken
+            counted[1] += n
+            latest = recorded if recorded > latest else latest
+        self.latest[FEED] = latest
+        for (topic, hour), (taken, n) in hours.items():
             for window in self._validity(topic):
                 window.tally(hour, taken, n)
+        for topic, source, first, last in changes.seen:
+            self._tables.feed(topic).see(source, first, last)
+        for topic, recorded, event in changes.spoken:
+            self._tables.feed(topic).hear(recorded, event)
         if changes.refused:
             for each in changes.refused:
                 insort(self.refused, each)
@@ -150,14 +161,14 @@ class Cmo(CmoView):
             self._validities[topic] = held
         return held
 
-    def _commit_lateness(self, changes: Changes) -> None:
+    def _commit_delays(self, changes: Changes) -> None:
         """Count the delays of events in, or out again."""
         name = DATA_TIMELINESS.name
         limit = self._adverse_from[name]
         beyond = _FAR if limit is None else limit * MILLION
         ((scope, window),) = self._tables.windows.counting(name, WHOLE)
         assert isinstance(window, Values)
-        for sign, time, recorded, event in changes.lateness:
+        for sign, time, recorded, event in changes.delays:
             hour, late = recorded // HOUR, recorded - time if recorded > time else 0
             window.tally(hour, hour * HOUR, late, sign)
             if late > beyond:

@@ -13,13 +13,6 @@ class Feed:
         self.heard_from = ""
         self.sequences: dict[str, Sequence] = {}
 
-    def copy(self) -> "Feed":
-        """Another one that has heard the same."""
-        made = Feed()
-        made.heard, made.heard_from = self.heard, self.heard_from
-        made.sequences = {source: each.copy() for source, each in self.sequences.items()}
-        return made
-
     def hear(self, recorded: int, event: str) -> None:
         """The CMO said something, or somebody on its behalf."""
         if recorded > self.heard or (recorded == self.heard and event > self.heard_from):

@@ -5,10 +5,10 @@ from typing import Any, Final, NamedTuple
 
 from alerts.agreements import Agreement
 from alerts.facts import Evidence
-from alerts.kind import Kind, Link
+from alerts.kind import Key, Kind, Link
 from alerts.kpi import Kpi, Links
 from alerts.kpis import KPIS
-from alerts.records import KINDS
+from alerts.records import KINDS, TAKERS
 from events.compact import Said
 
 Evidences = tuple[tuple[str, Evidence], ...]
@@ -36,6 +36,36 @@ FORMULAS: Final[Mapping[str, tuple[Formula, ...]]] = {
 }
 """The formulas over each kind of record."""
 
+
+class Route(NamedTuple):
+    """How an event type reaches the records of a kind that takes it, and what it can change there.
+
+    `formulas` are those of the kind, each with whether the type can change what it gives; there are
+    none where it changes nothing.
+    """
+
+    kind: Kind
+    keys: Callable[[Any], Iterable[Key]]
+    rank: int
+    formulas: tuple[tuple[Formula, bool], ...]
+
+
+def routes(formulas: Mapping[str, tuple[Formula, ...]]) -> dict[type[Said], tuple[Route, ...]]:
+    """The routes of each event type; none for one that is about no record."""
+    return {
+        said: tuple(_route(said, kind, formulas[kind.name]) for kind in takers)
+        for said, takers in TAKERS.items()
+    }
+
+
+def _route(said: type[Said], kind: Kind, formulas: Iterable[Formula]) -> Route:
+    pairs = tuple((formula, said in formula.moving) for formula in formulas)
+    moved = pairs if any(moves for _, moves in pairs) else ()
+    return Route(kind, kind.keys_of[said], kind.rank[said], moved)
+
+
+ROUTES: Final = routes(FORMULAS)
+
 NO_LINKS: Final[Mapping[Link, Any]] = {}
 
 
@@ -48,17 +78,15 @@ def evidence_of(kind: Kind, view: Any, links: Links, terms: Agreement) -> Eviden
     return tuple(found)
 
 
-def evidence_after(
-    kind: Kind, said: type[Said], before: Evidences, view: Any, links: Links, terms: Agreement
-) -> Evidences:
+def evidence_after(route: Route, before: Evidences, view: Any, terms: Agreement) -> Evidences:
     """What a record says after one more fact: only what that kind of fact can change is new."""
-    formulas = FORMULAS[kind.name]
-    if not [formula for formula in formulas if said in formula.moving]:
+    if not route.formulas:
         return before
     found: list[tuple[str, Evidence]] = []
-    for formula in formulas:
-        if said in formula.moving:
-            found += [(formula.kpi, says) for says in formula.evidence(view, links, terms)]
+    for (kpi, evidence, _), moves in route.formulas:
+        if moves:
+            for says in evidence(view, NO_LINKS, terms):
+                found.append((kpi, says))  # noqa: PERF401
         elif before:
-            found += [pair for pair in before if pair[0] == formula.kpi]
+            found += [pair for pair in before if pair[0] == kpi]
     return tuple(found)

@@ -1,9 +1,13 @@
 """Identities: which events were taken, 32 bytes each, and where what they said is kept."""
 
+from collections.abc import Mapping
 from hashlib import blake2b
-from typing import NamedTuple
+from struct import Struct
 
-_KEY, _CONTENT, _WIDTH = 16, 8, 32
+import msgspec
+
+_KEY, _WIDTH = 16, 32
+_ENTRY, _HELD = Struct("<16s8sQ"), Struct("<8sQ")
 _CROWDED = 16
 """Entries a bucket has on average before another one is opened."""
 
@@ -14,7 +18,7 @@ def identity(topic: str, source: str, event: str) -> bytes:
     return blake2b(text.encode(), digest_size=_KEY).digest()
 
 
-class Known(NamedTuple):
+class Known(msgspec.Struct, frozen=True, gc=False):
     """An event that was taken: a digest of what it said, and the number of its record.
 
     The number is 0 for what is kept in no record. `timed` says that its delay is counted.
@@ -28,7 +32,7 @@ class Known(NamedTuple):
 class Identities:
     """A table from identities to what is known of them; it grows bucket by bucket, never at once.
 
-    The first bits of an identity name its bucket, and one bucket more is opened, by splitting one,
+    Bits of an identity's hash name its bucket, and one bucket more is opened, by splitting one,
     whenever they are crowded.
     """
 
@@ -44,56 +48,62 @@ class Identities:
 
     def get(self, key: bytes) -> Known | None:
         """What is known of an identity, None for one that was never taken."""
-        bucket = self._buckets[self._place(key)]
-        if (at := _find(bucket, key)) < 0:
+        place = hash(key) & self._mask
+        if place >= len(self._buckets):
+            place &= self._mask >> 1
+        bucket = self._buckets[place]
+        at = bucket.find(key)
+        if at < 0 or (at := _aligned(bucket, key, at)) < 0:
             return None
-        begin = at + _KEY
-        packed = int.from_bytes(bucket[begin + _CONTENT : at + _WIDTH], "little")
-        return Known(bytes(bucket[begin : begin + _CONTENT]), packed >> 1, bool(packed & 1))
+        content, packed = _HELD.unpack_from(bucket, at + _KEY)
+        return Known(content, packed >> 1, bool(packed & 1))
 
-    def add(self, key: bytes, known: Known) -> None:
-        """Know an identity that was not known before."""
-        content, record, timed = known
-        bucket = self._buckets[self._place(key)]
-        bucket += key + content + (record << 1 | timed).to_bytes(8, "little")
-        self._count += 1
-        if self._count > _CROWDED * len(self._buckets):
-            self._split()
+    def update(self, taken: Mapping[bytes, Known]) -> None:
+        """Know identities that were not known before."""
+        for key, known in taken.items():
+            place = hash(key) & self._mask
+            if place >= len(self._buckets):
+                place &= self._mask >> 1
+            packed = known.record << 1 | known.timed
+            self._buckets[place] += _ENTRY.pack(key, known.content, packed)
+            self._count += 1
+            if self._count > _CROWDED * len(self._buckets):
+                self._split()
 
     def put(self, key: bytes, known: Known) -> None:
         """Know an identity otherwise from now on, or for the first time."""
         self.remove(key)
-        self.add(key, known)
+        self.update({key: known})
 
     def remove(self, key: bytes) -> None:
         """Forget an identity."""
         bucket = self._buckets[self._place(key)]
-        if (at := _find(bucket, key)) >= 0:
+        if (at := _aligned(bucket, key, bucket.find(key))) >= 0:
             del bucket[at : at + _WIDTH]
             self._count -= 1
 
     def _place(self, key: bytes) -> int:
-        bits = int.from_bytes(key[:8], "little")
-        place = bits & self._mask
-        return place if place < len(self._buckets) else bits & (self._mask >> 1)
+        place = hash(key) & self._mask
+        return place if place < len(self._buckets) else place & (self._mask >> 1)
 
     def _split(self) -> None:
         new = len(self._buckets)
         if new > self._mask:
             self._mask = self._mask << 1 | 1
         crowded = self._buckets[new & (self._mask >> 1)]
-        self._buckets.append(bytearray())
-        entries = [bytes(crowded[at : at + _WIDTH]) for at in range(0, len(crowded), _WIDTH)]
         stays, goes = bytearray(), bytearray()
-        for entry in entries:
-            place = goes if self._place(entry) == new else stays
-            place += entry
-        self._buckets[new & (self._mask >> 1)], self._buckets[new] = stays, goes
+        for at in range(0, len(crowded), _WIDTH):
+            entry = bytes(crowded[at : at + _WIDTH])
+            if hash(entry[:_KEY]) & self._mask == new:
+                goes += entry
+            else:
+                stays += entry
+        self._buckets[new & (self._mask >> 1)] = stays
+        self._buckets.append(goes)
 
 
-def _find(bucket: bytearray, key: bytes) -> int:
-    """Where the entry of an identity begins, -1 where there is none."""
-    at = bucket.find(key)
+def _aligned(bucket: bytearray, key: bytes, at: int) -> int:
+    """Where the entry of an identity begins, from `at` on; -1 where there is none."""
     while at > 0 and at % _WIDTH:
         at = bucket.find(key, at + 1)
     return at

@@ -24,19 +24,18 @@ MOST_LINKS: Final = 100
 
 
 class View:
-    """What the facts about one thing amount to; whoever has one only reads it."""
+    """What the facts about one thing amount to; whoever has one only reads it.
+
+    `links` are the records that are worked out anew when this one changes; `MOST_LINKS` at most.
+    """
 
     __slots__ = ()
+    links: "Sequence[Link]" = ()
 
     @property
     def scope(self) -> Scope:
         """What its evidence is counted for, besides the CMO as a whole."""
         return WHOLE
-
-    @property
-    def links(self) -> "Sequence[Link]":
-        """The records that are worked out anew when this one changes; `MOST_LINKS` at most."""
-        return ()
 
     @property
     def is_open(self) -> bool:
@@ -117,8 +116,9 @@ class Record(msgspec.Struct, frozen=True, gc=False):
     """The facts of one thing in their order, and what they amount to under the terms agreed.
 
     `number` is its place among all records of its CMO. `evidence` is what it says for each KPI.
-    `logged` is when the log got the first and the last of its facts. `is_let_go` says that its
-    facts are no longer kept.
+    `logged` is when the log got the first and the last of its facts. `terms` are those agreed on
+    the day of its first fact; where there were none yet, others may come to hold. `is_let_go` says
+    that its facts are no longer kept.
     """
 
     number: int
@@ -127,6 +127,7 @@ class Record(msgspec.Struct, frozen=True, gc=False):
     evidence: tuple[tuple[str, Evidence], ...] = ()
     first_logged: int = 0
     last_logged: int = 0
+    terms: Agreement | None = None
     is_let_go: bool = False
 
     @property

@@ -12,10 +12,6 @@ class Sequence:
     def __init__(self, spans: list[tuple[int, int]] | None = None) -> None:
         self._spans = spans or []
 
-    def copy(self) -> "Sequence":
-        """Another one that has seen the same."""
-        return Sequence(self._spans.copy())
-
     def see(self, first: int, last: int) -> None:
         """Take the numbers from `first` to `last` as seen."""
         spans = self._spans

@@ -122,3 +122,9 @@ class Tables:
             self.watching[kind.name].append(ranking)
         for name, exceptions in self.exceptions.items():
             self.watching[BY_NAME[name].kinds[0].name].append(exceptions)
+
+    def feed(self, topic: str) -> Feed:
+        """What was heard on a topic, to be added to."""
+        if (held := self.feeds.get(topic)) is None:
+            held = self.feeds[topic] = Feed()
+        return held

@@ -190,10 +190,6 @@ class CmoView:
         """The retraction of an event, said or not."""
         return self._tables.corrections.retractions.get(identity)
 
-    def feed(self, topic: str) -> Feed | None:
-        """What was heard on a topic."""
-        return self._tables.feeds.get(topic)
-
     @property
     def products(self) -> set[tuple[str, str]]:
         """The pairs of a site, if any, and a product that were named."""

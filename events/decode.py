@@ -11,7 +11,7 @@ from typing import NamedTuple
 from events.compact import Said, canonical, compact
 from events.data import Speaker
 from events.event import sequence_number
-from events.forms import Doubtful, instant
+from events.forms import Doubtful
 from events.outcomes import AcceptedEvent, Message, Reason, Rejection
 from events.partition import partition_of
 from events.quick import binary, structured
@@ -76,21 +76,7 @@ class Decoder:
         if value is None:
             raise Doubtful
         event = binary(headers(message), value) if is_binary(message) else structured(value)
-        name, data = event.id, event.data
-        if not name.isascii() or name.strip() is not name:
-            raise Doubtful
-        recorded = event.recordedtime if event.recordedtime is None else instant(event.recordedtime)
-        envelope = _Envelope(
-            name,
-            event.source,
-            instant(event.time),
-            recorded,
-            event.timely,
-            event.onbehalfof,
-            event.sequence,
-            event.partitionkey,
-        )
-        return self._accepted(message, cmo, logged, envelope, data)
+        return self._accepted(message, cmo, logged, event, event.data)
 
     def _judged(self, message: Message) -> AcceptedEvent | Rejection:
         cmo = None
@@ -142,11 +128,12 @@ class Decoder:
         speaker, recorded, timely = voice.speaker, logged, True
         if voice.imports:
             speaker = event.onbehalfof or speaker
-            if event.recorded is not None:
-                recorded, timely = event.recorded, bool(event.timely)
-        elif (event.recorded, event.timely, event.onbehalfof) != _NOT_SAID:
+            if event.recordedtime is not None:
+                recorded, timely = event.recordedtime, bool(event.timely)
+        elif (event.recordedtime, event.timely, event.onbehalfof) != _NOT_SAID:
             raise _only_an_import_sets(event)
-        _entitled(data, speaker, event.source)
+        if speaker not in data.SPEAKERS:
+            raise _not_entitled(data, speaker, event.source)
         if not data.PLAN and event.time - recorded > _AHEAD:
             raise Refused(
                 Reason.FROM_THE_FUTURE,
@@ -169,7 +156,7 @@ class Decoder:
             event.sequence,
             timely,
             timely,
-            event.recorded is not None,
+            event.recordedtime is not None,
         )
 
     def _cmo_of(self, message: Message) -> str:
@@ -223,7 +210,7 @@ class _Envelope(NamedTuple):
     id: str
     source: str
     time: int
-    recorded: int | None
+    recordedtime: int | None
     timely: bool | None
     onbehalfof: Speaker | None
     sequence: int | None
@@ -233,15 +220,10 @@ class _Envelope(NamedTuple):
 _NOT_SAID = (None, None, None)
 
 
-def _entitled(data: Said, speaker: Speaker, source: str) -> None:
-    if speaker not in data.SPEAKERS:
-        may = ", ".join(sorted(data.SPEAKERS))
-        raise Refused(
-            Reason.NOT_ENTITLED,
-            f"said as {speaker}; only {may} may say {data.TYPE}",
-            "source",
-            source,
-        )
+def _not_entitled(data: Said, speaker: Speaker, source: str) -> Refused:
+    may = ", ".join(sorted(data.SPEAKERS))
+    detail = f"said as {speaker}; only {may} may say {data.TYPE}"
+    return Refused(Reason.NOT_ENTITLED, detail, "source", source)
 
 
 def _logged(message: Message) -> int:
@@ -263,7 +245,7 @@ def _day(at: int) -> str:
 
 def _only_an_import_sets(event: _Envelope) -> Refused:
     said = {
-        "recordedtime": None if event.recorded is None else _moment(event.recorded),
+        "recordedtime": None if event.recordedtime is None else _moment(event.recordedtime),
         "timely": event.timely,
         "onbehalfof": event.onbehalfof,
     }

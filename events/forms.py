@@ -12,6 +12,7 @@ from events.values import (
     EPOCH,
     FIRST_YEAR,
     LAST_YEAR,
+    MILLION,
     identifier,
     microseconds,
     millionths,
@@ -23,6 +24,7 @@ _INSTANT = re.compile(
     r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,6})?(Z|[+-][0-9]{2}:[0-5][0-9])"
 ).fullmatch
 _MICROSECOND = timedelta(microseconds=1)
+_DIGITS = 6  # of a fraction of a second
 _DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _UNIT = re.compile(r"[A-Z0-9]{2,3}")
 SHARED = 64
@@ -37,6 +39,7 @@ Normalize = Callable[[Any], Any]
 """Brings a value to its one form; raises `Doubtful`."""
 
 
+@lru_cache(maxsize=65_536)
 def reference(text: str) -> str:
     """A number that is spelt as it counts."""
     if not text.isascii() or text.strip() is not text:
@@ -83,10 +86,39 @@ def instant(text: str) -> int:
 
     Raises `Doubtful` for anything else, or spelt in another way than most.
     """
-    at = (_moment(text) - EPOCH) // _MICROSECOND
+    rest = text[19:]
+    try:
+        clock = _HOURS[text[10:14]] + _MINUTES[text[14:17]] + _SECONDS[text[17:19]]
+    except KeyError as error:
+        raise Doubtful from error
+    at = _midnight(text[:10]) + clock + (0 if rest == "Z" else _rest(rest))
     if not _EARLIEST <= at < _BEYOND:
         raise Doubtful
     return at
+
+
+_HOURS = {f"T{hour:02}:": hour * 3_600 * MILLION for hour in range(24)}
+_MINUTES = {f"{minute:02}:": minute * 60 * MILLION for minute in range(60)}
+_SECONDS = {f"{second:02}": second * MILLION for second in range(60)}
+
+
+@lru_cache(maxsize=16_384)
+def _midnight(day: str) -> int:
+    return (_moment(day + "T00:00:00Z") - EPOCH) // _MICROSECOND
+
+
+def _rest(text: str) -> int:
+    """The microseconds that a fraction of a second adds, and the offset of a zone takes away."""
+    digits = text[1:-1]
+    plain = digits.isdecimal() and digits.isascii() and len(digits) <= _DIGITS
+    if plain and text[0] == "." and text[-1] == "Z":
+        return int(digits.ljust(_DIGITS, "0"))
+    return _offset(text)
+
+
+@lru_cache(maxsize=4_096)
+def _offset(text: str) -> int:
+    return (_moment("1970-01-01T00:00:00" + text) - EPOCH) // _MICROSECOND
 
 
 def instant_field(text: str) -> datetime:

@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from enum import StrEnum
 from typing import NamedTuple
 
+import msgspec
+
 from events.compact import Said
 from events.data import Speaker
 
@@ -41,7 +43,7 @@ class Reason(StrEnum):
     UNFOLDABLE = "unfoldable"
 
 
-class AcceptedEvent(NamedTuple):
+class AcceptedEvent(msgspec.Struct, frozen=True, gc=False):
     """An event that was taken: whose it is, who said it, when it was recorded, and what it says.
 
     Times are microseconds from the epoch: of the event, of its record, and of the log. `recorded`

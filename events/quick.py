@@ -7,11 +7,14 @@ import msgspec
 
 from events.compact import COMPACT, SETTLE, Said
 from events.data import Speaker
-from events.forms import Doubtful
+from events.forms import Doubtful, instant
 
 
 class Envelope(msgspec.Struct, gc=False, forbid_unknown_fields=True):
-    """A CloudEvents envelope as the quick way reads it; times are as they are written."""
+    """A CloudEvents envelope as the quick way reads it.
+
+    Times are as they are written, and microseconds from the epoch once it is settled.
+    """
 
     id: Annotated[str, msgspec.Meta(min_length=1, max_length=128)]
     source: Annotated[str, msgspec.Meta(min_length=1, max_length=256)]
@@ -45,7 +48,7 @@ _BODY = {said.TYPE: msgspec.json.Decoder(said).decode for said in COMPACT.values
 
 
 def structured(value: bytes) -> Any:
-    """The envelope of an event in structured mode, with its data; raises `Doubtful`.
+    """The envelope of an event in structured mode, settled, with its data; raises `Doubtful`.
 
     A key that is there twice, and whatever is written with escapes, is left to the models.
     """
@@ -55,8 +58,7 @@ def structured(value: bytes) -> Any:
         event = _STRUCTURED(value)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise Doubtful from error
-    SETTLE[type(event.data)](event.data)
-    return event
+    return _settled(event)
 
 
 def binary(attributes: Mapping[str, bytes], value: bytes) -> Any:
@@ -67,7 +69,19 @@ def binary(attributes: Mapping[str, bytes], value: bytes) -> Any:
         event = msgspec.convert(given, _BinaryEnvelope)
     except (KeyError, msgspec.ValidationError, msgspec.DecodeError, UnicodeDecodeError) as error:
         raise Doubtful from error
-    event.data = SETTLE[type(said)](said)
+    event.data = said
+    return _settled(event)
+
+
+def _settled(event: Any) -> Any:
+    """An event with its envelope and its data each in its one form."""
+    name, recorded = event.id, event.recordedtime
+    if not name.isascii() or name.strip() is not name:
+        raise Doubtful
+    event.time = instant(event.time)
+    if recorded is not None:
+        event.recordedtime = instant(recorded)
+    SETTLE[type(event.data)](event.data)
     return event
 
 

@@ -9,10 +9,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from alerts import formulas
+from alerts import apply
 from alerts.cmo import Cmo
 from alerts.derivation import links_of, terms_of
-from alerts.formulas import FORMULAS, Formula, evidence_of
+from alerts.formulas import FORMULAS, Formula, evidence_of, routes
 from alerts.kind import Kind, Record
 from alerts.kpi import Kpi
 from alerts.kpis import KPIS
@@ -244,7 +244,7 @@ def not_moved_by(kpi: Kpi, said: type[Said]) -> Iterator[None]:
     kind = kpi.kinds[0].name
     shortened = tuple(_without(each, kpi, said) for each in FORMULAS[kind])
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(formulas, "FORMULAS", {**FORMULAS, kind: shortened})
+        patch.setattr(apply, "ROUTES", routes({**FORMULAS, kind: shortened}))
         yield
 
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from alerts import apply, breaches, judge, readings, windows
+from alerts import breaches, derivation, judge, readings, windows
 from alerts.breaches import Ledger
 from alerts.changes import Changes
 from streams import shard
@@ -47,7 +47,7 @@ def _nothing(*_given: Any, **_more: Any) -> None:
 
 MISTAKES: dict[str, tuple[Any, str, Any, Law]] = {
     "a fact is joined at the end, not in its place": (
-        apply,
+        derivation,
         "insort",
         _joins_at_the_end,
         laws.any_order_gives_the_same_readings,

@@ -2,6 +2,7 @@ import asyncio
 import json
 import pickle
 import random
+import re
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -310,10 +311,13 @@ def test_events_mean_the_same_however_they_are_written(
 
 
 def test_fractions_stand_in_times_and_quantities() -> None:
-    line = counted("pills", 10).event.model_copy(update={"partitionkey": ACME}).json_line()
-    said = json.loads(VARIANTS["fractions"](line).value or b"")
-    assert said["time"].endswith(".123456Z")
-    assert said["data"]["quantity"] == {"value": 10.01, "unit": "KGM"}
+    told = [counted("pills", 10), counted("pills", 20)]
+    lines = [each.event.model_copy(update={"partitionkey": ACME}).json_line() for each in told]
+    said = [json.loads(VARIANTS["fractions"](line).value or b"") for line in lines]
+    fractions = {each["time"].partition(".")[2] for each in said}
+    assert len(fractions) == 2
+    assert all(re.fullmatch(r"\d{6}Z", each) for each in fractions)
+    assert said[0]["data"]["quantity"] == {"value": 10.01, "unit": "KGM"}
 
 
 def test_messages_are_folded_a_topic_at_a_time_without_a_gap(world: list[bytes]) -> None:
