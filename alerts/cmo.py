@@ -157,7 +157,7 @@ class Cmo(CmoView):
         held = self._validities.get(topic)
         if held is None:
             counting = self._tables.windows.counting(FEED_VALIDITY.name, Scope(topic=topic))
-            held = tuple(window for _, window in counting if isinstance(window, Window))
+            held = tuple(each.window for each in counting if isinstance(each.window, Window))
             self._validities[topic] = held
         return held
 
@@ -166,14 +166,14 @@ class Cmo(CmoView):
         name = DATA_TIMELINESS.name
         limit = self._adverse_from[name]
         beyond = _FAR if limit is None else limit * MILLION
-        ((scope, window),) = self._tables.windows.counting(name, WHOLE)
+        ((_, window, adverse),) = self._tables.windows.counting(name, WHOLE)
         assert isinstance(window, Values)
         for sign, time, recorded, event in changes.delays:
             hour, late = recorded // HOUR, recorded - time if recorded > time else 0
             window.tally(hour, hour * HOUR, late, sign)
             if late > beyond:
                 says = Evidence(hour, hour * HOUR, late, 1, event)
-                self._tables.index.count((name, scope), says, sign)
+                adverse.count(says, sign)
 
     def _replace(self, place: Place, record: Record | None) -> None:
         """Keep a record as it is now: its old evidence out of the sums, its new evidence in."""
@@ -221,10 +221,10 @@ class Cmo(CmoView):
         adverse = says.adverse or (
             kpi in self._adverse_from and self._is_adverse(kpi, says.numerator)
         )
-        for scope, window in self._tables.windows.counting(kpi, about):
+        for _, window, against in self._tables.windows.counting(kpi, about):
             window.count(says, sign)
             if adverse:
-                self._tables.index.count((kpi, scope), says, sign)
+                against.count(says, sign)
         if says.claimed:
             self._tables.index.claim(kpi, says, sign)
 

@@ -1,13 +1,13 @@
 """Tables: the records of one CMO by kind and key, and what is looked up beside them."""
 
 from collections.abc import Iterator
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from alerts.corrections import Corrections
 from alerts.exceptions import Exceptions
 from alerts.feeds import Feed
 from alerts.identities import Identities
-from alerts.index import EvidenceIndex
+from alerts.index import Adverse, EvidenceIndex
 from alerts.kind import Key, Kind, Record
 from alerts.kpi import Kpi
 from alerts.kpis import BY_NAME, KPIS
@@ -56,31 +56,40 @@ class Table:
             del self.groups[name]
 
 
+class Counted(NamedTuple):
+    """Where evidence of a KPI counts for one scope: in its window, and, if adverse, by its hour."""
+
+    scope: Scope
+    window: Window | Values
+    adverse: Adverse
+
+
 class Windows:
     """The windows of one CMO: of each KPI, one for each scope that it is counted for."""
 
-    def __init__(self) -> None:
+    def __init__(self, index: EvidenceIndex) -> None:
+        self._index = index
         self._by_kpi: dict[str, dict[Scope, Window | Values]] = {}
-        self._counted_in: dict[tuple[str, Scope], tuple[tuple[Scope, Window | Values], ...]] = {}
+        self._counted_in: dict[tuple[str, Scope], tuple[Counted, ...]] = {}
 
     def of(self, kpi: str) -> dict[Scope, Window | Values]:
         """The windows of a KPI by scope."""
         return self._by_kpi.get(kpi, {})
 
-    def counting(self, kpi: str, scope: Scope) -> tuple[tuple[Scope, Window | Values], ...]:
-        """The windows in which evidence for a KPI counts that is about a scope."""
+    def counting(self, kpi: str, scope: Scope) -> tuple[Counted, ...]:
+        """Where evidence for a KPI counts that is about a scope."""
         held = self._counted_in.get((kpi, scope))
         if held is None:
-            narrowed = map(scope.narrowed, BY_NAME[kpi].dimensions)
-            held = tuple((each, self._window(kpi, each)) for each in narrowed if each is not None)
+            narrowed = [scope.narrowed(each) for each in BY_NAME[kpi].dimensions]
+            held = tuple(self._counted(kpi, each) for each in narrowed if each is not None)
             self._counted_in[kpi, scope] = held
         return held
 
-    def _window(self, kpi: str, scope: Scope) -> Window | Values:
+    def _counted(self, kpi: str, scope: Scope) -> Counted:
         windows = self._by_kpi.setdefault(kpi, {})
         if scope not in windows:
             windows[scope] = Values() if BY_NAME[kpi].quantiles else Window()
-        return windows[scope]
+        return Counted(scope, windows[scope], self._index.adverse(kpi, scope))
 
     def __iter__(self) -> Iterator[tuple[Kpi, Window | Values]]:
         for name, windows in self._by_kpi.items():
@@ -107,8 +116,8 @@ class Tables:
         self.of = {kind.name: Table(kind) for kind in KINDS}
         self.homes: list[tuple[Kind, Key]] = []
         self.identities = Identities()
-        self.windows = Windows()
         self.index = EvidenceIndex()
+        self.windows = Windows(self.index)
         self.corrections = Corrections()
         self.exceptions = {kpi.name: Exceptions(kpi) for kpi in KPIS if kpi.exceptions}
         self.feeds: dict[str, Feed] = {}

@@ -130,7 +130,7 @@ class CmoView:
         self, kpi: str, scope: Scope, counts: Callable[[Evidence], bool]
     ) -> tuple[tuple[str, ...], int]:
         """The events of the newest adverse evidence that counts, and of how many more there are."""
-        return self._tables.index.newest((kpi, scope), counts)
+        return self._tables.index.newest(kpi, scope, counts)
 
     def corrections(
         self, kpi: str, since: int, counts: Callable[[Evidence], bool], rests_on: tuple[str, ...]

@@ -224,8 +224,9 @@ def _quantity(metadata: tuple[Any, ...]) -> _Field:
     def quantity(given: Amount) -> Amount:
         given.value = amount(value_of(given.value))
         given.unit = unit(given.unit)
-        if not all(each(given.value) for each in allowed):
-            raise Doubtful
+        for each in allowed:
+            if not each(given.value):
+                raise Doubtful
         return given
 
     return _Field(Amount, quantity)

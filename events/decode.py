@@ -75,7 +75,8 @@ class Decoder:
         cmo = self._cmo(message.key, message.partition, logged // _DAY)
         if value is None:
             raise Doubtful
-        event = binary(headers(message), value) if is_binary(message) else structured(value)
+        quick = message.headers and is_binary(message)
+        event = binary(headers(message), value) if quick else structured(value)
         return self._accepted(message, cmo, logged, event, event.data)
 
     def _judged(self, message: Message) -> AcceptedEvent | Rejection:

@@ -265,20 +265,21 @@ def oldest(views: dict[tuple[str, ...], tuple[str, int, str]]) -> list[tuple[str
 @lawful
 @given(RANDOMS)
 def test_the_newest_evidence_is_what_sorting_gives(random: Random) -> None:
-    index, held, place = EvidenceIndex(), list[Evidence](), ("delivery_otif", WHOLE)
+    index, held = EvidenceIndex(), list[Evidence]()
+    whole, other = (index.adverse("delivery_otif", s) for s in (WHOLE, Scope(product="other")))
     for n in range(random.choice([10, 80, 200])):
         hour = random.randint(0, 9)
         held.append(Evidence(hour, hour * HOUR, 0, 1, f"e{n % 150}", adverse=True))
-        index.count(place, held[-1], 1)
-        index.count(("delivery_otif", Scope(product="other")), held[-1], 1)
+        whole.count(held[-1], 1)
+        other.count(held[-1], 1)
         if random.random() < 0.3:
-            index.count(place, held.pop(random.randrange(len(held))), -1)
+            whole.count(held.pop(random.randrange(len(held))), -1)
     first = random.randint(0, 12)
     index.let_go("delivery_otif", first)
-    index.count(place, Evidence(0, 0, 0, 1, "never there", adverse=True), -1)
+    whole.count(Evidence(0, 0, 0, 1, "never there", adverse=True), -1)
     kept = [says for says in held if says.hour >= first]
     newest = sorted(((says.hour, says.event) for says in kept if says.event != "e1"), reverse=True)
-    events, omitted = index.newest(place, lambda says: says.event != "e1")
+    events, omitted = index.newest("delivery_otif", WHOLE, lambda says: says.event != "e1")
     assert events == tuple(event for _, event in newest[:LISTED])
     assert omitted == max(0, len(newest) - LISTED)
 
