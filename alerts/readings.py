@@ -191,7 +191,7 @@ def unheard(cmo: CmoView, now: int) -> dict[str, str]:
 
 
 def _missing(cmo: CmoView, topic: str) -> str:
-    for source, sequence in cmo.feeds[topic].sequences.items():
+    for source, sequence in sorted(cmo.feeds[topic].sequences.items()):
         if sequence.gapped:
             first, last = next(sequence.missing)
             return f"{topic} from {source} lacks sequence {first} to {last}"

@@ -84,6 +84,16 @@ def test_a_topic_without_an_agreed_cadence_makes_nothing_unknown() -> None:
     assert read(cmo, on(300), "right_first_time").why == ""
 
 
+def test_of_two_sources_with_gaps_the_same_one_is_named_in_whatever_order_they_came() -> None:
+    told = [
+        heartbeat(LOTS, on(day), by=by, sequence=number)
+        for by in ("cmo", "lab")
+        for day, number in ((1, 1), (2, 3))
+    ]
+    there, back = (read(folded(each), on(9), "right_first_time") for each in (told, told[::-1]))
+    assert there.why == back.why == "cmo.lots from /cmo/acme lacks sequence 2 to 2"
+
+
 def test_a_gap_makes_what_needs_the_topic_unknown_until_it_is_closed() -> None:
     one, three = started("L1", sequence=1), completed("L1", sequence=3)
     cmo = folded([one, three])

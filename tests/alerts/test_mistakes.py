@@ -28,6 +28,14 @@ def _joins_at_the_end(facts: list[Any], fact: Any) -> None:
     facts.append(fact)
 
 
+_count = windows.Window.count
+
+
+def _never_taken_out(window: windows.Window, says: Any, sign: int) -> None:
+    if sign > 0:
+        _count(window, says, sign)
+
+
 def _judges_without_minimum(*given: Any, **side: Any) -> judge.Verdict:
     value, interval, _, bounds = given
     return judge.judge(value, interval, 10**9, bounds, **side)
@@ -66,8 +74,8 @@ MISTAKES: dict[str, tuple[Any, str, Any, Law]] = {
     ),
     "old evidence is not taken out of a window": (
         windows.Window,
-        "remove",
-        _nothing,
+        "count",
+        _never_taken_out,
         laws.any_order_gives_the_same_readings,
     ),
     "the least number is ignored": (
