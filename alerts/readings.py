@@ -63,12 +63,13 @@ def readings(cmo: CmoView, now: int, figures: "Figures | None" = None) -> Iterat
     """
     figures = figures or Figures()
     agreement = cmo.agreement(now)
-    missing, silent = unheard(cmo, now), _never_heard(cmo, agreement)
+    missing, unborn = unheard(cmo, now), _never_heard(cmo, agreement)
     for kpi in KPIS:
         limit = agreement.limit(kpi.name) if agreement else Limit()
-        unheard_of, unborn = _first(missing, kpi.needs), _first(silent, kpi.needs)
+        unheard_of, never_heard = _first(missing, kpi.needs), _first(unborn, kpi.needs)
         for measured in figures.of(cmo, kpi, agreement, now):
-            why = measured.why or unheard_of or ("" if _has_evidence(kpi, measured) else unborn)
+            nothing = "" if _has_evidence(kpi, measured) else never_heard
+            why = measured.why or unheard_of or nothing
             yield _judged(kpi, cmo.id, limit, why, measured, now)
 
 
