@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from alerts.calendar import DAY, HOUR, civil_day, moment
 from alerts.facts import Evidence
-from alerts.judge import Bounds, Verdict, beyond, wilson
+from alerts.judge import Bounds, Verdict, beyond
 from alerts.kpi import FEED, Kpi, hundredths
 from alerts.kpis import BY_NAME
 from alerts.kpis.feed import FEED_SILENCE, FEED_VALIDITY
@@ -189,7 +189,7 @@ def _state_from(standing: Standing, reading: Reading) -> Verdict:
     eased = reading.bounds.eased(
         higher_is_better=reading.kpi.higher_is_better, best=reading.kpi.best
     )
-    held = verdict(reading.kpi, reading.value, reading.interval, reading.n, eased)
+    held = verdict(reading.kpi, reading.value, reading.n_eff, reading.n, eased)
     return max(state, min(standing.severity, held))
 
 
@@ -223,12 +223,11 @@ def _corrections(cmo: CmoView, where: Where, standing: Standing, now: int) -> It
 def _without(corrected: int, reading: Reading) -> Reading:
     """A reading as it would be with so many failures uncorrected; critical where that is open."""
     good, n = (reading.numerator or 0) - corrected, int(reading.denominator or 0)
-    if reading.interval is None or not n:
+    if reading.n_eff is None or not n:
         return replace(reading, state=Verdict.CRITICAL, value=reading.value or 0)
-    good, evidence = max(0, int(good)), reading.n + corrected
-    interval = wilson(good, n)
-    state = verdict(reading.kpi, good / n, interval, evidence, reading.bounds)
-    return replace(reading, value=good / n, interval=interval, n=evidence, state=state)
+    value, evidence = max(0, good) / n, reading.n + corrected
+    state = verdict(reading.kpi, value, reading.n_eff, evidence, reading.bounds)
+    return replace(reading, value=value, n=evidence, state=state)
 
 
 def _newly_acknowledged(cmo: CmoView, standing: Breach) -> dict[str, object] | None:
@@ -286,19 +285,20 @@ def _cleared_by(
         return "limit_changed"
     if any(True for _ in _corrections(cmo, where, standing, now)):
         return "corrected"
+    if reading is not None and reading.n < max(1, reading.bounds.minimum):
+        return "aged_out" if reading.kpi.exceptions is None else "improved"
     kpi, window = BY_NAME.get(where.kpi), cmo.window(where.kpi, where.scope)
     about = [kind.name for kind in kpi.kinds] or [FEED] if kpi else []
     newest = max((cmo.latest.get(name, 0) for name in about), default=0)
     newest = max(newest, window.newest(now) if window else 0)
-    too_little = reading is not None and reading.state in (Verdict.INSUFFICIENT, Verdict.UNKNOWN)
-    return "improved" if newest > standing.at and not too_little else "aged_out"
+    return "improved" if newest > standing.at else "aged_out"
 
 
 def _stands_under(bounds: Bounds, standing: Standing, reading: Reading) -> bool:
     """Whether a breach would stand on, had the limit stayed as it was."""
     if reading.bounds == bounds or reading.value is None or not bounds.in_force:
         return False
-    state = verdict(reading.kpi, reading.value, reading.interval, reading.n, bounds)
+    state = verdict(reading.kpi, reading.value, reading.n_eff, reading.n, bounds)
     before = replace(reading, bounds=bounds, state=state)
     return _state_from(standing, before) >= Verdict.WARNING
 
@@ -387,8 +387,8 @@ def _ratio_state(kpi: Kpi, sums: Total, bounds: Bounds) -> Verdict:
     """The state the evidence there is now would have on a later day."""
     if sums.n < bounds.minimum or not sums.denominator:
         return Verdict.INSUFFICIENT
-    interval = wilson(sums.numerator, sums.denominator) if kpi.interval else None
-    return verdict(kpi, sums.numerator / sums.denominator, interval, sums.n, bounds)
+    n_eff = sums.n_eff if kpi.interval else None
+    return verdict(kpi, sums.numerator / sums.denominator, n_eff, sums.n, bounds)
 
 
 def _value_state(reading: Reading, spread: Spread, bounds: Bounds) -> Verdict:

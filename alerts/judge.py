@@ -4,7 +4,9 @@ from enum import IntEnum
 from math import sqrt
 from typing import NamedTuple
 
-_Z = 1.959963984540054
+Z_90 = 1.6448536269514722
+Z_95 = 1.959963984540054
+"""How many standard errors lie on either side of the middle of a 90 % and of a 95 % interval."""
 
 
 class Verdict(IntEnum):
@@ -55,19 +57,23 @@ NO_BOUNDS = Bounds(None, None)
 
 
 class Interval(NamedTuple):
-    """A 95 % interval."""
+    """Within what a rate lies, as far as its evidence tells."""
 
     low: float
     high: float
 
+    def nearest(self, *, higher_is_better: bool) -> float:
+        """Its better end."""
+        return self.high if higher_is_better else self.low
 
-def wilson(successes: int, n: int) -> Interval:
-    """Wilson's 95 % interval of a ratio of `successes` in `n` > 0."""
-    p, z2 = successes / n, _Z * _Z
+
+def wilson(p: float, n: float, z: float = Z_95) -> Interval:
+    """Wilson's interval of a share `p` of `n` > 0 independent pieces, 95 % unless `z` differs."""
+    z2 = z * z
     middle = (p + z2 / (2 * n)) / (1 + z2 / n)
-    half = _Z * sqrt(p * (1 - p) / n + z2 / (4 * n * n)) / (1 + z2 / n)
-    low = max(0.0, middle - half) if successes else 0.0
-    high = min(1.0, middle + half) if successes < n else 1.0
+    half = z * sqrt(p * (1 - p) / n + z2 / (4 * n * n)) / (1 + z2 / n)
+    low = max(0.0, middle - half) if p > 0 else 0.0
+    high = min(1.0, middle + half) if p < 1 else 1.0
     return Interval(low, high)
 
 
@@ -84,21 +90,28 @@ def beyond(
 
 def judge(
     value: float,
-    interval: Interval | None,
+    n_eff: float | None,
     n: int,
     bounds: Bounds,
     *,
     higher_is_better: bool,
     inclusive: bool = False,
 ) -> Verdict:
-    """The state of a value that is known: critical when the whole interval is beyond the limit."""
+    """The state of a value that is known, of `n` pieces.
+
+    A rate weighs as `n_eff` independent pieces do: it is critical when its whole 95 % interval is
+    beyond the critical limit, and warns when its whole 90 % interval is beyond the warning limit.
+    Without `n_eff` the value itself has to be.
+    """
     if n < bounds.minimum:
         return Verdict.INSUFFICIENT
-    nearest = value
-    if interval is not None:
-        nearest = interval.high if higher_is_better else interval.low
-    side = {"higher_is_better": higher_is_better, "inclusive": inclusive}
-    if beyond(nearest, bounds.critical, **side):
+
+    def is_beyond(limit: float | None, z: float) -> bool:
+        nearest = value
+        if n_eff is not None:
+            nearest = wilson(value, n_eff, z).nearest(higher_is_better=higher_is_better)
+        return beyond(nearest, limit, higher_is_better=higher_is_better, inclusive=inclusive)
+
+    if is_beyond(bounds.critical, Z_95):
         return Verdict.CRITICAL
-    limit = bounds.warning if bounds.warning is not None else bounds.critical
-    return Verdict.WARNING if beyond(value, limit, **side) else Verdict.OK
+    return Verdict.WARNING if is_beyond(bounds.warning, Z_90) else Verdict.OK

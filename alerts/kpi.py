@@ -9,7 +9,6 @@ from alerts.agreements import Agreement
 from alerts.example import Example
 from alerts.facts import Evidence
 from alerts.feeds import Feed
-from alerts.judge import Interval
 from alerts.kind import Key, Kind, Link
 from alerts.ranking import Oldest
 from events.compact import COMPACT, Said
@@ -53,8 +52,10 @@ class Finding:
 class Measured:
     """A figure before it is judged; what is not applicable is None.
 
-    `why` says what keeps it from being known. `agreed` is the agreed time its limits are multiples
-    of. `events` are those it rests on, or what is wrong, worst first; `omitted` how many more.
+    `n` is on how many independent pieces of evidence it rests; a ratio that has an interval weighs
+    as `n_eff` of them. `why` says what keeps it from being known. `agreed` is the agreed time its
+    limits are multiples of. `events` are those it rests on, or what is wrong, worst first;
+    `omitted` how many more.
     """
 
     scope: Scope
@@ -62,7 +63,7 @@ class Measured:
     numerator: float | None = None
     denominator: float | None = None
     n: int = 0
-    interval: Interval | None = None
+    n_eff: float | None = None
     quantile: str | None = None
     why: str = ""
     events: tuple[str, ...] = ()

@@ -1,10 +1,10 @@
 """Readings: what each KPI of a CMO is as of now, and what that is worth."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from alerts.agreements import Agreement, Limit
-from alerts.judge import NO_BOUNDS, Bounds, Interval, Verdict, beyond, judge
+from alerts.judge import NO_BOUNDS, Bounds, Interval, Verdict, beyond, judge, wilson
 from alerts.kpi import Kpi, Measured
 from alerts.kpis import KPIS
 from alerts.kpis.feed import FEED_SILENCE, silent_for
@@ -20,8 +20,9 @@ _QUARTER = 15 * 60 * MILLION
 class Reading:
     """One KPI for one scope as of a moment; what is not applicable is None.
 
-    `state` is None without a limit in force, or where a KPI is shown and not judged. `why` says
-    why it is unknown. `as_of` is in microseconds from the epoch.
+    `n` counts independent pieces of evidence, `n_eff` how many of them a rate weighs as. `state` is
+    None without a limit in force, where a KPI is shown and not judged, and where nothing was due.
+    `why` says why it is unknown. `as_of` is in microseconds from the epoch.
     """
 
     kpi: Kpi
@@ -33,13 +34,26 @@ class Reading:
     numerator: float | None = None
     denominator: float | None = None
     n: int = 0
-    interval: Interval | None = None
+    n_eff: float | None = None
     bounds: Bounds = NO_BOUNDS
     state: Verdict | None = None
     judged: bool = False
     why: str = ""
     events: tuple[str, ...] = field(default=(), compare=False)
     omitted: int = field(default=0, compare=False)
+
+    @property
+    def interval(self) -> Interval | None:
+        """The 95 % interval of a rate, the one by which it is critical."""
+        if self.value is None or self.n_eff is None:
+            return None
+        return wilson(self.value, self.n_eff)
+
+    @property
+    def words(self) -> str:
+        """Why there is nothing to judge, if so: why it is unknown, or that nothing was due."""
+        nothing_due = self.kpi.window_days is not None and self.n == 0
+        return self.why or ("nothing was due" if nothing_due else "")
 
 
 def readings(cmo: CmoView, now: int, figures: "Figures | None" = None) -> Iterator[Reading]:
@@ -49,12 +63,23 @@ def readings(cmo: CmoView, now: int, figures: "Figures | None" = None) -> Iterat
     """
     figures = figures or Figures()
     agreement = cmo.agreement(now)
-    missing = unheard(cmo, now)
+    missing, unborn = unheard(cmo, now), _never_heard(cmo, agreement)
     for kpi in KPIS:
         limit = agreement.limit(kpi.name) if agreement else Limit()
-        unheard_of = next((missing[topic] for topic in kpi.needs if topic in missing), "")
+        unheard_of, never_heard = _first(missing, kpi.needs), _first(unborn, kpi.needs)
         for measured in figures.of(cmo, kpi, agreement, now):
-            yield _judged(kpi, cmo.id, limit, unheard_of, measured, now)
+            nothing = "" if _has_evidence(kpi, measured) else never_heard
+            why = measured.why or unheard_of or nothing
+            yield _judged(kpi, cmo.id, limit, why, measured, now)
+
+
+def _first(reasons: Mapping[str, str], topics: Iterable[str]) -> str:
+    return next((reasons[topic] for topic in topics if topic in reasons), "")
+
+
+def _has_evidence(kpi: Kpi, measured: Measured) -> bool:
+    """Whether it rests on anything; a count of exceptions does on there being none."""
+    return measured.n > 0 or kpi.exceptions is not None
 
 
 class Figures:
@@ -104,12 +129,9 @@ def _measure(cmo: CmoView, kpi: Kpi, agreement: Agreement | None, now: int) -> I
     return cmo.exceptional(kpi) if kpi.exceptions else cmo.windowed(kpi, agreement, now)
 
 
-def _judged(
-    kpi: Kpi, cmo: str, limit: Limit, unheard_of: str, measured: Measured, now: int
-) -> Reading:
+def _judged(kpi: Kpi, cmo: str, limit: Limit, why: str, measured: Measured, now: int) -> Reading:
     judged = _is_judged(kpi, limit, measured)
     bounds = _bounds(kpi, limit, measured.agreed) if judged else NO_BOUNDS
-    why = measured.why or unheard_of
     worst = judged and kpi.always_critical is not None and measured.value == kpi.always_critical
     state: Verdict | None = None
     if judged and (bounds.in_force or worst):
@@ -124,7 +146,7 @@ def _judged(
         measured.numerator,
         measured.denominator,
         measured.n,
-        measured.interval,
+        measured.n_eff,
         bounds,
         state,
         judged,
@@ -134,19 +156,23 @@ def _judged(
     )
 
 
-def _state(kpi: Kpi, measured: Measured, bounds: Bounds, *, why: str, worst: bool) -> Verdict:
-    if why or measured.value is None or (measured.n == 0 and kpi.exceptions is None):
+def _state(
+    kpi: Kpi, measured: Measured, bounds: Bounds, *, why: str, worst: bool
+) -> Verdict | None:
+    if why:
         return Verdict.UNKNOWN
+    if measured.value is None or not _has_evidence(kpi, measured):
+        return None
     if worst:
         return Verdict.CRITICAL
-    return verdict(kpi, measured.value, measured.interval, measured.n, bounds)
+    return verdict(kpi, measured.value, measured.n_eff, measured.n, bounds)
 
 
-def verdict(kpi: Kpi, value: float, interval: Interval | None, n: int, bounds: Bounds) -> Verdict:
+def verdict(kpi: Kpi, value: float, n_eff: float | None, n: int, bounds: Bounds) -> Verdict:
     """What a value of a KPI is worth; a count is beyond a limit that it has reached."""
     return judge(
         value,
-        interval,
+        n_eff,
         n,
         bounds,
         higher_is_better=kpi.higher_is_better,
@@ -190,8 +216,18 @@ def unheard(cmo: CmoView, now: int) -> dict[str, str]:
     return found
 
 
+def _never_heard(cmo: CmoView, agreement: Agreement | None) -> dict[str, str]:
+    """The topics on which words are agreed and none ever came: nobody knows whether they live."""
+    agreed = agreement.cadence if agreement else ()
+    return {
+        topic: f"nothing was ever heard on {topic}"
+        for topic in agreed
+        if cmo.silent_since(topic) is None
+    }
+
+
 def _missing(cmo: CmoView, topic: str) -> str:
-    for source, sequence in cmo.feeds[topic].sequences.items():
+    for source, sequence in sorted(cmo.feeds[topic].sequences.items()):
         if sequence.gapped:
             first, last = next(sequence.missing)
             return f"{topic} from {source} lacks sequence {first} to {last}"

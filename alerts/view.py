@@ -10,7 +10,6 @@ from alerts.changes import Acceptance, Pending, Place
 from alerts.facts import Evidence, Fact
 from alerts.feeds import Feed
 from alerts.identities import Known
-from alerts.judge import wilson
 from alerts.kind import Key, Kind, Record
 from alerts.kpi import Kpi, Measured, hundredths
 from alerts.ranking import Oldest
@@ -218,7 +217,7 @@ def _measured(
 def _ratio(kpi: Kpi, scope: Scope, window: Window, days: int, now: int) -> Measured:
     sums = window.total(days, now)
     if sums.unlike:
-        why = f"{sums.unlike} of {sums.n} have quantities in unlike units"
+        why = f"{sums.unlike} of {sums.pieces} have quantities in unlike units"
         return Measured(scope, n=sums.n, why=why)
     if not sums.denominator:
         return Measured(scope, numerator=sums.numerator, denominator=0, n=sums.n)
@@ -228,5 +227,5 @@ def _ratio(kpi: Kpi, scope: Scope, window: Window, days: int, now: int) -> Measu
         sums.numerator,
         sums.denominator,
         sums.n,
-        wilson(sums.numerator, sums.denominator) if kpi.interval else None,
+        sums.n_eff if kpi.interval else None,
     )

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator
 from typing import Final, NamedTuple
 
 from alerts.calendar import DAY, HOUR
+from alerts.clusters import NO_CLUSTERS, Clusters, Place
 from alerts.errors import NoEvidence
 from alerts.facts import Evidence
 
@@ -15,12 +16,27 @@ _NEVER: Final = 1 << 62
 
 
 class Total(NamedTuple):
-    """What a window holds: whole sums, how many pieces of evidence, how many of unlike units."""
+    """What a window holds: whole sums, how many pieces of evidence, how many of unlike units.
+
+    Of m pieces of one cluster m - 1 are `repeats`, and m(m - 1) `pairs`.
+    """
 
     numerator: int
     denominator: int
-    n: int
+    pieces: int
     unlike: int
+    repeats: int = 0
+    pairs: int = 0
+
+    @property
+    def n(self) -> int:
+        """How many pieces are independent of each other: the clusters."""
+        return self.pieces - self.repeats
+
+    @property
+    def n_eff(self) -> float:
+        """How many independent pieces would tell as much: (Σm)² / Σm², of at least one piece."""
+        return self.pieces * self.pieces / (self.pieces + self.pairs)
 
 
 NOTHING: Final = Total(0, 0, 0, 0)
@@ -31,10 +47,6 @@ def first_hour(days: int, now: int) -> int:
     if days <= HOURLY_DAYS:
         return now // HOUR - days * 24 + 1
     return (now // DAY - days + 1) * 24
-
-
-Place = tuple[int, int]
-"""An hour, and the microsecond from which what belongs to it counts."""
 
 
 class _Span:
@@ -86,12 +98,13 @@ class _Held:
 class Window(_Held):
     """The evidence of one KPI for one scope, by hour; what is not visible yet waits."""
 
-    __slots__ = ("_held", "_sums")
+    __slots__ = ("_clusters", "_held", "_sums")
 
     def __init__(self) -> None:
         super().__init__()
         self._held: dict[Place, list[int]] = {}
         self._sums = [0, 0, 0, 0]
+        self._clusters = NO_CLUSTERS
 
     def count(self, says: Evidence, sign: int) -> None:
         """Count a piece of evidence in, or out again where the sign is -1."""
@@ -99,7 +112,16 @@ class Window(_Held):
             sums = says.numerator, says.denominator, 1, int(says.unlike)
         else:
             sums = -says.numerator, -says.denominator, -1, -says.unlike
-        self._sum(says.hour, says.visible, sums)
+        place = self._sum(says.hour, says.visible, sums)
+        if says.cluster and place is not None:
+            self._count_cluster(place, says.cluster, sign)
+
+    def _count_cluster(self, place: Place, key: int, sign: int) -> None:
+        if self._clusters is NO_CLUSTERS:
+            self._clusters = Clusters()
+        self._clusters.hold(place, key, sign)
+        if self._span.covers(place):
+            self._clusters.count(key, sign)
 
     def add(self, says: Evidence) -> None:
         """Count a piece of evidence in."""
@@ -113,11 +135,12 @@ class Window(_Held):
         """Count `n` messages read in an hour, so many of them taken."""
         self._sum(hour, hour * HOUR, (taken, n, n, 0))
 
-    def _sum(self, hour: int, visible: int, more: tuple[int, int, int, int]) -> None:
+    def _sum(self, hour: int, visible: int, more: tuple[int, int, int, int]) -> Place | None:
+        """Add to the sums of a place, and say which; None where they are past every window."""
         self._pieces += more[2]
         place = (hour, visible) if hour >= self._merged else self._place(hour, visible)
         if place is None:
-            return
+            return None
         held, span = self._held.get(place), self._span
         if held is None:
             held = self._held[place] = [0, 0, 0, 0]
@@ -131,19 +154,26 @@ class Window(_Held):
             self._sums = [sums + each for sums, each in zip(self._sums, more, strict=True)]
         if not held[2]:
             del self._held[place]
+        return place
 
     def total(self, days: int, now: int) -> Total:
         """The sums over the window of `days` ending at `now`, in microseconds from the epoch."""
         first = first_hour(days, now)
         if not self._span.holds(first, now):
-            self._span.moves(first, now, self._held)
-            within = [held for place, held in self._held.items() if self._span.covers(place)]
-            self._sums = [sum(column) for column in zip(*within, strict=True)] or [0, 0, 0, 0]
-        return Total(*self._sums)
+            self._move(first, now)
+        return _total(self._sums, self._clusters)
+
+    def _move(self, first: int, now: int) -> None:
+        before, self._span = self._span, _Span()
+        self._span.moves(first, now, self._held)
+        within = [held for place, held in self._held.items() if self._span.covers(place)]
+        self._sums = [sum(column) for column in zip(*within, strict=True)] or [0, 0, 0, 0]
+        self._clusters.move(before.covers, self._span.covers)
 
     def ahead(self, days: int, now: int) -> Iterator[Total]:
         """The sums on each of the days to come, as far as what there is now gives them."""
-        total = list(self.total(days, now))
+        self.total(days, now)
+        total, clusters = self._sums, self._clusters.copy()
         leaving = sorted(self._held.items())
         counted = {place for place, _ in leaving if self._span.covers(place)}
         coming = deque(sorted((p[1], p, held) for p, held in leaving if p[1] > now))
@@ -155,12 +185,14 @@ class Window(_Held):
                 _, place, held = coming.popleft()
                 if place[0] >= first:
                     counted.add(place)
+                    clusters.enter(place, 1)
                     total = [sums + more for sums, more in zip(total, held, strict=True)]
             while left and left[0][0][0] < first:
                 place, held = left.popleft()
                 if place in counted:
+                    clusters.enter(place, -1)
                     total = [sums - less for sums, less in zip(total, held, strict=True)]
-            yield Total(*total)
+            yield _total(total, clusters)
 
     def newest(self, now: int) -> int:
         """When the newest evidence that counts became visible, 0 for none."""
@@ -177,6 +209,13 @@ class Window(_Held):
                     for at, value in enumerate(sums):
                         whole[at] += value
             self._span = _Span()
+            if self._clusters is not NO_CLUSTERS:
+                self._clusters = self._clusters.placed(self._place)
+
+
+def _total(sums: list[int], clusters: Clusters) -> Total:
+    numerator, denominator, pieces, unlike = sums
+    return Total(numerator, denominator, pieces, unlike, clusters.repeats, clusters.pairs)
 
 
 def _merging(now: int) -> int:

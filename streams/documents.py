@@ -25,11 +25,18 @@ N×24 whole UTC hours that end with this one. Numerators and denominators are su
 divided last; quantiles are exact, by nearest rank. A promise counts at its due day once it is kept,
 and on the day after as missed while it is not.
 
-A reading is *warning* when it is beyond the warning limit, *critical* when its whole 95 % interval
-is beyond the critical one (the reading itself where there is no interval), *insufficient* under the
-minimum n, *unknown* without evidence, with a silent or gapped feed, or with unlike units. A count
-is beyond a limit that it has reached, and none is 0 and ok. Without a limit in force a reading has
-no state. The limits below hold unless an agreement sets others.
+A rate is *warning* when its whole 90 % interval is beyond the warning limit, *critical* when its
+whole 95 % interval is beyond the critical one; the interval of 95 % is the one that is shown, so a
+warning may hold its limit within it. Where there is no interval, the reading itself has to be
+beyond. A reading is *insufficient* under the minimum n, *unknown* with a silent or gapped feed, of
+unlike units, or without evidence where words are agreed and none ever came. Nothing due on a feed
+that lives is no state, and neither is a reading without a limit in force. A count is beyond a limit
+that it has reached, and none is 0 and ok. The limits below hold unless an agreement sets others.
+
+n counts pieces of evidence that are independent of each other: lines of one order due on one day
+are one, and so are lots that fail by one deviation, the one opened first. Numerator and denominator
+count lines and lots. The interval is Wilson's of the ratio over (Σm)² / Σm² pieces, m the size of
+each such cluster within the window. [Why](decisions/010-the-rule-of-limits.md).
 
 | judged | what a breach may do |
 | --- | --- |
@@ -70,7 +77,7 @@ def _facts(kpi: Kpi) -> Iterator[tuple[str, str]]:
         yield "shown for", "; ".join(_level(level) for level in kpi.dimensions[1:])
     yield "warning, critical", _limits(kpi)
     yield "minimum n", str(kpi.minimum)
-    yield "interval", "Wilson, 95 %" if kpi.interval else "none"
+    yield "interval", "Wilson; 90 % warns, 95 % is critical and shown" if kpi.interval else "none"
     yield "needs", ", ".join(f"`{topic}`" for topic in kpi.needs) or "no topic"
     yield "judged", f"{kpi.urgency}{', leads its family' if kpi.leads else ''} ({kpi.family})"
     yield "what to do first", kpi.action

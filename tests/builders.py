@@ -101,10 +101,15 @@ def agreement(cmo: str = ACME, **terms: Any) -> Agreement:
 # --- order lines
 
 
+def of_order(line: str) -> dict[str, Any]:
+    """The order and the number of a line: `A/1` is of order A, what names none is of order O."""
+    order, _, number = line.rpartition("/")
+    return {"order": order or "O", "line": number}
+
+
 def promised(line: str, by_day: int = 10, quantity: float = 100, **how: Any) -> Told:
     data = said.OrderPromised(
-        order="O",
-        line=line,
+        **of_order(line),
         product=how.pop("product", "pills"),
         quantity=pieces(quantity),
         due=due(by_day),
@@ -115,20 +120,20 @@ def promised(line: str, by_day: int = 10, quantity: float = 100, **how: Any) -> 
 
 def delivered(line: str, day: float = 9, quantity: float = 100, **how: Any) -> Told:
     unit = how.pop("unit", "EA")
-    data = said.OrderDelivered(order="O", line=line, quantity=pieces(quantity, unit))
+    data = said.OrderDelivered(**of_order(line), quantity=pieces(quantity, unit))
     return told(data, how.pop("at", on(day)), how.pop("by", "cmo"), **how)
 
 
 def received(line: str, day: float = 9, quantity: float = 100, **how: Any) -> Told:
-    data = said.LotReceived(lot=f"lot-{line}", order="O", line=line, quantity=pieces(quantity))
+    lot = f"lot-{line}"
+    data = said.LotReceived(lot=lot, **of_order(line), quantity=pieces(quantity))
     return told(data, on(day), "sponsor", **how)
 
 
 def changed(line: str, by: str, **how: Any) -> Told:
     by_day, quantity = how.pop("by_day", None), how.pop("quantity", None)
     data = said.OrderChanged(
-        order="O",
-        line=line,
+        **of_order(line),
         due=None if by_day is None else due(by_day),
         quantity=None if quantity is None else pieces(quantity),
     )
@@ -136,12 +141,12 @@ def changed(line: str, by: str, **how: Any) -> Told:
 
 
 def expected(line: str, by_day: int, **how: Any) -> Told:
-    data = said.OrderExpected(order="O", line=line, expected=due(by_day))
+    data = said.OrderExpected(**of_order(line), expected=due(by_day))
     return told(data, how.pop("at", on(-5)), **how)
 
 
 def cancelled(line: str, by: str, **how: Any) -> Told:
-    return told(said.OrderCancelled(order="O", line=line), on(-10), by, **how)
+    return told(said.OrderCancelled(**of_order(line)), on(-10), by, **how)
 
 
 # --- lots

@@ -27,7 +27,8 @@ def _says(line: OrderLineView, kept: bool) -> tuple[Evidence, ...]:
     if promise is None:
         return ()
     event, late = by.id if by else promise.event, line.claimed if kept else 0
-    return (Evidence(line.hour, line.visible, int(kept), 1, event, not kept, line.unlike, late),)
+    hour, of = line.hour, promise.cluster
+    return (Evidence(hour, line.visible, int(kept), 1, event, not kept, line.unlike, late, of),)
 
 
 def _otif(line: OrderLineView, _: Links, __: Agreement) -> tuple[Evidence, ...]:
@@ -45,15 +46,15 @@ def _in_full(line: OrderLineView, _: Links, __: Agreement) -> tuple[Evidence, ..
 # --- the story all three are read of
 
 
-def _ordered(line: str) -> Told:
+def _ordered(order: str, line: str) -> Told:
     data = OrderPromised(
-        order="4500001", line=line, product="pills", quantity=_pieces(10_000), due=date(2026, 6, 1)
+        order=order, line=line, product="pills", quantity=_pieces(10_000), due=date(2026, 6, 1)
     )
     return Told("S", "2026-04-01", data)
 
 
-def _arrived(line: str, quantity: int, day: str) -> Told:
-    return Told("C", day, OrderDelivered(order="4500001", line=line, quantity=_pieces(quantity)))
+def _arrived(order: str, line: str, quantity: int, day: str) -> Told:
+    return Told("C", day, OrderDelivered(order=order, line=line, quantity=_pieces(quantity)))
 
 
 def _pieces(count: int) -> Quantity:
@@ -62,17 +63,18 @@ def _pieces(count: int) -> Quantity:
 
 def _example(story: str, kept: int) -> Example:
     told = (
-        *(_ordered(line) for line in ("10", "20", "30", "40")),
-        _arrived("10", 10_000, "2026-05-28"),
-        _arrived("20", 12_000, "2026-05-29"),
-        _arrived("30", 10_000, "2026-06-04"),
+        *(_ordered(order, line) for order, line in ("A1", "A2", "B1", "C1")),
+        _arrived("A", "1", 10_000, "2026-05-28"),
+        _arrived("A", "2", 12_000, "2026-05-29"),
+        _arrived("B", "1", 10_000, "2026-06-04"),
     )
     return Example(
-        story=f"Four lines of 10,000 due on 1 June, up to 10 % more: 10 comes whole on 28 May; 20 "
-        f"with 12,000 on 29 May; 30 whole on 4 June; 40 not at all. {story}",
+        story=f"Four lines of 10,000 due on 1 June, up to 10 % more: A1 comes whole on 28 May; A2 "
+        f"with 12,000 on 29 May; B1 whole on 4 June; C1 not at all. {story} A1 and A2 are of one "
+        "order, so n is 3.",
         told=told,
         as_of="2026-06-10",
-        reads={"numerator": kept, "denominator": 4, "n": 4, "value": kept / 4},
+        reads={"numerator": kept, "denominator": 4, "n": 3, "value": kept / 4},
     )
 
 
@@ -85,17 +87,17 @@ DELIVERY: Final = (
         higher_is_better=True,
         urgency="ticket",
         dimensions=((), ("product",)),
-        window_days=90,
+        window_days=365,
         warning=0.95,
         critical=0.90,
-        minimum=20,
+        minimum=3,
         interval=True,
         best=1.0,
         needs=(INVENTORY,),
         kinds=(ORDER_LINE,),
         evidence=_otif,
         moved_by=_MOVED_BY,
-        example=_example("Only 10 is on time and in full.", 1),
+        example=_example("Only A1 is on time and in full.", 1),
         family="delivery",
         leads=True,
         source="SCOR perfect order, delivery part",
@@ -108,17 +110,17 @@ DELIVERY: Final = (
         unit="ratio",
         higher_is_better=True,
         urgency="review",
-        window_days=90,
+        window_days=365,
         warning=0.95,
         critical=0.90,
-        minimum=20,
+        minimum=3,
         interval=True,
         best=1.0,
         needs=(INVENTORY,),
         kinds=(ORDER_LINE,),
         evidence=_on_time,
         moved_by=_MOVED_BY,
-        example=_example("10 and 20 are complete by then.", 2),
+        example=_example("A1 and A2 are complete by then.", 2),
         family="delivery",
         source="SCOR",
         action="Ask the CMO which lines are late and why, and bring the causes to the next review.",
@@ -130,14 +132,15 @@ DELIVERY: Final = (
         unit="ratio",
         higher_is_better=True,
         urgency="review",
-        window_days=90,
+        window_days=365,
+        minimum=3,
         interval=True,
         best=1.0,
         needs=(INVENTORY,),
         kinds=(ORDER_LINE,),
         evidence=_in_full,
         moved_by=_MOVED_BY,
-        example=_example("10 and 30 are in full, the one late; 20 is more than agreed.", 2),
+        example=_example("A1 and B1 are in full, the one late; A2 is more than agreed.", 2),
         family="delivery",
         source="SCOR",
         action="Ask the CMO for what the short lines lack, and bring the causes to the review.",

@@ -6,6 +6,7 @@ from typing import Final
 
 from alerts.agreements import Agreement
 from alerts.calendar import HOUR, civil_day, days_from_epoch, midnight
+from alerts.clusters import cluster
 from alerts.example import Example, Told
 from alerts.facts import Evidence, Fact, claimed
 from alerts.kpi import Kpi, Links, Measured, Readable
@@ -29,10 +30,13 @@ from events.values import MILLION
 _PURPOSE = (LotPlanned, LotStarted)  # a lot that turns out not to be commercial counts nowhere
 
 
-def _when(fact: Fact, numerator: int, event: str = "", *, adverse: bool = False) -> Evidence:
+def _when(
+    fact: Fact, numerator: int, event: str = "", *, adverse: bool = False, cluster: int = 0
+) -> Evidence:
     """Evidence of the hour in which something happened."""
     hour = fact.time // HOUR
-    return Evidence(hour, hour * HOUR, numerator, 1, event or fact.id, adverse)
+    event = event or fact.id
+    return Evidence(hour, hour * HOUR, numerator, 1, event, adverse, cluster=cluster)
 
 
 def _acceptance(lot: LotView, _: Links, __: Agreement) -> tuple[Evidence, ...]:
@@ -47,8 +51,10 @@ def _right_first_time(lot: LotView, _: Links, __: Agreement) -> tuple[Evidence, 
     if lot.completed is None or not lot.is_commercial:
         return ()
     wrong = lot.imperfect
-    event = wrong.id if wrong else ""
-    return (_when(lot.completed, int(wrong is None), event, adverse=wrong is not None),)
+    if wrong is None:
+        return (_when(lot.completed, 1),)
+    of = cluster(lot.marred.data.deviation) if lot.marred else 0
+    return (_when(lot.completed, 0, wrong.id, adverse=True, cluster=of),)
 
 
 def _release_cycle_time(lot: LotView, _: Links, __: Agreement) -> tuple[Evidence, ...]:
@@ -189,7 +195,7 @@ RELEASE: Final = (
         window_days=365,
         warning=0.97,
         critical=0.93,
-        minimum=20,
+        minimum=3,
         interval=True,
         best=1.0,
         needs=(RELEASES,),
@@ -212,7 +218,7 @@ RELEASE: Final = (
         window_days=365,
         warning=0.90,
         critical=0.80,
-        minimum=20,
+        minimum=3,
         interval=True,
         best=1.0,
         needs=(LOTS, RELEASES),
@@ -232,7 +238,7 @@ RELEASE: Final = (
         unit="seconds",
         higher_is_better=False,
         urgency="review",
-        window_days=90,
+        window_days=365,
         minimum=10,
         quantiles=("p50", "p90"),
         best=0.0,
@@ -252,10 +258,10 @@ RELEASE: Final = (
         unit="ratio",
         higher_is_better=True,
         urgency="ticket",
-        window_days=90,
+        window_days=365,
         warning=0.95,
         critical=0.90,
-        minimum=20,
+        minimum=3,
         interval=True,
         best=1.0,
         needs=(RELEASES,),

@@ -55,7 +55,7 @@ def _demands(demands: dict[str, DemandView], at: str, zone: str, now: int) -> li
 
 def _cover(scope: Scope, held: Book | None, n: int, needs: list[Daily], doubted: str) -> Measured:
     if held is None:
-        return Measured(scope, why=doubted)
+        return Measured(scope, why=doubted or "no stock is known")
     units = {held.unit, *(need.unit for need in needs)}
     events = (held.event, *(need.event for need in needs))
     if doubted:
@@ -87,7 +87,7 @@ def _stock_blocked_share(
 
 def _share(scope: Scope, part: Book | None, whole: Book | None, n: int, doubted: str) -> Measured:
     if whole is None or doubted:
-        return Measured(scope, n=n, why=doubted)
+        return Measured(scope, n=n, why=doubted or "no stock is known")
     if whole.unit is None:
         return Measured(scope, n=n, why="its stock is in unlike units", events=(whole.event,))
     if whole.amount <= 0:

@@ -118,10 +118,13 @@ class LotView(View, msgspec.Struct, gc=False):
     @property
     def imperfect(self) -> Fact | None:
         """What kept the lot from being right first time, if anything."""
-        if self.reworked is not None or not self.deviations:
-            return self.reworked
-        serious = (fact for fact in self.deviations.values() if fact.data.class_ in _SERIOUS)
-        return next(serious, None)
+        return self.reworked or self.marred
+
+    @property
+    def marred(self) -> Fact | None:
+        """What stands said of its first major or critical deviation, if it has any."""
+        said = self.deviations.values() if self.deviations else ()
+        return next((fact for fact in said if fact.data.class_ in _SERIOUS), None)
 
 
 def derive(facts: Sequence[Fact], _: Agreement) -> LotView:

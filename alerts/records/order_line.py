@@ -10,6 +10,7 @@ import msgspec
 
 from alerts.agreements import Agreement
 from alerts.calendar import civil_day, days_from_epoch, midnight
+from alerts.clusters import cluster
 from alerts.facts import Fact, claimed
 from alerts.kind import Key, Kind, Takes, View
 from events.compact import COMPACT
@@ -25,7 +26,10 @@ from events.dimensions import Scope
 
 
 class Promise(msgspec.Struct, frozen=True, gc=False):
-    """The baseline of a line: quantities in millionths, `least` and `most` still in full."""
+    """The baseline of a line: quantities in millionths, `least` and `most` still in full.
+
+    Lines of one order that are due on one day are one `cluster`.
+    """
 
     event: str
     product: str
@@ -36,6 +40,7 @@ class Promise(msgspec.Struct, frozen=True, gc=False):
     due: date
     days: int
     zone: str
+    cluster: int
 
     @property
     def last_day(self) -> date:
@@ -183,7 +188,16 @@ def _promise(event: str, promised: Any, due: date, quantity: Any, terms: Agreeme
     least = -(-amount * (of - below) // of)
     most = amount * (over_of + above) // over_of
     return Promise(
-        event, promised.product, quantity.unit, amount, least, most, due, days, terms.zone
+        event,
+        promised.product,
+        quantity.unit,
+        amount,
+        least,
+        most,
+        due,
+        days,
+        terms.zone,
+        cluster(promised.order, due),
     )
 
 

@@ -7,7 +7,7 @@ from alerts.kpi import Kpi
 from deploy.grafana.board import id_of
 from deploy.grafana.panels import Json, lines, over_time, override_query
 from deploy.grafana.queries import all_along, judged_level, level
-from deploy.grafana.states import DECIMALS, UNITS
+from deploy.grafana.states import BEYOND, DECIMALS, UNITS, N
 
 _LIMITS = (("warning", "orange"), ("critical", "red"))
 _EMPTY: Final = "No reading in the time chosen; the first panels say whether anybody watches"
@@ -42,7 +42,7 @@ def _description(kpi: Kpi, *, banded: bool) -> str:
     window = f"over {kpi.window_days} days" if kpi.window_days else "as of now"
     better = "higher" if kpi.higher_is_better else "lower"
     cut = f" Drawn up to {_HIGHEST} times the critical limit." if kpi.agreed_time else ""
-    band = " The band is its 95 % interval, n how much evidence there is." if banded else ""
+    band = f" The band is its 95 % interval; {N}." if banded else ""
     return (
         f"{kpi.help}{band}{cut}\n\nRead {window}; {better} is better; least n {kpi.minimum}. "
         f"{_agreed(kpi)} A breach of it: {kpi.urgency}.\n\nWhat to do first: {kpi.action}"
@@ -54,7 +54,8 @@ def _agreed(kpi: Kpi) -> str:
     if not given:
         return "Judged only where an agreement sets a limit."
     time = f" × the {kpi.agreed_time.replace('_', ' ')}" if kpi.agreed_time else ""
-    return f"Limits unless agreed otherwise: {' and '.join(given)}{time}."
+    beyond = f" {BEYOND}" if kpi.interval else ""
+    return f"Limits unless agreed otherwise: {' and '.join(given)}{time}.{beyond}"
 
 
 def _of_one(kpi: Kpi) -> Iterator[Json]:

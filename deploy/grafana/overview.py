@@ -70,7 +70,7 @@ def _attention(layout: Layout) -> None:
     )
 
 
-_UNKNOWN: Final = "CMOs with a KPI that cannot be known: no evidence, a silent or a gapped feed."
+_UNKNOWN: Final = "CMOs with a KPI that cannot be known: a feed silent, gapped or never heard."
 _NOT_READY: Final = "Partitions watched within the last hour, and not now: their CMOs are missing."
 
 

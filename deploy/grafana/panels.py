@@ -12,6 +12,7 @@ NONE: Final = "none"
 """The unit of what has none."""
 
 GREEN, YELLOW, RED, PURPLE, BLUE = "dark-green", "dark-orange", "dark-red", "purple", "dark-blue"
+FAINT = "rgba(128, 128, 128, 0.15)"
 
 WIDTH: Final = 24
 

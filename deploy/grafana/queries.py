@@ -40,8 +40,13 @@ def worst_states() -> str:
     """
     states = f"cmo_kpi_state{{{CHOSEN}}}"
     by = "by (cmo, kpi)"
-    unjudged = f"{NO_LIMIT} + 0 * count {by} (cmo_kpi_evidence{{{CHOSEN}}})"
+    unjudged = without_state(f"sum {by} (cmo_kpi_evidence{{{CHOSEN}}})")
     return f"max {by} ({states} > 0) or min {by} ({states}) or {unjudged}"
+
+
+def without_state(evidence: str) -> str:
+    """Stands for readings that are not judged: `NO_LIMIT`, or `NOTHING_DUE` without evidence."""
+    return f"{NO_LIMIT} - (({evidence}) == bool 0)"
 
 
 def unknown_cmos() -> str:

@@ -13,8 +13,8 @@ from deploy.grafana.panels import (
     table,
     transformed,
 )
-from deploy.grafana.queries import READING, judged, where
-from deploy.grafana.states import DECIMALS, KPI_TITLES, LEGEND, NO_LIMIT, STATES, UNITS
+from deploy.grafana.queries import READING, judged, where, without_state
+from deploy.grafana.states import BEYOND, DECIMALS, KPI_TITLES, LEGEND, STATES, UNITS, N
 
 _FIGURES: Final = ("Is", "Low", "High", "Warning", "Critical")
 _TITLES: Final[dict[Unit, str]] = {
@@ -25,8 +25,8 @@ _TITLES: Final[dict[Unit, str]] = {
 }
 _COLOURED: Final[Json] = {"type": "color-background", "mode": "basic"}
 _ABOUT: Final = (
-    "The worst first. Low and high are the ends of the 95 % interval, n is how much evidence the "
-    f"reading rests on, warning and critical are the limits in force. {LEGEND}"
+    f"The worst first. Low and high are the ends of the 95 % interval, {N}, "
+    f"warning and critical are the limits in force. {BEYOND} {LEGEND}"
 )
 
 
@@ -96,7 +96,7 @@ def _readings(unit: Unit, kpis: list[Kpi], *, of_one: bool) -> Json:
 
 
 def _states(kpis: list[Kpi]) -> str:
-    unjudged = f"{NO_LIMIT} + 0 * ({judged('cmo_kpi_evidence', kpis)})"
+    unjudged = without_state(judged("cmo_kpi_evidence", kpis))
     return f"({judged('cmo_kpi_state', kpis)}) or {unjudged}"
 
 

@@ -6,13 +6,27 @@ from typing import Final
 from alerts.judge import Verdict
 from alerts.kpi import Kpi, Unit
 from alerts.kpis import KPIS
-from deploy.grafana.panels import BLUE, GREEN, NONE, PURPLE, RED, YELLOW, Json, mapped, override
+from deploy.grafana.panels import (
+    BLUE,
+    FAINT,
+    GREEN,
+    NONE,
+    PURPLE,
+    RED,
+    YELLOW,
+    Json,
+    mapped,
+    override,
+)
 
 UNWATCHED: Final = -1
 """Stands for a count that nobody can tell, because no shard is ready."""
 
 NO_LIMIT: Final = -3
 """Stands for a reading that no limit judges, where a board shows states."""
+
+NOTHING_DUE: Final = NO_LIMIT - 1
+"""Stands for one that rests on nothing, for nothing was due."""
 
 _SIGNS: Final = {
     Verdict.CRITICAL: ("✖ critical", RED),
@@ -26,6 +40,7 @@ STATES: Final = mapped(
     {
         **{str(int(state)): look for state, look in _SIGNS.items()},
         str(NO_LIMIT): ("– no limit", "transparent"),
+        str(NOTHING_DUE): ("– none due", FAINT),
     }
 )
 """The value mappings of `cmo_kpi_state`."""
@@ -38,6 +53,7 @@ SHORT_STATES: Final = mapped(
         str(int(Verdict.INSUFFICIENT)): ("◌ few", BLUE),
         str(int(Verdict.UNKNOWN)): ("? unkn.", PURPLE),
         str(NO_LIMIT): ("–", "transparent"),
+        str(NOTHING_DUE): ("– none", FAINT),
     }
 )
 """The same where a column is narrow."""
@@ -65,7 +81,12 @@ UNITS: Final[dict[Unit, str]] = {
 DECIMALS: Final[dict[Unit, int]] = {"ratio": 1, "seconds": 1, "days": 1, "count": 0}
 """How many decimals of each unit are shown."""
 
-LEGEND: Final = "✖ critical, ▲ warning, ● ok, ◌ too little evidence, ? unknown, – no limit."
+LEGEND: Final = (
+    "✖ critical, ▲ warning, ● ok, ◌ too little evidence, ? unknown, – no limit, or nothing due."
+)
+
+N: Final = "n counts independent pieces of evidence"
+BEYOND: Final = "The whole 90 % interval has to be beyond for a warning, that of 95 % for critical."
 
 
 def counted(*, alarming: str | None, above: float = 1) -> Json:

@@ -32,8 +32,8 @@ def unknown(kpis: Iterable[Kpi], keep_firing_for: str) -> Iterator[Rule]:
         "5m",
         keep_firing_for,
         summary="{{ $labels.cmo }}: {{ $labels.kpi }} has turned unknown",
-        what="What was known cannot be relied on now: its feed is silent or has a gap, its units "
-        "are unlike, or there is no evidence any more. A breach that stood stands on.",
+        what="What was known cannot be relied on now: its feed is silent or has a gap, or its "
+        "units are unlike. A breach that stood stands on.",
         action="Look at the CMO's feeds on the board; ask its data contact for what is missing.",
     )
 

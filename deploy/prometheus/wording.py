@@ -69,8 +69,9 @@ def _lines(kpi: Kpi) -> Iterator[tuple[str, str]]:
     yield "What", f"{subject(kpi)}: {kpi.title}. {kpi.help}"
     yield "Agreed", _agreed(kpi)
     yield "Is", f"{_reading(kpi)}{_interval(kpi)}"
-    yield "Judged", _asked(kpi, "cmo_breach_open", breach)
-    yield "Evidence", f"n = {_count(kpi, 'cmo_kpi_evidence')}{_sums(kpi)}"
+    yield "Judged", f"{_asked(kpi, 'cmo_breach_open', breach)}{_by_which(kpi)}"
+    independent = " independent" if kpi.interval else ""
+    yield "Evidence", f"n = {_count(kpi, 'cmo_kpi_evidence')}{independent}{_sums(kpi)}"
     yield "Since", _asked(kpi, "cmo_breach_since_timestamp_seconds", _MOMENT)
     yield "To do first", kpi.action
     yield "Contingency", _contingency()
@@ -131,6 +132,11 @@ def _interval(kpi: Kpi) -> str:
         return ""
     low, high = (_value(kpi, f"cmo_kpi_{end}") for end in ("low", "high"))
     return f" (95 % interval {low} to {high})"
+
+
+def _by_which(kpi: Kpi) -> str:
+    """A warning may hold its limit within the interval that is shown."""
+    return ", warnings by the 90 % interval, which is narrower" if kpi.interval else ""
 
 
 def _sums(kpi: Kpi) -> str:

@@ -104,5 +104,5 @@ def _row(reading: Reading) -> tuple[str, ...]:
     of = "" if reading.denominator is None else f"{reading.numerator:,g}/{reading.denominator:,g}"
     value = "" if reading.value is None else f"{reading.value:,.4g}"
     state = "" if reading.state is None else str(reading.state)
-    state = f"{state}: {reading.why}" if state and reading.why else state
+    state = ": ".join(part for part in (state, reading.words) if part)
     return reading.kpi.name, reading.cmo, scope, value, of, f"{reading.n:,}", low_high, state

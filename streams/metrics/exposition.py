@@ -166,7 +166,8 @@ class ReadingFamilies:
         self._state = out.family(
             "cmo_kpi_state",
             "gauge",
-            "What a reading is worth: -2 unknown, -1 insufficient, 0 ok, 1 warning, 2 critical.",
+            "What a reading is worth: -2 unknown, -1 insufficient, 0 ok, 1 warning, 2 critical; "
+            "none where no limit holds or nothing was due.",
         )
         self._reading = out.family("cmo_kpi_reading", "gauge", "The value, in the KPI's own unit.")
         self._numerator = out.family(
@@ -176,7 +177,7 @@ class ReadingFamilies:
             "cmo_kpi_denominator", "gauge", "What a ratio has below its line."
         )
         self._evidence = out.family(
-            "cmo_kpi_evidence", "gauge", "How many pieces of evidence a reading rests on."
+            "cmo_kpi_evidence", "gauge", "How many independent pieces of evidence it rests on."
         )
         self._low = out.family("cmo_kpi_low", "gauge", "The lower end of the 95 % interval.")
         self._high = out.family("cmo_kpi_high", "gauge", "The upper end of the 95 % interval.")

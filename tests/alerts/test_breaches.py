@@ -9,6 +9,7 @@ import pytest
 from alerts.agreements import Limit
 from alerts.breaches import Ledger, transitions
 from alerts.cmo import Cmo
+from alerts.judge import Verdict
 from alerts.readings import readings
 from alerts.records.order_line import ORDER_LINE, derive
 from alerts.records.stock import STOCK
@@ -33,6 +34,7 @@ from tests.builders import (
     looked_at,
     on,
     promised,
+    read,
     retracted,
     started,
 )
@@ -74,9 +76,14 @@ class Watch:
         return next(((e.data.turn, e.data.cleared_by or e.data.severity) for e in found), None)
 
 
+def line(n: int, name: str = "l") -> str:
+    """The only line of an order."""
+    return f"{name}{n}/1"
+
+
 def lines(good: int, bad: int, by_day: int = 10, name: str = "l") -> list[Told]:
-    """Lines due on a day: good ones delivered the day before, bad ones a day late."""
-    numbers = [f"{name}{n}" for n in range(good + bad)]
+    """Lines due on a day, each of its own order: good ones come the day before, bad ones late."""
+    numbers = [line(n, name) for n in range(good + bad)]
     arrivals = [
         delivered(number, by_day - 1 if n < good else by_day + 1)
         for n, number in enumerate(numbers)
@@ -86,7 +93,7 @@ def lines(good: int, bad: int, by_day: int = 10, name: str = "l") -> list[Told]:
 
 def test_nothing_is_published_while_all_is_well_or_too_little_is_known() -> None:
     assert Watch(lines(40, 0)).tick(on(20)) == []
-    assert Watch(lines(0, 19)).tick(on(20)) == []
+    assert Watch(lines(0, 2)).tick(on(20)) == []
 
 
 def test_a_breach_opens_under_an_id_made_from_where_and_how_often() -> None:
@@ -96,31 +103,33 @@ def test_a_breach_opens_under_an_id_made_from_where_and_how_often() -> None:
     assert event.id == "delivery_on_time:acme:1/1"
     assert (said.turn, said.severity, said.ordinal, said.since) == ("opened", "critical", 1, on(20))
     assert (said.value, said.numerator, said.denominator, said.n) == (0.5, 10, 20, 20)
-    assert (said.warning, said.critical, said.minimum) == (0.95, 0.90, 20)
+    assert (said.warning, said.critical, said.minimum) == (0.95, 0.90, 3)
 
 
 def test_the_next_breach_of_the_same_scope_has_the_next_number() -> None:
     watch = Watch(lines(10, 10))
     assert watch.turn(on(20)) == ("opened", "critical")
-    assert watch.turn(on(100)) == ("cleared", "aged_out")
-    watch.tell(*lines(10, 10, 110, "again"))
-    (event,) = watch.tick(on(120))
+    assert watch.turn(on(375)) == ("cleared", "aged_out")
+    watch.tell(*lines(10, 10, 380, "again"))
+    (event,) = watch.tick(on(390))
     assert event.id == "delivery_on_time:acme:2/1"
 
 
 def test_a_breach_worsens_eases_and_clears_as_improved() -> None:
-    watch = Watch(lines(37, 3))  # 0.925: warning
+    watch = Watch(lines(10, 2))  # up to 0.943 with 90 %
     assert watch.turn(on(20)) == ("opened", "warning")
-    watch.tell(*lines(0, 20, 30, "bad"))  # 37 of 60
+    watch.tell(*lines(0, 20, 30, "bad"))  # 10 of 32
     assert watch.turn(on(40)) == ("worsened", "critical")
-    watch.tell(*lines(160, 0, 50, "good"))  # 197 of 220: 0.895, high 0.929
-    assert watch.turn(on(60)) == ("eased", "warning")
-    watch.tell(*lines(400, 0, 70, "more"))  # 597 of 620: 0.963
+    watch.tell(*lines(118, 0, 50, "good"))  # 128 of 150: up to 0.901 with 95 %, not yet 0.905
+    assert watch.turn(on(60)) is None
+    watch.tell(*lines(10, 0, 60, "better"))  # 138 of 160: up to 0.907 with 95 %
+    assert watch.turn(on(65)) == ("eased", "warning")
+    watch.tell(*lines(440, 0, 70, "more"))  # 578 of 600: up to 0.974 with 90 %
     assert watch.turn(on(75)) == ("cleared", "improved")
 
 
 def test_each_transition_has_the_next_ordinal() -> None:
-    watch = Watch(lines(37, 3))
+    watch = Watch(lines(10, 2))
     ids = [watch.tick(on(20))[0].id]
     watch.tell(*lines(0, 20, 30, "bad"))
     ids.append(watch.tick(on(40))[0].id)
@@ -130,33 +139,63 @@ def test_each_transition_has_the_next_ordinal() -> None:
 
 
 def test_a_standing_breach_clears_only_back_past_its_limit_by_a_tenth() -> None:
-    watch = Watch(lines(37, 3))
+    watch = Watch(lines(10, 2))
     assert watch.turn(on(20)) == ("opened", "warning")
-    watch.tell(*lines(20, 0, 30, "a"))  # 57 of 60: 0.95, no breach of its own
+    watch.tell(*lines(3, 0, 30, "a"))  # 13 of 15: up to 0.9548, no breach of its own
+    assert read(watch.cmo, on(35), KPI).state is Verdict.OK
     assert watch.turn(on(35)) is None
-    watch.tell(*lines(10, 0, 40, "b"))  # 67 of 70: 0.957
+    watch.tell(*lines(1, 0, 40, "b"))  # 14 of 16: up to 0.958, past the eased 0.955
     assert watch.turn(on(45)) == ("cleared", "improved")
+
+
+def test_fifteen_of_sixteen_clear_what_two_of_six_opened() -> None:
+    watch = Watch(lines(2, 4))
+    (event,) = watch.tick(on(20))
+    assert event.data.severity == "critical"
+    assert (event.data.low, event.data.high) == pytest.approx((0.097, 0.700), abs=5e-4)
+    watch.tell(*lines(15, 1, 380, "good"))  # up to 0.986 with 90 %; the six have left
+    assert watch.turn(on(390)) == ("cleared", "improved")
+
+
+def test_late_lines_of_one_order_due_on_one_day_are_too_little_to_open_a_breach() -> None:
+    one_order = [promised(f"A/{n}") for n in range(20)]
+    assert Watch(one_order).tick(on(20)) == []
+    others = [*lines(0, 2), *one_order]
+    (event,) = Watch(others).tick(on(20))
+    assert (event.data.numerator, event.data.denominator, event.data.n) == (0, 22, 3)
+
+
+def test_a_breach_clears_on_the_day_its_clusters_become_too_few() -> None:
+    of_one = [promised(f"A/{n}", 10) for n in range(20)]
+    watch = Watch([*of_one, *lines(0, 1, 30), *lines(0, 1, 50, "m"), *lines(0, 1, 60, "n")])
+    (event,) = watch.tick(on(70))
+    assert (event.data.n, event.data.denominator) == (4, 23)
+    # Undelivered, the twenty count from day 11 to day 375; the others came late, and count on
+    # day 30, 50 and 60: three are left until day 394, and two from day 395 on.
+    assert event.data.clears_on == on(30 + 365).date()
+    assert watch.turn(on(394)) is None
+    assert watch.turn(on(395)) == ("cleared", "aged_out")
 
 
 def test_without_new_evidence_a_breach_ages_out() -> None:
     watch = Watch(lines(20, 20))
     (event,) = watch.tick(on(20))
-    assert event.data.clears_on == on(10 + 90).date()
-    assert watch.turn(on(99)) is None
-    assert watch.turn(on(100)) == ("cleared", "aged_out")
+    assert event.data.clears_on == on(10 + 365).date()
+    assert watch.turn(on(374)) is None
+    assert watch.turn(on(375)) == ("cleared", "aged_out")
 
 
 def test_a_breach_with_too_little_left_ages_out_whatever_else_is_said() -> None:
     watch = Watch(lines(10, 10))
     watch.tick(on(20))
-    watch.tell(*lines(5, 0, 98, "few"))
-    assert watch.turn(on(105)) == ("cleared", "aged_out")
+    watch.tell(*lines(2, 0, 373, "few"))
+    assert watch.turn(on(380)) == ("cleared", "aged_out")
 
 
 def test_a_changed_limit_clears_as_such() -> None:
-    watch = Watch(lines(37, 3))
+    watch = Watch(lines(10, 2))
     watch.tick(on(20))
-    other = Watch(lines(37, 3), limits={KPI: Limit(warning=0.80, critical=0.70)})
+    other = Watch(lines(10, 2), limits={KPI: Limit(warning=0.80, critical=0.70)})
     other.ledger = watch.ledger
     assert other.turn(on(21)) == ("cleared", "limit_changed")
 
@@ -165,9 +204,10 @@ def test_a_breach_is_held_while_its_feed_is_silent() -> None:
     watch = Watch(lines(10, 10), cadence={INVENTORY: 86_400.0})
     watch.tell(heartbeat(INVENTORY, on(20)))
     assert watch.turn(on(20)) == ("opened", "critical")
-    assert watch.turn(on(150)) is None  # all evidence has left, and nobody was heard
-    watch.tell(heartbeat(INVENTORY, on(150)))
-    assert watch.turn(on(150)) == ("cleared", "aged_out")
+    assert watch.turn(on(400)) is None  # all evidence has left, and nobody was heard
+    watch.tell(heartbeat(INVENTORY, on(400)))
+    assert read(watch.cmo, on(400), KPI).words == "nothing was due"
+    assert watch.turn(on(400)) == ("cleared", "aged_out")
 
 
 def test_a_breach_is_held_while_units_are_unlike() -> None:
@@ -191,11 +231,11 @@ def test_an_acknowledgement_is_published_once() -> None:
 
 def late_claims(n: int, at: float = 30) -> list[Told]:
     """Deliveries of lines of the first batch that were on time, and told only after the due day."""
-    return [delivered(f"l{19 - k}", 9.5, recorded=on(at)) for k in range(n)]
+    return [delivered(line(19 - k), 9.5, recorded=on(at)) for k in range(n)]
 
 
 def test_a_correction_by_the_cmo_does_not_clear_a_critical_breach_until_it_is_accepted() -> None:
-    late = [delivered(f"l{n}", 11) for n in range(10, 20)]
+    late = [delivered(line(n), 11) for n in range(10, 20)]
     watch = Watch([e for e in lines(10, 10) if e.id not in {each.id for each in late}])
     watch.tell(*late)
     assert watch.turn(on(20)) == ("opened", "critical")
@@ -210,10 +250,10 @@ def test_a_correction_by_the_cmo_does_not_clear_a_critical_breach_until_it_is_ac
 def test_a_correction_by_the_sponsor_clears_a_critical_breach_at_once() -> None:
     watch = Watch(lines(10, 10))
     watch.tick(on(20))
-    bad = [delivered(f"l{n}", 11) for n in range(10, 20)]
+    bad = [delivered(line(n), 11) for n in range(10, 20)]
     watch.tell(*(retracted(each, on(30), "sponsor") for each in bad))
-    watch.tell(*(changed(f"l{n}", "sponsor", by_day=200, recorded=on(30)) for n in range(10, 20)))
-    assert watch.turn(on(31)) is not None
+    watch.tell(*(changed(line(n), "sponsor", by_day=200, recorded=on(30)) for n in range(10, 20)))
+    assert watch.turn(on(31)) == ("cleared", "corrected")
 
 
 @pytest.mark.parametrize("turn", [1, -1])
@@ -250,7 +290,7 @@ def test_what_was_withdrawn_before_its_formula_could_raise_stops_nobody() -> Non
         assert watch.turn(on(40)) == ("cleared", "improved")
 
 
-@pytest.mark.parametrize("n_retracted", [5, 20])
+@pytest.mark.parametrize("n_retracted", [18, 20])
 def test_retracting_what_it_rests_on_does_not_end_a_critical_breach(n_retracted: int) -> None:
     events = [started("L1"), *(e for n in range(20) for e in _bad_lot(f"L{n}"))]
     watch = Watch(events, "right_first_time")
@@ -273,18 +313,18 @@ def test_ordinary_good_deliveries_are_no_correction() -> None:
 
 
 def test_a_warning_needs_nobodys_acceptance() -> None:
-    watch = Watch(lines(37, 3))
+    watch = Watch(lines(10, 2))
     watch.tick(on(20))
-    bad = [delivered(f"l{n}", 11) for n in range(37, 40)]
+    bad = [delivered(line(n), 11) for n in (10, 11)]
     watch.tell(*(retracted(each, on(30)) for each in bad))
-    watch.tell(*(delivered(f"l{n}", 9.5, recorded=on(30)) for n in range(37, 40)))
+    watch.tell(*(delivered(line(n), 9.5, recorded=on(30)) for n in (10, 11)))
     assert watch.turn(on(31)) == ("cleared", "corrected")
 
 
 def test_a_breach_lists_its_newest_failing_events_and_how_many_it_omits() -> None:
     watch = Watch(lines(0, 30, 10, "old") + lines(0, 30, 12, "new"))
     (event,) = watch.tick(on(20))
-    late = [delivered(f"new{n}", 13).id for n in range(30)]
+    late = [delivered(line(n, "new"), 13).id for n in range(30)]
     assert (len(event.data.events), event.data.omitted) == (50, 10)
     assert sorted(event.data.events[:30]) == sorted(late)
 

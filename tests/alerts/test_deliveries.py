@@ -140,7 +140,7 @@ def test_a_tolerance_finer_than_a_millionth_is_no_fault() -> None:
 def test_a_missed_line_met_late_moves_back_to_its_due_day_as_missed() -> None:
     open_ = [promised("1")]
     met = [*open_, delivered("1", 20)]
-    last = 10 + 89  # the last day on which the window of 90 days still holds day 10
+    last = 10 + 364  # the last day on which the window of 365 days still holds day 10
     assert figures(open_, ON_TIME, last + 1) == (0, 1)
     assert figures(met, ON_TIME, last) == (0, 1)
     assert figures(met, ON_TIME, last + 1) == (0, 0)
@@ -165,8 +165,42 @@ def test_a_line_is_visible_from_the_local_midnight_of_its_due_day() -> None:
 def test_unlike_units_make_the_reading_unknown_and_say_why() -> None:
     mixed = [promised("1"), delivered("1", 9, 100, unit="KGM"), promised("2"), delivered("2")]
     found = reading(mixed, OTIF, NOW)
-    assert (found.state, found.value, found.n) == (Verdict.UNKNOWN, None, 2)
+    assert (found.state, found.value, found.n) == (Verdict.UNKNOWN, None, 1)
     assert found.why == "1 of 2 have quantities in unlike units"
+
+
+def test_late_lines_of_one_order_due_on_one_day_are_one_piece_of_evidence() -> None:
+    late = [promised(f"A/{n}") for n in range(20)]
+    for kpi in (ON_TIME, IN_FULL, OTIF):
+        found = reading(late, kpi, NOW)
+        assert (found.numerator, found.denominator, found.n, found.n_eff) == (0, 20, 1, 1)
+    assert reading(late, ON_TIME, NOW).state is Verdict.INSUFFICIENT
+
+
+def test_a_line_is_of_another_cluster_once_its_due_day_is_moved() -> None:
+    told = [promised(f"A/{n}") for n in range(4)]
+    moved = changed("A/0", "sponsor", by_day=12)
+    assert reading([*told, moved], ON_TIME, NOW).n == 2
+    assert reading([*told, moved, promised("B/1")], ON_TIME, NOW).n == 3
+    back = changed("A/0", "sponsor", by_day=10, at=on(-19))
+    assert reading([*told, moved, back], ON_TIME, NOW).n == 1
+    assert reading([*told, moved, retracted(moved, on(9), "sponsor")], ON_TIME, NOW).n == 1
+
+
+def test_lines_met_and_missed_of_one_order_due_on_one_day_are_one_cluster() -> None:
+    # The missed ones count on the day after; their cluster is that of the due day all the same.
+    told = [promised("A/1"), delivered("A/1"), promised("A/2"), promised("B/1"), promised("C/1")]
+    found = reading(told, ON_TIME, NOW)
+    assert (found.numerator, found.denominator, found.n) == (1, 4, 3)
+    assert found.n_eff == pytest.approx(16 / 6)
+
+
+@pytest.mark.parametrize(
+    ("good", "of", "state"), [(10, 12, Verdict.WARNING), (3, 4, Verdict.WARNING), (2, 6, 2)]
+)
+def test_a_few_orders_that_fail_too_often_are_seen(good: int, of: int, state: int) -> None:
+    told = [promised(f"{n}/1") for n in range(of)] + [delivered(f"{n}/1") for n in range(good)]
+    assert reading(told, ON_TIME, NOW).state == state
 
 
 def test_otif_is_shown_for_each_product_and_judged_for_the_cmo() -> None:

@@ -28,7 +28,7 @@ from tests.builders import (
 )
 
 SILENCE, VALIDITY, TIMELINESS = "feed_silence", "feed_validity", "data_timeliness"
-LOTS = "cmo.lots"
+LOTS, RELEASES = "cmo.lots", "cmo.releases"
 DAY = 86_400
 WEEK = ("mon", "tue", "wed", "thu", "fri")
 DAILY = agreed(cadence={LOTS: DAY})
@@ -82,6 +82,33 @@ def test_silence_is_judged_by_multiples_of_the_cadence_and_makes_what_needs_it_u
 def test_a_topic_without_an_agreed_cadence_makes_nothing_unknown() -> None:
     cmo = folded([started("L1"), completed("L1")])
     assert read(cmo, on(300), "right_first_time").why == ""
+
+
+def test_what_nobody_ever_spoke_of_is_unknown_where_words_are_agreed() -> None:
+    cmo = folded([heartbeat(RELEASES, on(0))], agreed(cadence={LOTS: 30 * DAY}, effective=FIRST))
+    found = read(cmo, on(1), "right_first_time")
+    assert (found.state, found.why) == (Verdict.UNKNOWN, "nothing was ever heard on cmo.lots")
+    assert read(cmo, on(1), "lot_acceptance_dispositioned").state is None
+
+
+def test_nothing_due_on_a_feed_that_lives_is_no_state() -> None:
+    cmo = folded([heartbeat(LOTS, on(0))], agreed(cadence={LOTS: DAY}))
+    found = read(cmo, on(0.5), "right_first_time")
+    assert (found.state, found.n, found.value) == (None, 0, None)
+    assert (found.why, found.words) == ("", "nothing was due")
+    spoken = read(folded([started("L1"), completed("L1", 1)]), on(2), "right_first_time")
+    assert (spoken.n, spoken.words) == (1, "")
+    assert read(folded([]), on(2), "right_first_time").words == "nothing was due"
+
+
+def test_of_two_sources_with_gaps_the_same_one_is_named_in_whatever_order_they_came() -> None:
+    told = [
+        heartbeat(LOTS, on(day), by=by, sequence=number)
+        for by in ("cmo", "lab")
+        for day, number in ((1, 1), (2, 3))
+    ]
+    there, back = (read(folded(each), on(9), "right_first_time") for each in (told, told[::-1]))
+    assert there.why == back.why == "cmo.lots from /cmo/acme lacks sequence 2 to 2"
 
 
 def test_a_gap_makes_what_needs_the_topic_unknown_until_it_is_closed() -> None:

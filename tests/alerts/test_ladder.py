@@ -88,7 +88,7 @@ def test_a_level_of_no_age_is_reached_as_the_breach_opens() -> None:
 
 
 def test_a_warning_climbs_by_its_own_ages_and_never_to_a_level_for_critical_ones() -> None:
-    watch = climbing(37, 3)
+    watch = climbing(10, 2)
     assert told(watch.tick(on(20))) == [("opened", 0, None)]
     assert told(watch.tick(on(20) + hours(23))) == []
     assert told(watch.tick(on(20) + days(50))) == [
@@ -146,13 +146,13 @@ def test_nobody_is_called_over_a_kpi_that_only_waits_for_a_review() -> None:
 def test_a_breach_climbs_as_critical_since_it_is_critical_and_stays_on_its_level_as_it_eases() -> (
     None
 ):
-    watch = climbing(37, 3)
+    watch = climbing(10, 2)
     watch.tick(on(20))
     watch.tell(*lines(0, 20, name="worse"))
     assert told(watch.tick(on(20) + hours(5))) == [("worsened", 0, None)]
     assert told(watch.tick(on(20) + hours(6))) == [("escalated", 1, "planner")]
     assert told(watch.tick(on(20) + hours(9))) == [("escalated", 2, "head")]
-    watch.tell(*lines(300, 0, name="better"))
+    watch.tell(*lines(138, 0, name="better"))
     assert told(watch.tick(on(20) + hours(10))) == [("eased", 2, "head")]
 
 

@@ -46,9 +46,15 @@ def test_a_slice_that_breaks_amid_poison_leaves_nothing_behind(
 
 
 @lawful
-@given(laws.stories(), RANDOMS)
+@given(laws.rated() | laws.stories(), RANDOMS)
 def test_states_are_those_of_the_limits_agreed(events: list[Told], random: Random) -> None:
     laws.states_are_those_of_the_limits(events, random)
+
+
+@lawful
+@given(laws.rated() | laws.stories(), RANDOMS)
+def test_a_breach_ends_past_the_eased_limits(events: list[Told], random: Random) -> None:
+    laws.a_breach_ends_past_the_eased_limits(events, random)
 
 
 @lawful

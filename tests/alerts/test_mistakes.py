@@ -9,9 +9,11 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from alerts import breaches, derivation, judge, readings, windows
+from alerts import breaches, clusters, derivation, judge, readings, windows
 from alerts.breaches import Ledger
 from alerts.changes import Changes
+from alerts.kpis import release
+from alerts.records import order_line
 from streams import shard
 from tests.alerts import laws
 from tests.builders import Told, log
@@ -24,17 +26,44 @@ def crash(events: list[Told], random: Random) -> None:
     laws.a_crash_anywhere_loses_and_doubles_nothing(laws.poisoned(log(events), random), random)
 
 
+STORIES: dict[Law, st.SearchStrategy[list[Told]]] = dict.fromkeys(
+    (laws.states_are_those_of_the_limits, laws.a_breach_ends_past_the_eased_limits), laws.rated()
+)
+"""What is told where a law needs much of one thing."""
+
+
 def _joins_at_the_end(facts: list[Any], fact: Any) -> None:
     facts.append(fact)
 
 
+_count = windows.Window.count
+
+
+def _never_taken_out(window: windows.Window, says: Any, sign: int) -> None:
+    if sign > 0:
+        _count(window, says, sign)
+
+
 def _judges_without_minimum(*given: Any, **side: Any) -> judge.Verdict:
-    value, interval, _, bounds = given
-    return judge.judge(value, interval, 10**9, bounds, **side)
+    value, n_eff, _, bounds = given
+    return judge.judge(value, n_eff, 10**9, bounds, **side)
 
 
 def _judges_the_wrong_side(*given: Any, higher_is_better: bool, **more: Any) -> judge.Verdict:
     return judge.judge(*given, higher_is_better=not higher_is_better, **more)
+
+
+def _judges_without_interval(*given: Any) -> judge.Verdict:
+    kpi, value, _, n, bounds = given
+    return readings.verdict(kpi, value, None, n, bounds)
+
+
+def _as_they_are(bounds: judge.Bounds, **_side: Any) -> judge.Bounds:
+    return bounds
+
+
+def _of_its_own(*_name: Any) -> int:
+    return 0
 
 
 def _id_of_the_clock(_ledger: Ledger, where: Any) -> str:
@@ -66,8 +95,8 @@ MISTAKES: dict[str, tuple[Any, str, Any, Law]] = {
     ),
     "old evidence is not taken out of a window": (
         windows.Window,
-        "remove",
-        _nothing,
+        "count",
+        _never_taken_out,
         laws.any_order_gives_the_same_readings,
     ),
     "the least number is ignored": (
@@ -81,6 +110,48 @@ MISTAKES: dict[str, tuple[Any, str, Any, Law]] = {
         "judge",
         _judges_the_wrong_side,
         laws.states_are_those_of_the_limits,
+    ),
+    "n counts lines and lots, and not their clusters": (
+        clusters.Clusters,
+        "count",
+        _nothing,
+        laws.states_are_those_of_the_limits,
+    ),
+    "each line of an order is a cluster of its own": (
+        order_line,
+        "cluster",
+        _of_its_own,
+        laws.states_are_those_of_the_limits,
+    ),
+    "each lot of a deviation is a cluster of its own": (
+        release,
+        "cluster",
+        _of_its_own,
+        laws.states_are_those_of_the_limits,
+    ),
+    "a warning waits for the interval of 95 %": (
+        judge,
+        "Z_90",
+        judge.Z_95,
+        laws.states_are_those_of_the_limits,
+    ),
+    "critical is by the interval of 90 %": (
+        judge,
+        "Z_95",
+        judge.Z_90,
+        laws.states_are_those_of_the_limits,
+    ),
+    "eased limits are held against the reading itself": (
+        breaches,
+        "verdict",
+        _judges_without_interval,
+        laws.a_breach_ends_past_the_eased_limits,
+    ),
+    "a breach ends at its limit": (
+        judge.Bounds,
+        "eased",
+        _as_they_are,
+        laws.a_breach_ends_past_the_eased_limits,
     ),
     "a breach is named by a clock": (
         breaches.Ledger,
@@ -122,7 +193,7 @@ def examples(law: Law, most: int = 150) -> Callable[[], None]:
         phases=[Phase.generate],
         suppress_health_check=list(HealthCheck),
     )
-    @given(laws.stories(), st.integers(0, 2**32).map(Random))
+    @given(STORIES.get(law, laws.stories()), st.integers(0, 2**32).map(Random))
     def kept(events: list[Told], random: Random) -> None:
         law(events, random)
 

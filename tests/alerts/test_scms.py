@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from alerts.agreements import Agreement, Agreements
+from alerts.agreements import Agreement, Agreements, Limit
 from events.adapters.table import read_table
 from events.decode import Decoder
 from events.event import Event
@@ -29,8 +29,17 @@ TOTALS = {
     "2012-03-31": (312, 350),
     "2014-06-30": (292, 349),
 }
+KPI = "delivery_on_time"
 AGREEMENTS = Agreements(
-    [Agreement(default=True, version="1", effective=date(2000, 1, 1), contingency="Call.")],
+    [
+        Agreement(
+            default=True,
+            version="1",
+            effective=date(2000, 1, 1),
+            contingency="Call.",
+            limits={KPI: Limit(window_days=90)},
+        )
+    ],
     use_default=True,
 )
 Figures = dict[str, tuple[int, int]]
@@ -84,7 +93,7 @@ def test_on_time_of_every_site_equals_an_independent_computation(
 ) -> None:
     clean = Pass(AGREEMENTS, end_of(day))
     clean.fold(outcomes)
-    found = [r for r in clean.readings() if r.kpi.name == "delivery_on_time"]
+    found = [r for r in clean.readings() if r.kpi.name == KPI]
     figures = {r.cmo: (r.numerator, r.denominator) for r in found if r.n}
     assert figures == by_hand(date.fromisoformat(day))
     kept, due = zip(*figures.values(), strict=True)

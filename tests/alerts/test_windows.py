@@ -1,5 +1,7 @@
 """Windows: what counts on which day, quantiles by nearest rank, and gaps in a sequence."""
 
+from collections import Counter
+from datetime import date
 from math import ceil
 from random import Random
 from time import process_time
@@ -9,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from alerts.calendar import DAY, HOUR
+from alerts.clusters import NO_CLUSTERS, cluster
 from alerts.errors import NoEvidence
 from alerts.facts import Evidence
 from alerts.sequences import Sequence
@@ -17,8 +20,8 @@ from alerts.windows import NOTHING, Total, Values, Window, first_hour, nearest_r
 TODAY = 19_000 * DAY
 
 
-def on_day(day: int, numerator: int = 1) -> Evidence:
-    return Evidence(day * 24, day * DAY, numerator, 1, "e")
+def on_day(day: int, numerator: int = 1, cluster: int = 0) -> Evidence:
+    return Evidence(day * 24, day * DAY, numerator, 1, "e", cluster=cluster)
 
 
 def in_hour(hour: int) -> Evidence:
@@ -72,6 +75,87 @@ def test_what_is_taken_out_leaves_the_sums_of_what_stays(
     spread = [value for value, often in values.values(3_000, 200 * DAY) for _ in range(often)]
     assert spread == sorted(stays)
     assert bool(window) == bool(values) == bool(stays)
+
+
+def weighed(held: list[tuple[int, int]], first: int, last: int) -> tuple[float, ...]:
+    """Pieces, clusters and weight of the days from first to last, counted one by one."""
+    names = [cluster or -at for at, (day, cluster) in enumerate(held, 1) if first <= day <= last]
+    sizes = Counter(names).values()
+    return len(names), len(sizes), len(names) ** 2 / sum(size**2 for size in sizes) if sizes else 0
+
+
+def of(total: Total) -> tuple[float, ...]:
+    return total.pieces, total.n, total.n_eff if total.pieces else 0
+
+
+@given(
+    st.lists(st.tuples(st.integers(0, 60), st.integers(0, 4)), max_size=40),
+    st.lists(st.tuples(st.integers(0, 80), st.integers(8, 40), st.booleans()), max_size=6),
+    st.integers(0, 2**32).map(Random),
+)
+def test_clusters_are_counted_as_evidence_and_days_enter_and_leave(
+    held: list[tuple[int, int]], looks: list[tuple[int, int, bool]], random: Random
+) -> None:
+    window, stays = Window(), list[tuple[int, int]]()
+    for day, days, lets_go in sorted(looks):
+        for _ in range(min(len(held), random.randint(0, 9))):
+            stays.append(held.pop())
+            window.add(on_day(stays[-1][0], 1, stays[-1][1]))
+        if stays and random.random() < 0.5:
+            gone = stays.pop(random.randrange(len(stays)))
+            window.remove(on_day(gone[0], 1, gone[1]))
+        if lets_go:
+            window.let_go(100, day * DAY)
+        assert of(window.total(days, day * DAY)) == weighed(stays, day - days + 1, day)
+
+
+@given(st.lists(st.tuples(st.integers(0, 60), st.integers(0, 4)), max_size=30))
+def test_the_days_to_come_have_the_clusters_that_they_will_have(
+    held: list[tuple[int, int]],
+) -> None:
+    window = Window()
+    for day, of_cluster in held:
+        window.add(on_day(day, 1, of_cluster))
+    ahead = list(window.ahead(30, 40 * DAY))
+    for day, total in enumerate(ahead, start=41):
+        assert of(total) == of(window.total(30, day * DAY)) == weighed(held, day - 29, day)
+
+
+def test_twenty_pieces_of_one_cluster_weigh_as_one_and_ten_with_five_of_one_as_three() -> None:
+    window = Window()
+    for _ in range(20):
+        window.add(on_day(5, 0, 7))
+    assert of(window.total(90, 9 * DAY)) == (20, 1, 1)
+    mixed = Window()
+    for at in range(10):
+        mixed.add(on_day(5, 0, 7 if at < 5 else 0))
+    assert of(mixed.total(90, 9 * DAY)) == (10, 6, 100 / 30)
+
+
+def test_a_cluster_that_is_in_the_window_in_part_is_as_large_as_that_part() -> None:
+    window = Window()
+    for day in (1, 2, 3):
+        window.add(on_day(day, 1, 7))
+    assert of(window.total(10, 11 * DAY)) == (2, 1, 1)
+    assert of(window.total(10, 12 * DAY)) == (1, 1, 1)
+
+
+def test_what_is_tallied_is_all_of_its_own() -> None:
+    window = Window()
+    window.tally(24 * 5, 90, 100)
+    assert of(window.total(7, 6 * DAY)) == (100, 100, 100)
+
+
+def test_a_window_without_named_clusters_keeps_none() -> None:
+    window = Window()
+    window.add(on_day(5))
+    assert window._clusters is NO_CLUSTERS
+
+
+def test_the_key_of_a_cluster_is_the_same_in_every_process() -> None:
+    assert cluster("4500001", date(2026, 6, 1)) == 0xB9D06D3088DCAC67
+    assert cluster("4500001", date(2026, 6, 1)) != cluster("4500001", date(2026, 6, 2))
+    assert cluster("a", "b") != cluster("ab")
 
 
 @given(st.lists(st.integers(-50, 50), min_size=1, max_size=60), st.sampled_from([50, 90, 95, 100]))

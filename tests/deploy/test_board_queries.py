@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from deploy.grafana import queries
-from deploy.grafana.states import NO_LIMIT, UNWATCHED
+from deploy.grafana.states import NO_LIMIT, NOTHING_DUE, UNWATCHED
 from events.dimensions import DIMENSIONS
 
 HOUR = 60
@@ -85,6 +85,15 @@ def test_the_state_that_asks_for_most_attention_is_shown(
 def test_a_reading_that_no_limit_judges_is_shown_as_such(tmp_path: Path) -> None:
     series = {f"cmo_kpi_evidence{{{KPI}}}": "7x20"}
     asked(tmp_path, queries.worst_states(), series, {f"{{{KPI}}}": NO_LIMIT})
+
+
+def test_a_reading_of_which_nothing_was_due_is_told_from_one_without_a_limit(
+    tmp_path: Path,
+) -> None:
+    series = {f"cmo_kpi_evidence{{{KPI}}}": "0x20", **state("0x20", product="pills")}
+    asked(tmp_path, queries.worst_states(), series, {f"{{{KPI}}}": 0})
+    series = {f'cmo_kpi_evidence{{{KPI},instance="{name}"}}': "0x20" for name in "ab"}
+    asked(tmp_path, queries.worst_states(), series, {f"{{{KPI}}}": NOTHING_DUE})
 
 
 def test_two_workers_that_tell_of_one_breach_count_it_once(tmp_path: Path) -> None:

@@ -21,7 +21,7 @@ from deploy.grafana.board import MADE, Layout
 from deploy.grafana.boards import MADE_BY, boards, documents
 from deploy.grafana.history import panel_id
 from deploy.grafana.panels import Json
-from deploy.grafana.states import NO_LIMIT, UNITS
+from deploy.grafana.states import NO_LIMIT, NOTHING_DUE, UNITS
 from deploy.links import BOARDS, CMO, DELIVERIES, INVENTORY, LOTS, MONITOR, OVERVIEW
 
 PROJECT = Path(__file__).resolve().parents[2]
@@ -167,7 +167,7 @@ def test_ratios_are_rolled_up_by_dividing_late() -> None:
 def test_every_state_is_told_by_a_text_and_a_colour_of_its_own() -> None:
     (mapping,) = panel(OVERVIEW, "CMOs by KPI")["fieldConfig"]["defaults"]["mappings"]
     shown = {int(value): look for value, look in mapping["options"].items()}
-    assert set(shown) == {*map(int, Verdict), NO_LIMIT}
+    assert set(shown) == {*map(int, Verdict), NO_LIMIT, NOTHING_DUE}
     for part in ("text", "color"):
         assert max(Counter(look[part] for look in shown.values()).values()) == 1
 

@@ -124,7 +124,7 @@ def exposed() -> set[str]:
     role = Role(side="cmo", contacts=(Contact(email="head@cmo.example"),))
     ladder = Rung(role="planner", critical=0), Rung(role="head", critical=86_400)
     shard = Shard(0, 1, agreed(roles={"planner": role, "head": role}, ladder=ladder))
-    late = [told for n in range(40) for told in (promised(f"{n}"), delivered(f"{n}", 20))]
+    late = [told for n in range(40) for told in (promised(f"{n}/1"), delivered(f"{n}/1", 20))]
     late += [heartbeat(LOTS, on(39), sequence=1)]
     for topic, messages in log(late).items():
         shard.fold(topic, len(messages), messages)

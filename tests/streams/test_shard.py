@@ -335,7 +335,7 @@ def test_an_event_at_the_end_of_the_calendar_waits_and_harms_nobody() -> None:
 
 
 def test_the_lowest_offset_of_a_transition_wins() -> None:
-    late = [each for n in range(30) for each in (promised(f"{n}"), delivered(f"{n}", 20))]
+    late = [each for n in range(30) for each in (promised(f"{n}/1"), delivered(f"{n}/1", 20))]
     made = ticked(after(late), on(40))
     (opened,) = [o.value for o in made.to_send() if o.id.startswith("delivery_otif:acme:1")]
     other = opened.replace(b'"severity":"critical"', b'"severity":"warning"')

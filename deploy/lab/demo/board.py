@@ -168,6 +168,8 @@ def _cell(snapshot: Snapshot, kpi: Kpi, figures: Sequence[Figure]) -> Text:
     symbol, style, _ = _LOOKS[figure.state]
     if figure.state is Verdict.UNKNOWN:
         return Text(f"{symbol} {_unknown(figures)}", style=style)
+    if figure.value is None and figure.n == 0:
+        return Text("  none due", style=style)
     n = "" if figure.n is None else _count(figure.n)
     if figure.state is Verdict.INSUFFICIENT:
         return Text(f"{symbol} few ({n})", style=style)

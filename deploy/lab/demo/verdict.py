@@ -23,8 +23,8 @@ class Finding:
 
     @property
     def found(self) -> bool:
-        """Whether all of them show the state that the truth expects."""
-        return self.states == {self.trouble.expected}
+        """Whether all of them show the state that the truth expects, or none does where none is."""
+        return self.states == {self.trouble.expected} - {"none"}
 
     @property
     def states(self) -> set[str]:

@@ -19,6 +19,7 @@ from deploy.lab.simulate.truth import (
     delivered,
     longer,
     nearest_rank,
+    on_time,
     released_on_time,
     right_first_time,
     trouble,
@@ -31,8 +32,8 @@ TIME_IN_STATE: Final = {"in_process": 14 * DAY, "completed": 5 * DAY}
 
 
 def late_deliveries(teller: Teller, said: list[Said]) -> Told:
-    """Every second line due in the last 45 days arrives three to twelve days late."""
-    since = teller.span.before(45)
+    """Every second line due in the last 120 days arrives three to twelve days late."""
+    since = teller.span.before(120)
     late = {
         _line(each)
         for number, each in enumerate(of_type(said, "order.promised"))
@@ -45,10 +46,13 @@ def late_deliveries(teller: Teller, said: list[Said]) -> Told:
         else each
         for each in said
     ]
-    expected = delivered(_kept(teller, told), teller.span).state("delivery_otif")
-    cmo = teller.maker.cmo
-    kpis = ("delivery_otif", "delivery_on_time")
-    return Told(told, tuple(trouble("late_deliveries", cmo, kpi, expected, since) for kpi in kpis))
+    kept, cmo = _kept(teller, told), teller.maker.cmo
+    states = {
+        "delivery_otif": delivered(kept, teller.span).state("delivery_otif"),
+        "delivery_on_time": on_time(kept, teller.span).state("delivery_on_time"),
+    }
+    found = (trouble("late_deliveries", cmo, *each, since) for each in states.items())
+    return Told(told, tuple(found))
 
 
 def rejects(teller: Teller, said: list[Said]) -> Told:
@@ -76,13 +80,13 @@ def release_backlog(teller: Teller, said: list[Said]) -> Told:
         for each in said
     ]
     kept = _kept(teller, told)
-    on_time = released_on_time(kept, teller.span).state("release_on_time")
+    released = released_on_time(kept, teller.span).state("release_on_time")
     p90, n = nearest_rank(cycle_times(kept, teller.span), 90)
     slow = longer(p90, n, Bounds(20 * DAY, 30 * DAY, 10))
     return Told(
         told,
         (
-            trouble("release_backlog", cmo, "release_on_time", on_time, since),
+            trouble("release_backlog", cmo, "release_on_time", released, since),
             trouble("release_backlog", cmo, "release_cycle_time", slow, since),
             *_aging(teller, kept, since),
         ),
@@ -170,7 +174,7 @@ def silent_feed(teller: Teller, said: list[Said]) -> Told:
     ]
     silent = trouble("silent_feed", cmo, "feed_silence", "critical", since, topic=INVENTORY)
     week = _week(teller, told)
-    few = Kept(len(week), len(week)).state("feed_validity")
+    few = Kept.alone(len(week), len(week)).state("feed_validity")
     fewer = trouble("silent_feed", cmo, "feed_validity", few, since)
     return Told(told, (silent, fewer, *_unknown("silent_feed", teller, INVENTORY, since)))
 
@@ -226,7 +230,7 @@ def invalid_events(teller: Teller, said: list[Said]) -> Told:
         for kind, topic, data in [_WRONG[number % len(_WRONG)]]
     ]
     told = [*said, *(each._replace(fate="invalid") for each in bad)]
-    kept = Kept(len(week), len(week) + len(bad)).state("feed_validity")
+    kept = Kept.alone(len(week), len(week) + len(bad)).state("feed_validity")
     cmo = teller.maker.cmo
     return Told(told, (trouble("invalid_events", cmo, "feed_validity", kept, since),))
 

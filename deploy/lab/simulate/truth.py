@@ -1,54 +1,84 @@
 """What is true of a simulated world: its rates, its troubles, and the evidence in it."""
 
 import json
-from collections.abc import Iterable, Mapping
+from collections import Counter
+from collections.abc import Hashable, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import date, timedelta
-from typing import Final, Literal, NamedTuple
+from math import sqrt
+from typing import Final, Literal, NamedTuple, Self
 
-from alerts.judge import Bounds, Verdict, judge, wilson
+from alerts.judge import Bounds
 from deploy.lab.simulate.world import DAY, Said, Span, day_of, of_type, text_of
 
-Expected = Literal["ok", "warning", "critical", "insufficient", "unknown"]
+Expected = Literal["ok", "warning", "critical", "insufficient", "unknown", "none"]
 
 LIMITS: Final = {
-    "delivery_otif": Bounds(0.95, 0.90, 20),
-    "lot_acceptance_dispositioned": Bounds(0.97, 0.93, 20),
-    "right_first_time": Bounds(0.90, 0.80, 20),
-    "release_on_time": Bounds(0.95, 0.90, 20),
-    "feed_validity": Bounds(0.99, 0.95, 100),
+    "delivery_otif": Bounds(0.95, 0.90, 3),
+    "delivery_on_time": Bounds(0.95, 0.90, 3),
+    "lot_acceptance_dispositioned": Bounds(0.97, 0.93, 3),
+    "right_first_time": Bounds(0.90, 0.80, 3),
+    "release_on_time": Bounds(0.95, 0.90, 3),
+    "feed_validity": Bounds(0.99, 0.95, 20),
 }
 """The limits in force in the agreements of the simulated makers."""
 
 
+_STANDARD_ERRORS: Final[Mapping[Expected, float]] = {"critical": 1.959964, "warning": 1.644854}
+"""How many lie on either side of the middle of the 95 % and of the 90 % interval."""
+
+
 class Kept(NamedTuple):
-    """How many of a number were as they should be."""
+    """How many of a number were as they should be; `n` pieces of it are independent of others.
+
+    `weight` is how many independent ones tell as much as all of them.
+    """
 
     kept: int
     of: int
+    n: int
+    weight: float
+
+    @classmethod
+    def counted(cls, found: Iterable[tuple[bool, Hashable]]) -> Self:
+        """Of what was as it should be or not, each with what it stands or falls with."""
+        every = list(found)
+        sizes = Counter(cluster for _, cluster in every).values()
+        weight = len(every) ** 2 / sum(size**2 for size in sizes) if every else 0.0
+        return cls(sum(kept for kept, _ in every), len(every), len(sizes), weight)
+
+    @classmethod
+    def alone(cls, kept: int, of: int) -> Self:
+        """Of what is all independent."""
+        return cls(kept, of, of, of)
 
     def state(self, kpi: str) -> Expected:
         """What a KPI with this evidence must show."""
-        if not self.of:
-            return "unknown"
-        interval = wilson(self.kept, self.of)
         bounds = LIMITS[kpi]
-        return _word(judge(self.kept / self.of, interval, self.of, bounds, higher_is_better=True))
+        if not self.of:
+            return "none"
+        if self.n < bounds.minimum:
+            return "insufficient"
+        if self._lies_below(bounds.critical, "critical"):
+            return "critical"
+        return "warning" if self._lies_below(bounds.warning, "warning") else "ok"
+
+    def _lies_below(self, limit: float | None, severity: Expected) -> bool:
+        """Whether the whole interval does: the limit is too many standard errors of its own off."""
+        assert limit is not None
+        error = sqrt(limit * (1 - limit) / self.weight)
+        return limit - self.kept / self.of > _STANDARD_ERRORS[severity] * error
 
 
 def longer(value: float, n: int, bounds: Bounds) -> Expected:
     """What a KPI that is better when lower must show, judged by its reading."""
-    return _word(judge(value, None, n, bounds, higher_is_better=False)) if n else "unknown"
-
-
-def _word(state: Verdict) -> Expected:
-    words: Mapping[Verdict, Expected] = {
-        Verdict.OK: "ok",
-        Verdict.WARNING: "warning",
-        Verdict.CRITICAL: "critical",
-        Verdict.INSUFFICIENT: "insufficient",
-    }
-    return words.get(state, "unknown")
+    if not n:
+        return "none"
+    if n < bounds.minimum:
+        return "insufficient"
+    if bounds.critical is not None and value > bounds.critical:
+        return "critical"
+    return "warning" if bounds.warning is not None and value > bounds.warning else "ok"
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +140,7 @@ def evidence(said: list[Said], span: Span) -> dict[str, Kept]:
     """What the events come to for each KPI that can be read off them."""
     return {
         "delivery_otif": delivered(said, span),
+        "delivery_on_time": on_time(said, span),
         "lot_acceptance_dispositioned": accepted(said, span),
         "right_first_time": right_first_time(said, span),
         "release_on_time": released_on_time(said, span),
@@ -117,7 +148,19 @@ def evidence(said: list[Said], span: Span) -> dict[str, Kept]:
 
 
 def delivered(said: list[Said], span: Span) -> Kept:
-    """Order lines of the last 90 days complete by the due day and within 10 % over."""
+    """Order lines of the last 365 days complete by the due day and within 10 % over."""
+    return Kept.counted(
+        (wanted <= by_due <= wanted * 1.1, of) for wanted, by_due, of in _due(said, span)
+    )
+
+
+def on_time(said: list[Said], span: Span) -> Kept:
+    """Order lines of the last 365 days complete by the due day."""
+    return Kept.counted((wanted <= by_due, of) for wanted, by_due, of in _due(said, span))
+
+
+def _due(said: list[Said], span: Span) -> Iterator[tuple[int, int, Hashable]]:
+    """Of each line due: what was wanted, what came by then, and its order with the due day."""
     cancelled = {_line(each) for each in of_type(said, "order.cancelled")}
     due = {_line(e): date.fromisoformat(e.data["due"]) for e in of_type(said, "order.promised")}
     wanted = {_line(e): e.data["quantity"]["value"] for e in of_type(said, "order.promised")}
@@ -130,13 +173,10 @@ def delivered(said: list[Said], span: Span) -> Kept:
         by_now[line] += amount
         if day_of(each.time) <= due[line]:
             by_due[line] += amount
-    kept = [
-        wanted[line] <= by_due[line] <= wanted[line] * 1.1
-        for line, day in due.items()
-        if line not in cancelled
-        and _within(day if by_now[line] >= wanted[line] else day + timedelta(days=1), span, 90)
-    ]
-    return Kept(sum(kept), len(kept))
+    for line, day in due.items():
+        counts_on = day if by_now[line] >= wanted[line] else day + timedelta(days=1)
+        if line not in cancelled and _within(counts_on, span, 365):
+            yield wanted[line], by_due[line], (line[0], day)
 
 
 def _line(said: Said) -> tuple[str, str]:
@@ -155,12 +195,11 @@ def accepted(said: list[Said], span: Span) -> Kept:
         if held is None or held.who != "sponsor" or each.who == "sponsor":
             last[each.data["lot"]] = each
     ours = _commercial(said)
-    counted = [
-        each.data["decision"] == "released"
+    return Kept.counted(
+        (each.data["decision"] == "released", lot)
         for lot, each in last.items()
         if lot in ours and _within(day_of(each.time), span, 365)
-    ]
-    return Kept(sum(counted), len(counted))
+    )
 
 
 def _final(said: Iterable[Said]) -> list[Said]:
@@ -176,22 +215,19 @@ def _commercial(said: Iterable[Said]) -> dict[str, Said]:
 
 def right_first_time(said: list[Said], span: Span) -> Kept:
     """Commercial lots completed in the last 365 days without rework or a serious deviation."""
-    marred = {
-        lot
-        for each in of_type(said, "deviation.opened")
-        if each.data["class"] != "minor"
-        for lot in each.data["lots"]
-    }
+    marred: dict[str, str] = {}
+    for each in sorted(of_type(said, "deviation.opened"), key=lambda each: (each.time, each.id)):
+        if each.data["class"] != "minor":
+            for lot in each.data["lots"]:
+                marred.setdefault(lot, each.data["deviation"])
     decided = of_type(said, "release.decided")
-    marred |= {each.data["lot"] for each in decided if each.data["decision"] == "rework"}
+    reworked = {each.data["lot"] for each in decided if each.data["decision"] == "rework"}
     ours = _commercial(said)
-    completed = completions(said)
-    good = [
-        lot not in marred
-        for lot, each in completed.items()
+    return Kept.counted(
+        (lot not in marred and lot not in reworked, marred.get(lot, ("lot", lot)))
+        for lot, each in completions(said).items()
         if lot in ours and _within(day_of(each.time), span, 365)
-    ]
-    return Kept(sum(good), len(good))
+    )
 
 
 def completions(said: Iterable[Said]) -> dict[str, Said]:
@@ -203,7 +239,7 @@ def completions(said: Iterable[Said]) -> dict[str, Said]:
 
 
 def released_on_time(said: list[Said], span: Span) -> Kept:
-    """Commercial lots finally decided by the sponsor's day, of those due in the last 90 days."""
+    """Commercial lots finally decided by the sponsor's day, of those due in the last 365 days."""
     decided: dict[str, date] = {}
     for each in _final(said):
         if each.who == "sponsor" or each.data["lot"] not in decided:
@@ -213,9 +249,9 @@ def released_on_time(said: list[Said], span: Span) -> Kept:
     for each in of_type(said, "release.requested"):
         due, lot = date.fromisoformat(each.data["due"]), each.data["lot"]
         counts_on = due if lot in decided else due + timedelta(days=1)
-        if lot in ours and _within(counts_on, span, 90):
+        if lot in ours and _within(counts_on, span, 365):
             kept.append(lot in decided and decided[lot] <= due)
-    return Kept(sum(kept), len(kept))
+    return Kept.alone(sum(kept), len(kept))
 
 
 def nearest_rank(values: Iterable[int], hundredth: int) -> tuple[int, int]:
@@ -227,7 +263,7 @@ def nearest_rank(values: Iterable[int], hundredth: int) -> tuple[int, int]:
 
 
 def cycle_times(said: list[Said], span: Span) -> list[int]:
-    """Seconds from completion to the first final decision, of decisions in the last 90 days."""
+    """Seconds from completion to the first final decision, of decisions in the last 365 days."""
     completed = completions(said)
     first: dict[str, Said] = {}
     for each in _final(said):
@@ -236,11 +272,11 @@ def cycle_times(said: list[Said], span: Span) -> list[int]:
     return [
         each.time - completed[lot].time
         for lot, each in first.items()
-        if lot in ours and lot in completed and _within(day_of(each.time), span, 90)
+        if lot in ours and lot in completed and _within(day_of(each.time), span, 365)
     ]
 
 
 def delays(said: Iterable[Said], span: Span) -> list[int]:
-    """Seconds from the event to its record, of what the maker said in the last seven days."""
-    recent = [each for each in said if each.who == "cmo" and each.time > span.end - 7 * DAY]
+    """Seconds from the event to its record, of what the maker said in the last 30 days."""
+    recent = [each for each in said if each.who == "cmo" and each.time > span.end - 30 * DAY]
     return [each.recorded - each.time for each in recent]

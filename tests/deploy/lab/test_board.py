@@ -71,11 +71,13 @@ def test_unknown_and_insufficient_look_unlike_ok_without_any_colour() -> None:
             figure("ok", state=Verdict.OK),
             figure("few", state=Verdict.INSUFFICIENT, n=3),
             figure("silent", state=Verdict.UNKNOWN, value=None),
+            figure("idle", state=None, value=None, n=0),
         )
     )
     assert "●87.2% 132" in line_of("ok", board)
     assert "◌ few (3)" in line_of("few", board)
     assert "? unknown" in line_of("silent", board)
+    assert "none due" in line_of("idle", board)
 
 
 def test_of_several_scopes_the_one_that_needs_attention_most_is_shown() -> None:

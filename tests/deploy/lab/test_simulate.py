@@ -266,7 +266,7 @@ def test_each_trouble_shows_in_its_kpi() -> None:
 def test_a_world_with_too_little_evidence_says_so() -> None:
     troubles = world(1, 1_000).truth.troubles
     states = {(each.trouble, each.kpi): each.expected for each in troubles}
-    assert states["late_deliveries", "delivery_on_time"] == "insufficient"
+    assert states["rejects", "lot_acceptance_dispositioned"] == "insufficient"
     assert states["silent_feed", "feed_silence"] == "critical"
 
 

@@ -63,12 +63,12 @@ def values(found: list[Sample], name: str, **labels: str) -> list[float]:
 
 
 def test_a_reading_has_its_value_and_what_it_rests_on() -> None:
-    lines = [told for n in range(4) for told in (promised(f"{n}"), delivered(f"{n}"))]
-    found = samples(judged([*lines, delivered("0", 15), promised("late")]))
+    lines = [told for n in range(4) for told in (promised(f"A/{n}"), delivered(f"A/{n}"))]
+    found = samples(judged([*lines, delivered("A/0", 15), promised("B/late")]))
     assert values(found, "cmo_delivery_on_time_ratio", cmo="acme") == [0.8]
     assert values(found, "cmo_kpi_numerator", kpi="delivery_on_time") == [4]
     assert values(found, "cmo_kpi_denominator", kpi="delivery_on_time") == [5]
-    assert values(found, "cmo_kpi_evidence", kpi="delivery_on_time") == [5]
+    assert values(found, "cmo_kpi_evidence", kpi="delivery_on_time") == [2]  # two orders
     assert values(found, "cmo_kpi_limit", kpi="delivery_on_time", severity="critical") == [0.9]
     assert values(found, "cmo_kpi_state", kpi="delivery_on_time") == [-1]
 
@@ -165,7 +165,7 @@ def test_a_breach_that_was_given_back_shows_nobody_who_has_it() -> None:
 
 def test_a_breach_of_a_kpi_nobody_is_told_of_has_nobody_next() -> None:
     role = Role(side="cmo", contacts=(Contact(email="head@cmo.example"),))
-    late = [told for n in range(30) for told in (promised(f"{n}"), delivered(f"{n}", 12))]
+    late = [told for n in range(30) for told in (promised(f"{n}/1"), delivered(f"{n}/1", 12))]
     shard = judged(late, agreed(roles={"head": role}, ladder=(Rung(role="head", warning=3_600),)))
     read_back(shard)
     upcoming = "cmo_breach_next_escalation_timestamp_seconds"
@@ -190,7 +190,7 @@ def test_the_name_of_whoever_has_a_breach_is_one_short_line_that_passes_for_noth
 
 
 def test_a_breach_is_shown_with_the_day_it_clears_by_itself() -> None:
-    late = [told for n in range(30) for told in (promised(f"{n}"), delivered(f"{n}", 12))]
+    late = [told for n in range(30) for told in (promised(f"{n}/1"), delivered(f"{n}/1", 12))]
     shard = judged(late)
     opened = {each.kpi: each for each in read_back(shard)}
     clears = opened["delivery_otif"].clears_on
