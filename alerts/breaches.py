@@ -13,8 +13,9 @@ from alerts.kpis import BY_NAME
 from alerts.kpis.feed import FEED_SILENCE, FEED_VALIDITY
 from alerts.ladder import NO_LADDER, Ladder, is_acknowledged
 from alerts.readings import Reading, unheard, verdict
+from alerts.sums import Total
 from alerts.view import CmoView, days_of
-from alerts.windows import Spread, Total, Window, first_hour
+from alerts.windows import Spread, Window, first_hour
 from events.breaches import Breach, BreachEvent, ClearedBy, Severity, Turn
 from events.dimensions import Scope
 from events.values import MILLION, microseconds

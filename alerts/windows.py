@@ -2,12 +2,12 @@
 
 from collections import deque
 from collections.abc import Iterable, Iterator
-from typing import Final, NamedTuple
+from typing import Final
 
 from alerts.calendar import DAY, HOUR
-from alerts.clusters import NO_CLUSTERS, Clusters, Place
 from alerts.errors import NoEvidence
 from alerts.facts import Evidence
+from alerts.sums import Summed, Sums, Total
 
 HOURLY_DAYS: Final = 7
 """Windows of up to so many days move by the hour, longer ones by the UTC day."""
@@ -15,38 +15,15 @@ HOURLY_DAYS: Final = 7
 _NEVER: Final = 1 << 62
 
 
-class Total(NamedTuple):
-    """What a window holds: whole sums, how many pieces of evidence, how many of unlike units.
-
-    Of m pieces of one cluster m - 1 are `repeats`, and m(m - 1) `pairs`.
-    """
-
-    numerator: int
-    denominator: int
-    pieces: int
-    unlike: int
-    repeats: int = 0
-    pairs: int = 0
-
-    @property
-    def n(self) -> int:
-        """How many pieces are independent of each other: the clusters."""
-        return self.pieces - self.repeats
-
-    @property
-    def n_eff(self) -> float:
-        """How many independent pieces would tell as much: (Σm)² / Σm², of at least one piece."""
-        return self.pieces * self.pieces / (self.pieces + self.pairs)
-
-
-NOTHING: Final = Total(0, 0, 0, 0)
-
-
 def first_hour(days: int, now: int) -> int:
     """The first hour, from the epoch, of the window of `days` that ends at `now`."""
     if days <= HOURLY_DAYS:
         return now // HOUR - days * 24 + 1
     return (now // DAY - days + 1) * 24
+
+
+Place = tuple[int, int]
+"""An hour, and the microsecond from which what belongs to it counts."""
 
 
 class _Span:
@@ -98,30 +75,31 @@ class _Held:
 class Window(_Held):
     """The evidence of one KPI for one scope, by hour; what is not visible yet waits."""
 
-    __slots__ = ("_clusters", "_held", "_sums")
+    __slots__ = ("_held", "_summed")
 
     def __init__(self) -> None:
         super().__init__()
-        self._held: dict[Place, list[int]] = {}
-        self._sums = [0, 0, 0, 0]
-        self._clusters = NO_CLUSTERS
+        self._held: dict[Place, Sums] = {}
+        self._summed = Summed()
 
     def count(self, says: Evidence, sign: int) -> None:
         """Count a piece of evidence in, or out again where the sign is -1."""
-        if sign > 0:
-            sums = says.numerator, says.denominator, 1, int(says.unlike)
-        else:
-            sums = -says.numerator, -says.denominator, -1, -says.unlike
-        place = self._sum(says.hour, says.visible, sums)
-        if says.cluster and place is not None:
-            self._count_cluster(place, says.cluster, sign)
+        hour, visible = says.hour, says.visible
+        sums = self._more(hour, visible, sign * says.numerator, sign * says.denominator, sign)
+        if sums is not None and (says.unlike or says.cluster):
+            self._note(says, sums, sign)
 
-    def _count_cluster(self, place: Place, key: int, sign: int) -> None:
-        if self._clusters is NO_CLUSTERS:
-            self._clusters = Clusters()
-        self._clusters.hold(place, key, sign)
-        if self._span.covers(place):
-            self._clusters.count(key, sign)
+    def _note(self, says: Evidence, sums: Sums, sign: int) -> None:
+        """Count what is particular about a piece of evidence."""
+        within = self._span.covers((says.hour, says.visible))
+        if says.unlike:
+            sums.unlike += sign
+            if within:
+                self._summed.count_unlike(sign)
+        if says.cluster:
+            sums.count_cluster(says.cluster, sign)
+            if within:
+                self._summed.count_cluster(says.cluster, sign)
 
     def add(self, says: Evidence) -> None:
         """Count a piece of evidence in."""
@@ -133,66 +111,63 @@ class Window(_Held):
 
     def tally(self, hour: int, taken: int, n: int) -> None:
         """Count `n` messages read in an hour, so many of them taken."""
-        self._sum(hour, hour * HOUR, (taken, n, n, 0))
+        self._more(hour, hour * HOUR, taken, n, n)
 
-    def _sum(self, hour: int, visible: int, more: tuple[int, int, int, int]) -> Place | None:
-        """Add to the sums of a place, and say which; None where they are past every window."""
-        self._pieces += more[2]
+    def _more(
+        self, hour: int, visible: int, numerator: int, denominator: int, pieces: int
+    ) -> Sums | None:
+        """Have so much more at a place, and give its sums; None for one past every window."""
+        self._pieces += pieces
         place = (hour, visible) if hour >= self._merged else self._place(hour, visible)
         if place is None:
             return None
-        held, span = self._held.get(place), self._span
-        if held is None:
-            held = self._held[place] = [0, 0, 0, 0]
+        sums, span = self._held.get(place), self._span
+        if sums is None:
+            sums = self._held[place] = Sums(numerator, denominator, pieces)
             if span.now < visible < span.until:
                 span.until = visible
-        held[0] += more[0]
-        held[1] += more[1]
-        held[2] += more[2]
-        held[3] += more[3]
+        else:
+            sums.numerator += numerator
+            sums.denominator += denominator
+            sums.pieces += pieces
+            if not sums.pieces:
+                del self._held[place]
         if hour >= span.first and visible <= span.now:
-            self._sums = [sums + each for sums, each in zip(self._sums, more, strict=True)]
-        if not held[2]:
-            del self._held[place]
-        return place
+            self._summed.add(numerator, denominator, pieces)
+        return sums
 
     def total(self, days: int, now: int) -> Total:
         """The sums over the window of `days` ending at `now`, in microseconds from the epoch."""
         first = first_hour(days, now)
         if not self._span.holds(first, now):
-            self._move(first, now)
-        return _total(self._sums, self._clusters)
-
-    def _move(self, first: int, now: int) -> None:
-        before, self._span = self._span, _Span()
-        self._span.moves(first, now, self._held)
-        within = [held for place, held in self._held.items() if self._span.covers(place)]
-        self._sums = [sum(column) for column in zip(*within, strict=True)] or [0, 0, 0, 0]
-        self._clusters.move(before.covers, self._span.covers)
+            before, self._span = self._span, _Span()
+            self._span.moves(first, now, self._held)
+            for place, sums in self._held.items():
+                if sign := self._span.covers(place) - before.covers(place):
+                    self._summed.take(sums, sign)
+        return self._summed.total
 
     def ahead(self, days: int, now: int) -> Iterator[Total]:
         """The sums on each of the days to come, as far as what there is now gives them."""
         self.total(days, now)
-        total, clusters = self._sums, self._clusters.copy()
-        leaving = sorted(self._held.items())
-        counted = {place for place, _ in leaving if self._span.covers(place)}
-        coming = deque(sorted((p[1], p, held) for p, held in leaving if p[1] > now))
+        summed = self._summed.copy()
+        leaving = sorted(self._held)
+        counted = {place for place in leaving if self._span.covers(place)}
+        coming = deque(sorted((visible, hour) for hour, visible in leaving if visible > now))
         left = deque(leaving)
         for day in range(1, days + 1):
             at = now + day * DAY
             first = first_hour(days, at)
             while coming and coming[0][0] <= at:
-                _, place, held = coming.popleft()
-                if place[0] >= first:
-                    counted.add(place)
-                    clusters.enter(place, 1)
-                    total = [sums + more for sums, more in zip(total, held, strict=True)]
-            while left and left[0][0][0] < first:
-                place, held = left.popleft()
+                visible, hour = coming.popleft()
+                if hour >= first:
+                    counted.add((hour, visible))
+                    summed.take(self._held[hour, visible], 1)
+            while left and left[0][0] < first:
+                place = left.popleft()
                 if place in counted:
-                    clusters.enter(place, -1)
-                    total = [sums - less for sums, less in zip(total, held, strict=True)]
-            yield _total(total, clusters)
+                    summed.take(self._held[place], -1)
+            yield summed.total
 
     def newest(self, now: int) -> int:
         """When the newest evidence that counts became visible, 0 for none."""
@@ -205,17 +180,8 @@ class Window(_Held):
             self._merged, held, self._held = merged, self._held, {}
             for place, sums in held.items():
                 if (now_at := self._place(*place)) is not None:
-                    whole = self._held.setdefault(now_at, [0, 0, 0, 0])
-                    for at, value in enumerate(sums):
-                        whole[at] += value
-            self._span = _Span()
-            if self._clusters is not NO_CLUSTERS:
-                self._clusters = self._clusters.placed(self._place)
-
-
-def _total(sums: list[int], clusters: Clusters) -> Total:
-    numerator, denominator, pieces, unlike = sums
-    return Total(numerator, denominator, pieces, unlike, clusters.repeats, clusters.pairs)
+                    self._held.setdefault(now_at, Sums()).merge(sums)
+            self._span, self._summed = _Span(), Summed()
 
 
 def _merging(now: int) -> int:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from alerts import breaches, clusters, derivation, judge, readings, windows
+from alerts import breaches, derivation, judge, readings, sums, windows
 from alerts.breaches import Ledger
 from alerts.changes import Changes
 from alerts.kpis import release
@@ -112,8 +112,8 @@ MISTAKES: dict[str, tuple[Any, str, Any, Law]] = {
         laws.states_are_those_of_the_limits,
     ),
     "n counts lines and lots, and not their clusters": (
-        clusters.Clusters,
-        "count",
+        sums.Summed,
+        "count_cluster",
         _nothing,
         laws.states_are_those_of_the_limits,
     ),

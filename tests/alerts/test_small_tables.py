@@ -19,7 +19,8 @@ from alerts.index import LISTED, EvidenceIndex
 from alerts.kpi import Finding, Measured
 from alerts.kpis import BY_NAME
 from alerts.ranking import Ranking
-from alerts.windows import Spread, Total, Values, Window, first_hour
+from alerts.sums import Total
+from alerts.windows import Spread, Values, Window, first_hour
 from events.dimensions import WHOLE, Scope
 
 lawful = settings(derandomize=True, deadline=None, max_examples=60)

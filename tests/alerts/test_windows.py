@@ -11,11 +11,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from alerts.calendar import DAY, HOUR
-from alerts.clusters import NO_CLUSTERS, cluster
+from alerts.clusters import cluster
 from alerts.errors import NoEvidence
 from alerts.facts import Evidence
 from alerts.sequences import Sequence
-from alerts.windows import NOTHING, Total, Values, Window, first_hour, nearest_rank
+from alerts.sums import NOTHING, Total
+from alerts.windows import Values, Window, first_hour, nearest_rank
 
 TODAY = 19_000 * DAY
 
@@ -149,7 +150,7 @@ def test_what_is_tallied_is_all_of_its_own() -> None:
 def test_a_window_without_named_clusters_keeps_none() -> None:
     window = Window()
     window.add(on_day(5))
-    assert window._clusters is NO_CLUSTERS
+    assert [each.clusters for each in window._held.values()] == [None]
 
 
 def test_the_key_of_a_cluster_is_the_same_in_every_process() -> None:
