@@ -30,11 +30,12 @@ class Breach(_Scoped):
     """A breach as of one of its transitions: what was agreed, what is, on how much evidence.
 
     `breach` is the id it keeps; `ordinal` counts its transitions from 1. `value` is in the KPI's
-    unit, as are the limits. `events` are the newest failing events, `omitted` how many more there
-    are. `minimum` is 0 for a count, of which none is evidence enough. `clears_on` is the day it
-    clears by itself if nothing new comes, None where that is open. `level` is how far it has
-    climbed the ladder of the agreement, `role` who was told there, `told` everybody who was;
-    `worsened` is when it last got worse.
+    unit, as are the limits. `n` counts independent pieces of evidence; `low` and `high` are the
+    ends of the 95 % interval, while a warning goes by that of 90 %. `events` are the newest failing
+    events, `omitted` how many more there are. `minimum` is 0 for a count, of which none is evidence
+    enough. `clears_on` is the day it clears by itself if nothing new comes, None where that is
+    open. `level` is how far it has climbed the ladder of the agreement, `role` who was told there,
+    `told` everybody who was; `worsened` is when it last got worse.
     """
 
     quantile: str | None = None

@@ -378,6 +378,17 @@ def test_a_breach_of_a_lot_the_cmo_takes_back_stands_until_the_sponsor_accepts_i
     assert watch.turn(on(11)) is not None
 
 
+def test_a_breach_of_stock_that_nobody_knows_any_more_is_held() -> None:
+    out = counted("p", 0)
+    watch = Watch([out, forecast("p", 10, end=99)], "days_of_supply")
+    assert watch.turn(on(9)) == ("opened", "critical")
+    watch.tell(retracted(out, on(10), "sponsor"))
+    assert read(watch.cmo, on(11), "days_of_supply", product="p").why == "no stock is known"
+    assert watch.turn(on(11)) is None
+    watch.tell(counted("p", 500, day=12))
+    assert watch.turn(on(13)) is not None
+
+
 def test_a_stock_out_stands_while_nobody_can_say_how_much_there_is() -> None:
     watch = Watch([counted("p", 0), forecast("p", 10, end=20)], "days_of_supply")
     assert watch.turn(on(9)) == ("opened", "critical")
