@@ -1,9 +1,9 @@
 """Changes: what a slice of events does to one CMO, worked out in full before any of it is seen."""
 
-from typing import Any, NamedTuple, Protocol
+from typing import NamedTuple, Protocol
 
 from alerts.agreements import Agreement
-from alerts.corrections import Withdrawn
+from alerts.corrections import Retraction
 from alerts.facts import Fact
 from alerts.identities import Known
 from alerts.kind import Key, Kind, Record
@@ -14,10 +14,19 @@ Place = tuple[Kind, Key]
 
 
 class Acceptance(NamedTuple):
-    """What the sponsor said of a breach: its latest word, and whether corrections hold."""
+    """What the sponsor said of a breach, and did not take back."""
 
-    fact: Fact
-    accepted: bool
+    said: tuple[Fact, ...]
+
+    @property
+    def fact(self) -> Fact:
+        """Its latest word."""
+        return max(self.said)
+
+    @property
+    def accepted(self) -> bool:
+        """Whether corrections hold."""
+        return any(fact.data.accepts_correction for fact in self.said)
 
 
 class Pending(NamedTuple):
@@ -55,7 +64,7 @@ class Tables(Protocol):
     def has_retractions(self) -> bool:
         """Whether anything was ever retracted."""
 
-    def retraction(self, identity: bytes) -> Fact | None:
+    def retraction(self, identity: bytes) -> Retraction | None:
         """The retraction of an event, said or not."""
 
     def acceptance(self, breach: str) -> Acceptance | None:
@@ -90,7 +99,7 @@ class Changes:
 
     __slots__ = (
         *("_before", "_known_before", "records", "homes", "taken", "identities", "loose"),
-        *("retractions", "withdrawn", "corrected", "acceptances", "latest", "read", "seen"),
+        *("retractions", "corrected", "acceptances", "latest", "read", "seen"),
         *("spoken", "delays", "pending", "refused", "names", "products", "retractions_there"),
     )
 
@@ -102,8 +111,7 @@ class Changes:
         self.taken: dict[bytes, Known] = {}
         self.identities: dict[bytes, Known | None] = {}
         self.loose: dict[bytes, Fact | None] = {}
-        self.retractions: dict[bytes, Fact] = {}
-        self.withdrawn: list[tuple[Place, Withdrawn]] = []
+        self.retractions: dict[bytes, Retraction] = {}
         self.corrected: list[tuple[str, bytes]] = []
         self.acceptances: dict[str, Acceptance | None] = {}
         self.latest: dict[str, int] = {}
@@ -148,12 +156,12 @@ class Changes:
             return self.loose[identity]
         return self._before.loose(identity)
 
-    def retract(self, identity: bytes, retraction: Fact) -> None:
+    def retract(self, identity: bytes, retraction: Retraction) -> None:
         """An event is withdrawn, said or not."""
         self.retractions[identity] = retraction
         self.retractions_there = True
 
-    def retraction(self, identity: bytes) -> Fact | None:
+    def retraction(self, identity: bytes) -> Retraction | None:
         """The retraction of an event after these changes."""
         return self.retractions.get(identity) or self._before.retraction(identity)
 
@@ -180,9 +188,13 @@ class Changes:
         if recorded > self.latest.get(record, 0):
             self.latest[record] = recorded
 
-    def acknowledge(self, said: Any, fact: Fact) -> None:
+    def acknowledge(self, breach: str, fact: Fact) -> None:
         """The sponsor took a breach on; the latest word holds."""
-        held = self.acceptance(said.breach)
-        accepted = said.accepts_correction or (held is not None and held.accepted)
-        latest = fact if held is None else max(held.fact, fact)
-        self.acceptances[said.breach] = Acceptance(latest, accepted)
+        held = self.acceptance(breach)
+        self.acceptances[breach] = Acceptance((*held.said, fact) if held else (fact,))
+
+    def acknowledge_no_more(self, breach: str, fact: Fact) -> None:
+        """The sponsor took back that it took a breach on; the word before it holds again."""
+        held = self.acceptance(breach)
+        others = tuple(each for each in held.said if each != fact) if held else ()
+        self.acceptances[breach] = Acceptance(others) if others else None

@@ -1,17 +1,24 @@
 """What the facts of a record amount to, after one more or one less of them."""
 
 from bisect import insort
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
+from functools import partial
 from typing import Any
+
+from msgspec import structs
 
 from alerts.agreements import Agreement
 from alerts.calendar import DAY
-from alerts.changes import Changes
+from alerts.changes import Changes, Place
 from alerts.facts import Fact
-from alerts.formulas import NO_LINKS, Route, evidence_after, evidence_of
-from alerts.kind import MOST_LINKS, Kind, Link, Record
+from alerts.formulas import NO_LINKS, Evidences, Route, evidence_after, evidence_of
+from alerts.kind import MOST_LINKS, Kind, Link, Record, Withdrawn
 from alerts.lateness import LATE, counted
 from alerts.records import BY_KIND
+
+
+class Unfoldable(Exception):
+    """Working out what an event means failed; nothing was changed by it."""
 
 
 def one_more(changes: Changes, route: Route, before: Record, fact: Fact) -> Record:
@@ -21,7 +28,9 @@ def one_more(changes: Changes, route: Route, before: Record, fact: Fact) -> Reco
     """
     kind, terms = route.kind, before.terms
     if terms is None or not before.facts[-1] < fact:
-        return _joined(changes, kind, before, fact)
+        joined = list(before.facts)
+        insort(joined, fact)
+        return rework(changes, kind, before, tuple(joined))
     logged, first, last = fact.logged, before.first_logged, before.last_logged
     first = logged if logged < first else first
     last = logged if logged > last else last
@@ -34,36 +43,67 @@ def one_more(changes: Changes, route: Route, before: Record, fact: Fact) -> Reco
         evidence = evidence_of(kind, view, links_of(changes, view), terms)
     else:
         evidence = evidence_after(route, before.evidence, view, terms)
-    return Record(before.number, facts, view, evidence, first, last, terms)
+    return Record(
+        before.number,
+        facts,
+        view,
+        evidence,
+        first,
+        last,
+        before.withdrawn,
+        before.gone,
+        None,
+        terms,
+    )
 
 
-def _joined(changes: Changes, kind: Kind, before: Record, fact: Fact) -> Record:
-    if before.is_let_go:
-        return _long_settled(changes, kind, before, fact)
-    facts = list(before.facts)
-    insort(facts, fact)
-    return rework(changes, kind, before, tuple(facts))
-
-
-def rework(changes: Changes, kind: Kind, before: Record, facts: tuple[Fact, ...]) -> Record:
+def rework(changes: Any, kind: Kind, before: Record, facts: tuple[Fact, ...]) -> Record:
     """What facts amount to, all of them worked out anew."""
-    first_logged = min(fact.logged for fact in facts)
-    last_logged = max(fact.logged for fact in facts)
-    terms, fixed = terms_of(changes, facts)
-    if terms is None:
-        return Record(before.number, facts, None, (), first_logged, last_logged)
-    late = kind.settles and last_logged - first_logged > LATE
-    view = kind.derive(counted(kind, facts, terms) if late else facts, terms)
-    evidence = evidence_of(kind, view, links_of(changes, view), terms)
-    held = terms if fixed else None
-    return Record(before.number, facts, view, evidence, first_logged, last_logged, held)
+    if before.past is not None:
+        return _long_settled(changes, kind, before, facts)
+    first, last = _logged(facts, before.withdrawn)
+    counts: Sequence[Fact] = facts
+    if kind.settles and last - first > LATE:
+        counts = counted(kind, facts, before.withdrawn, partial(_view, changes, kind))
+    terms, fixed = terms_of(changes, counts)
+    view: Any = None
+    evidence: Evidences = ()
+    if terms is not None:
+        view = kind.derive(counts, terms)
+        evidence = evidence_of(kind, view, links_of(changes, view), terms)
+    return Record(
+        before.number,
+        facts,
+        view,
+        evidence,
+        first,
+        last,
+        before.withdrawn,
+        before.gone,
+        terms=terms if fixed and counts is facts else None,
+    )
+
+
+def _logged(facts: Sequence[Fact], withdrawn: Sequence[Withdrawn]) -> tuple[int, int]:
+    """When the log got the first and the last word about a record."""
+    times = [fact.logged for fact in facts]
+    for each in withdrawn:
+        times += [each.fact.logged, each.logged]
+    return min(times), max(times)
+
+
+def _view(changes: Any, kind: Kind, facts: Sequence[Fact]) -> Any:
+    terms, _ = terms_of(changes, facts)
+    return kind.derive(facts, terms) if terms is not None else None
 
 
 def terms_of(changes: Any, facts: Sequence[Fact]) -> tuple[Agreement | None, bool]:
-    """The agreement of the first fact's day, and that it is that one.
+    """The agreement of the first fact's day, and that it is that one; None for no facts.
 
     Where there was none yet, it is that of the day on which the last of them was recorded.
     """
+    if not facts:
+        return None, False
     terms = changes.terms_on(facts[0].time // DAY)
     if terms is not None:
         return terms, True
@@ -81,11 +121,20 @@ def links_of(changes: Any, view: Any) -> Mapping[Link, Any]:
     return {link: record.view for link, record in found if record and record.view is not None}
 
 
-def _long_settled(changes: Changes, kind: Kind, before: Record, fact: Fact) -> Record:
-    """A fact about a record whose facts are let go: only what counts however late moves it."""
-    terms, _ = terms_of(changes, [fact])
-    if type(fact.data) not in kind.never_late or kind.advance is None or terms is None:
-        return before
-    view = kind.advance(before.view, fact, terms)
-    logged = before.first_logged, fact.logged
-    return Record(before.number, (), view, (), *logged, is_let_go=True)
+def _long_settled(changes: Any, kind: Kind, before: Record, facts: tuple[Fact, ...]) -> Record:
+    """The same where facts were let go: of those since, only what counts however late moves it."""
+    view = before.past
+    for fact in sorted(facts, key=lambda fact: (fact.logged, fact)):
+        if type(fact.data) in kind.never_late:
+            assert kind.advance is not None, "a kind says so at import"
+            view = kind.advance(view, fact, changes.terms_on(fact.logged // DAY))
+    return structs.replace(before, facts=facts, view=view)
+
+
+def rework_linked(changes: Changes, record: Record, changed: Container[Place]) -> None:
+    """Work out anew what the records say that one just changed is linked to, and no further."""
+    for link in record.view.links:
+        place = BY_KIND[link.kind], link.key
+        other = changes.record(place) if place not in changed else None
+        if other is not None and other.view is not None and not other.is_let_go:
+            changes.records[place] = rework(changes, place[0], other, other.facts)

@@ -11,7 +11,6 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple, cast
 
-from msgspec.structs import replace
 from pydantic import TypeAdapter
 from pydantic_core import from_json, to_json
 
@@ -102,7 +101,7 @@ def replay(
 def as_replayed(outcome: AcceptedEvent | Rejection) -> AcceptedEvent | Rejection:
     """The outcome for a line of a file: without a `recordedtime` it tells nothing of delay."""
     if isinstance(outcome, AcceptedEvent) and not outcome.dated:
-        return replace(outcome, timely=False)
+        return outcome.untimely()
     return outcome
 
 

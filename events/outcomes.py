@@ -5,6 +5,7 @@ from enum import StrEnum
 from typing import NamedTuple
 
 import msgspec
+from msgspec.structs import replace
 
 from events.compact import Said
 from events.data import Speaker
@@ -70,6 +71,10 @@ class AcceptedEvent(msgspec.Struct, frozen=True, gc=False):
     def topic(self) -> str:
         """The topic it stands on."""
         return self.message.topic
+
+    def untimely(self, *, heard: bool = True) -> "AcceptedEvent":
+        """The same, telling of no delay, and unless `heard` not that its source lives."""
+        return replace(self, timely=False, heard=heard and self.heard)
 
     def refused(self, reason: Reason, detail: str) -> "Rejection":
         """The rejection of an event that was read, for what it means."""

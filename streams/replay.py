@@ -7,7 +7,6 @@ from contextlib import suppress
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
-from msgspec.structs import replace
 from pydantic import ValidationError
 
 from alerts.agreements import Agreements
@@ -78,7 +77,7 @@ class Pass(_Fold):
                 self._refuse(changes, outcome)
             elif outcome.time <= now:
                 recorded = outcome.recorded <= now
-                known = outcome if recorded else replace(outcome, timely=False, heard=False)
+                known = outcome if recorded else outcome.untimely(heard=False)
                 self._add(changes, known)
             else:
                 changes.pass_over(outcome)
