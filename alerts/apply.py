@@ -1,18 +1,19 @@
 """Applying events to what is known of a CMO: all is worked out, or refused, before any is seen."""
 
 from bisect import insort
-from collections.abc import Container, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 from alerts.calendar import HOUR
 from alerts.changes import Changes, Pending, Place
-from alerts.corrections import Withdrawn
-from alerts.derivation import long_settled, rework
+from alerts.corrections import Retraction
+from alerts.derivation import Unfoldable, rework, rework_linked
 from alerts.facts import Fact
 from alerts.identities import Known, identity
 from alerts.kind import Kind, Record
 from alerts.kpi import FEED
-from alerts.records import BY_KIND, TAKERS
+from alerts.records import TAKERS, places
+from alerts.retraction import is_too_late, retract, withhold
 from events.compact import COMPACT
 from events.data import BreachAcknowledged, GapDeclared, Retracted, Speaker
 from events.outcomes import AcceptedEvent, Reason, Rejection
@@ -31,10 +32,6 @@ class ContradictsItself(Exception):
 
 class NotItsToSay(Exception):
     """A retraction or a gap of another source's events, and not said by the sponsor."""
-
-
-class Unfoldable(Exception):
-    """Working out what an event means failed; nothing was changed by it."""
 
 
 REFUSALS: Final[Mapping[type[Exception], Reason]] = {
@@ -185,22 +182,18 @@ def _add(changes: Changes, key: bytes, event: AcceptedEvent) -> int:
     if TAKERS[said]:
         return _add_to_records(changes, key, event)
     changes.loose[key] = fact = _fact(event)
-    if changes.retraction(key) is not None:
+    retraction = changes.retraction(key)
+    if retraction is not None and said is not _RETRACTED:
         changes.corrected.append((event.id, key))
     if said is _RETRACTED:
-        _retract(changes, data, fact)
+        retract(changes, data, fact)
     elif said is _GAP_DECLARED and data.first <= data.last:
         changes.feed(fact.topic).see(data.source or fact.source, data.first, data.last)
     elif said is _ACKNOWLEDGED and fact.by_sponsor:  # or a CMO could keep its own ladder down
-        changes.acknowledge(data, fact)
+        if retraction is None or is_too_late(retraction, fact):
+            changes.acknowledge(data.breach, fact)
         changes.count += 1
     return 0
-
-
-def places(data: Any) -> list[Place]:
-    """The records an event is about."""
-    said = type(data)
-    return [(kind, key) for kind in TAKERS[said] for key in kind.keys_of[said](data)]
 
 
 def _add_to_records(changes: Changes, key: bytes, event: AcceptedEvent) -> int:
@@ -210,20 +203,20 @@ def _add_to_records(changes: Changes, key: bytes, event: AcceptedEvent) -> int:
     about = places(data)
     if not about:
         changes.loose[key] = _fact(event)
-    if changes.retractions_there and changes.retraction(key) is not None:
-        _withhold(changes, key, event, about)
-        return 0
+    taken_back = changes.retraction(key) if changes.retractions_there else None
     counts, names = _INFO[said]
     product = (getattr(data, "site", None) or "", data.product) if counts else None  # type: ignore[attr-defined]
     if product is not None and changes.names_too_many(product, MOST_PRODUCTS):
         raise Unfoldable(f"there are {MOST_PRODUCTS:,} products already, the most there may be")
-    made, new = _made(changes, event, about)
+    made, new = _made(changes, event, about, taken_back)
+    if taken_back is not None:
+        changes.corrected.append((event.id, key))
     changes.homes += new
     for place, record in made:
         changes.records[place] = record
         changes.note(place[0].name, event.recorded)
         if record.view is not None and record.view.links:
-            _rework_linked(changes, record, {place for place, _ in made})
+            rework_linked(changes, record, {place for place, _ in made})
     if product is not None:
         changes.name_product(product)
     if names:
@@ -233,7 +226,7 @@ def _add_to_records(changes: Changes, key: bytes, event: AcceptedEvent) -> int:
 
 
 def _made(
-    changes: Changes, event: AcceptedEvent, about: list[Place]
+    changes: Changes, event: AcceptedEvent, about: list[Place], taken_back: Retraction | None
 ) -> tuple[list[tuple[Place, Record]], list[Place]]:
     """The records with what an event says, and which of them are new; raises `Unfoldable`."""
     made: list[tuple[Place, Record]] = []
@@ -244,21 +237,15 @@ def _made(
         if before is None:
             before = Record(changes.next_number() + len(new))
             new.append(place)
-        elif kind.most_facts is not None and len(before.facts) >= kind.most_facts:
+        elif kind.most_facts is not None and len(before.facts) + before.gone >= kind.most_facts:
             what = f"{kind.name} {' '.join(place[1])} has {kind.most_facts:,} facts already"
             raise Unfoldable(f"{what}, the most there may be")
-        made.append((place, _worked_out(changes, kind, before, _fact(event, kind.rank[said]))))
+        fact = _fact(event, kind.rank[said])
+        if taken_back is None:
+            made.append((place, _worked_out(changes, kind, before, fact)))
+        else:
+            made.append((place, withhold(changes, kind, before, fact, taken_back.logged)))
     return made, new
-
-
-def _withhold(changes: Changes, key: bytes, event: AcceptedEvent, about: list[Place]) -> None:
-    """What was taken back before it was said is kept as such, and changes no record."""
-    changes.corrected.append((event.id, key))
-    for place in about:
-        kind = place[0]
-        changes.note(kind.name, event.recorded)
-        withdrawn = Withdrawn(key, _fact(event, kind.rank[type(event.data)]))
-        changes.withdrawn.append((place, withdrawn))
 
 
 def _worked_out(changes: Changes, kind: Kind, before: Record, fact: Fact) -> Record:
@@ -272,20 +259,9 @@ def _worked_out(changes: Changes, kind: Kind, before: Record, fact: Fact) -> Rec
         insort(joined, fact)
         facts = tuple(joined)
     try:
-        if before.is_let_go:
-            return long_settled(changes, kind, before, fact)
         return rework(changes, kind, before, facts, fact if last else None)
     except Exception as error:
         raise Unfoldable(f"{type(error).__name__}: {error}") from error
-
-
-def _rework_linked(changes: Changes, record: Record, changed: Container[Place]) -> None:
-    """Work out anew what the records say that one just changed is linked to, and no further."""
-    for link in record.view.links:
-        place = BY_KIND[link.kind], link.key
-        other = changes.record(place) if place not in changed else None
-        if other is not None and other.view is not None and not other.is_let_go:
-            changes.records[place] = rework(changes, place[0], other, other.facts, None)
 
 
 def _name(changes: Changes, fields: Iterable[str], data: Any) -> None:
@@ -304,95 +280,3 @@ _INFO: Final = {
     for said, takers in TAKERS.items()
 }
 """Of each event type, whether its product is counted, and which of its fields are ids."""
-
-
-# --- what is taken back
-
-
-def _retract(changes: Changes, retraction: Any, fact: Fact) -> None:
-    key = identity(retraction.topic, retraction.source, retraction.event)
-    known = changes.known(key)
-    loose = changes.loose_fact(key) if known is not None and not known.record else None
-    if loose is not None and type(loose.data) is _RETRACTED:
-        return
-    held = changes.retraction(key)
-    target, made = loose, list[tuple[Place, Record | None]]()
-    if known is not None and known.record:
-        target = _find(changes, known.record, retraction)
-        made = _without(changes, target) if target is not None else []
-    changes.retractions[key] = min(held or fact, fact, key=_sponsor_first)
-    changes.count += 1
-    if known is None:
-        return
-    for place, record in made:
-        changes.records[place] = record
-        assert target is not None
-        ranked = _ranked(target, place[0].rank[type(target.data)])
-        changes.withdrawn.append((place, Withdrawn(key, ranked)))
-    for _, record in made:
-        if record is not None and record.view is not None and record.view.links:
-            _rework_linked(changes, record, {place for place, _ in made})
-    changes.corrected.append((retraction.event, key))
-    if target is not None:
-        _withdraw(changes, key, known, target)
-
-
-def _withdraw(changes: Changes, key: bytes, known: Known, target: Fact) -> None:
-    """What a target that is taken back had said besides."""
-    if known.timed:
-        changes.lateness.append((-1, target.time, target.recorded, target.id))
-    data: Any = target.data
-    said = type(data)
-    if said is _ACKNOWLEDGED:
-        acceptance = changes.acceptance(data.breach)
-        if acceptance is not None and acceptance.fact == target:
-            changes.acceptances[data.breach] = None
-    if not known.record and TAKERS[said]:
-        changes.identities[key] = known._replace(timed=False)  # pending: it stays so
-        return
-    changes.loose[key] = None
-    changes.identities[key] = known._replace(record=0, timed=False)
-
-
-def _ranked(fact: Fact, rank: int) -> Fact:
-    if fact.rank == rank:
-        return fact
-    return Fact(
-        fact.time,
-        rank,
-        fact.id,
-        fact.topic,
-        fact.source,
-        fact.speaker,
-        fact.recorded,
-        fact.logged,
-        fact.data,
-    )
-
-
-def _find(changes: Changes, number: int, retraction: Any) -> Fact | None:
-    """The fact that is taken back, in the first record it is in; None where it is let go."""
-    record = changes.record(changes.home(number))
-    named = retraction.topic, retraction.source, retraction.event
-    facts = record.facts if record is not None else ()
-    found = (each for each in facts if (each.topic, each.source, each.id) == named)
-    return next(found, None)
-
-
-def _without(changes: Changes, target: Fact) -> list[tuple[Place, Record | None]]:
-    """The records a fact was about, without it; raises `Unfoldable`."""
-    made: list[tuple[Place, Record | None]] = []
-    for place in places(target.data):
-        before = changes.record(place)
-        assert before is not None, "a fact is in all the records it is about"
-        gone = _ranked(target, place[0].rank[type(target.data)])
-        facts = tuple(fact for fact in before.facts if fact != gone)
-        try:
-            made.append((place, rework(changes, place[0], before, facts, None) if facts else None))
-        except Exception as error:
-            raise Unfoldable(f"{type(error).__name__}: {error}") from error
-    return made
-
-
-def _sponsor_first(retraction: Fact) -> tuple[bool, Fact]:
-    return not retraction.by_sponsor, retraction

@@ -1,9 +1,9 @@
 """Changes: what a slice of events does to one CMO, worked out in full before any of it is seen."""
 
-from typing import Any, NamedTuple, Protocol
+from typing import NamedTuple, Protocol
 
 from alerts.agreements import Agreement
-from alerts.corrections import Withdrawn
+from alerts.corrections import Retraction
 from alerts.facts import Fact
 from alerts.feeds import Feed
 from alerts.identities import Known
@@ -15,10 +15,19 @@ Place = tuple[Kind, Key]
 
 
 class Acceptance(NamedTuple):
-    """What the sponsor said of a breach: its latest word, and whether corrections hold."""
+    """What the sponsor said of a breach, and did not take back."""
 
-    fact: Fact
-    accepted: bool
+    said: tuple[Fact, ...]
+
+    @property
+    def fact(self) -> Fact:
+        """Its latest word."""
+        return max(self.said)
+
+    @property
+    def accepted(self) -> bool:
+        """Whether corrections hold."""
+        return any(fact.data.accepts_correction for fact in self.said)
 
 
 class Pending(NamedTuple):
@@ -56,7 +65,7 @@ class Tables(Protocol):
     def has_retractions(self) -> bool:
         """Whether anything was ever retracted."""
 
-    def retraction(self, identity: bytes) -> Fact | None:
+    def retraction(self, identity: bytes) -> Retraction | None:
         """The retraction of an event, said or not."""
 
     def acceptance(self, breach: str) -> Acceptance | None:
@@ -75,7 +84,7 @@ class Changes:
 
     __slots__ = (
         *("_before", "records", "homes", "taken", "identities", "loose", "retractions"),
-        *("withdrawn", "corrected", "acceptances", "feeds", "latest", "tallies", "lateness"),
+        *("corrected", "acceptances", "feeds", "latest", "tallies", "lateness"),
         *("pending", "refused", "names", "products", "count"),
     )
 
@@ -86,8 +95,7 @@ class Changes:
         self.taken: dict[bytes, Known] = {}
         self.identities: dict[bytes, Known | None] = {}
         self.loose: dict[bytes, Fact | None] = {}
-        self.retractions: dict[bytes, Fact] = {}
-        self.withdrawn: list[tuple[Place, Withdrawn]] = []
+        self.retractions: dict[bytes, Retraction] = {}
         self.corrected: list[tuple[str, bytes]] = []
         self.acceptances: dict[str, Acceptance | None] = {}
         self.feeds: dict[str, Feed] = {}
@@ -136,7 +144,7 @@ class Changes:
         """Whether anything was ever retracted: most CMOs are spared the question which."""
         return bool(self.retractions) or self._before.has_retractions
 
-    def retraction(self, identity: bytes) -> Fact | None:
+    def retraction(self, identity: bytes) -> Retraction | None:
         """The retraction of an event after these changes."""
         return self.retractions.get(identity) or self._before.retraction(identity)
 
@@ -179,9 +187,13 @@ class Changes:
         held[0] += taken
         held[1] += n
 
-    def acknowledge(self, said: Any, fact: Fact) -> None:
+    def acknowledge(self, breach: str, fact: Fact) -> None:
         """The sponsor took a breach on; the latest word holds."""
-        held = self.acceptance(said.breach)
-        accepted = said.accepts_correction or (held is not None and held.accepted)
-        latest = fact if held is None else max(held.fact, fact)
-        self.acceptances[said.breach] = Acceptance(latest, accepted)
+        held = self.acceptance(breach)
+        self.acceptances[breach] = Acceptance((*held.said, fact) if held else (fact,))
+
+    def acknowledge_no_more(self, breach: str, fact: Fact) -> None:
+        """The sponsor took back that it took a breach on; the word before it holds again."""
+        held = self.acceptance(breach)
+        others = tuple(each for each in held.said if each != fact) if held else ()
+        self.acceptances[breach] = Acceptance(others) if others else None

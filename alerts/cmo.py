@@ -5,27 +5,32 @@ from collections.abc import Iterable, Iterator
 from heapq import heappop, heappush
 
 from alerts.agreements import Agreements
-from alerts.apply import Unfoldable, apply, apply_due, refuse
+from alerts.apply import apply, apply_due, refuse
 from alerts.calendar import DAY, HOUR
 from alerts.changes import Changes, Place
 from alerts.corrections import Evidences
-from alerts.derivation import links_of, terms_of
-from alerts.facts import Evidence, Fact
-from alerts.formulas import evidence_of
+from alerts.derivation import Unfoldable, links_of, rework, terms_of
+from alerts.facts import Evidence
+from alerts.identities import identity
 from alerts.index import LISTED
 from alerts.kind import Key, Kind, Record
 from alerts.kpi import Finding, Kpi
 from alerts.kpis import BY_NAME, KPIS
 from alerts.kpis.feed import DATA_TIMELINESS, FEED_VALIDITY
 from alerts.lateness import LATE
+from alerts.records import places
 from alerts.records.lot import LOT
 from alerts.view import CmoView, days_of
 from alerts.windows import Values, Window, first_hour
+from events.compact import COMPACT
+from events.data import Retracted
 from events.dimensions import WHOLE, Scope
 from events.outcomes import AcceptedEvent, Rejection
 from events.values import MILLION
 
+_PAST = LATE + DAY  # a day more, for brokers whose clocks are not ours
 _FAR = float("inf")
+_RETRACTED = COMPACT[Retracted]
 _AT_ONCE = 200  # records looked at before others have their turn
 
 
@@ -122,10 +127,8 @@ class Cmo(CmoView):
     def _commit_corrections(self, changes: Changes) -> None:
         corrections = self._tables.corrections
         corrections.retractions.update(changes.retractions)
-        for (kind, key), withdrawn in changes.withdrawn:
-            corrections.keep(kind, key, withdrawn)
-        for event, identity in changes.corrected:
-            corrections.withdraw(event, identity)
+        for event, key in changes.corrected:
+            corrections.withdraw(event, key)
         for breach, acceptance in changes.acceptances.items():
             if acceptance is None:
                 self._acceptances.pop(breach, None)
@@ -186,8 +189,8 @@ class Cmo(CmoView):
         tables = self._tables
         for watching in tables.watching[kind.name]:
             watching.touch(key)
-        if tables.corrections.withdrawn:
-            tables.corrections.touch((kind.name, key))
+        if record is not None and record.withdrawn:
+            tables.corrections.touch((kind, key))
         if kind is LOT:
             view = record.view if record else None
             if view is not None and view.unexpected:
@@ -249,19 +252,18 @@ class Cmo(CmoView):
         found = kpi.exceptions(record.view, links_of(self, record.view), terms, now)
         return record.scope, found
 
-    def _would_say(self, kind: Kind, key: Key, fact: Fact) -> tuple[Evidences, Evidences]:
-        """What a record says with a fact it has not, and what it says now."""
-        record = self.records(kind).get(key)
-        facts = sorted([*(record.facts if record else ()), fact])
-        terms, _ = terms_of(self, facts)
-        now = record.evidence if record else ()
-        if terms is None:
-            return (), now
-        try:
-            view = kind.derive(facts, terms)
-            return evidence_of(kind, view, links_of(self, view), terms), now
-        except Exception:  # it was withdrawn before anybody asked what it means
-            return (), now
+    def _would_say(self, kind: Kind, key: Key) -> Iterator[tuple[bytes, Evidences, Evidences]]:
+        """For each fact a record had that is withdrawn: what it would say with it, and says now."""
+        record = self.records(kind)[key]
+        for gone in record.withdrawn:
+            fact = gone.fact
+            others = tuple(each for each in record.withdrawn if each is not gone)
+            facts = tuple(sorted((*record.facts, fact)))
+            try:
+                before = rework(self, kind, record.having_withdrawn(others), facts, None).evidence
+            except Exception:  # it was withdrawn before anybody asked what it means
+                continue
+            yield identity(fact.topic, fact.source, fact.id), before, record.evidence
 
     # --- what is let go
 
@@ -270,6 +272,7 @@ class Cmo(CmoView):
         if now // DAY == self._let_go_on:
             return
         self._let_go_on = now // DAY
+        yield from self._tables.corrections.refresh(self._would_say)
         for kpi, window in self._tables.windows:
             window.let_go(self._longest[kpi.name], now)
         yield
@@ -284,7 +287,7 @@ class Cmo(CmoView):
     def _let_go_of_records(self, now: int) -> Iterator[None]:
         """Settled records keep what they amount to, and the identities of their events."""
         looked = 0
-        while self._settled and self._settled[0][0] + LATE < now:
+        while self._settled and self._settled[0][0] + _PAST < now:
             _, number = heappop(self._settled)
             kind, key = self.home(number)
             record = self.records(kind).get(key)
@@ -297,26 +300,38 @@ class Cmo(CmoView):
     def _let_go_of(self, kind: Kind, key: Key, record: Record, now: int) -> None:
         if record.view is None or not record.view.is_settled:
             return  # it comes again when it is settled again
-        counts = any(
-            says.hour >= first_hour(self._longest[kpi], now) for kpi, says in record.evidence
-        )
-        if counts or record.last_logged + LATE >= now:
-            again = max(record.last_logged, now - LATE + DAY)
+        says = (*record.evidence, *self._tables.corrections.healed((kind, key)))
+        counts = any(each.hour >= first_hour(self._longest[kpi], now) for kpi, each in says)
+        if counts or record.last_logged + _PAST >= now:
+            again = max(record.last_logged, now - _PAST + DAY)
             heappush(self._settled, (again, record.number))
             return
         view = kind.condense(record.view) if kind.condense else record.view
-        logged = record.last_logged
-        kept = Record(record.number, (), view, (), logged, logged, is_let_go=True)
+        logged, gone = record.last_logged, len(record.facts) + record.gone
+        kept = Record(record.number, (), view, (), logged, logged, gone=gone, past=view)
         self._tables.of[kind.name].records[key] = kept
-        self._tables.corrections.forget((kind.name, key))
+        self._tables.corrections.forget((kind, key))
+        self._find_elsewhere(record, (kind, key))
+
+    def _find_elsewhere(self, record: Record, place: Place) -> None:
+        """Find what other records have still of one that is let go by one of those."""
+        for fact in (*record.facts, *(each.fact for each in record.withdrawn)):
+            for other in places(fact.data):
+                held = self.record(other)
+                if other != place and held is not None and not held.is_let_go:
+                    key = identity(fact.topic, fact.source, fact.id)
+                    known = self._tables.identities.get(key)
+                    assert known is not None, "what is in a record was taken"
+                    self._tables.identities.put(key, known._replace(record=held.number))
+                    break
 
     def _let_go_of_loose_facts(self, now: int) -> Iterator[None]:
-        """What is in no record is kept in the order in which it came."""
+        """What is in no record is kept in the order in which it came; retractions for ever."""
         pending = {pending.event.id for pending in self._pending}
-        for looked, (identity, fact) in enumerate(list(self._loose.items())):
-            if fact.logged + LATE >= now:
+        for looked, (key, fact) in enumerate(list(self._loose.items())):
+            if fact.logged + _PAST >= now:
                 break
-            if fact.id not in pending:
-                self._loose.pop(identity, None)
+            if fact.id not in pending and type(fact.data) is not _RETRACTED:
+                self._loose.pop(key, None)
             if looked % _AT_ONCE == 0:
                 yield

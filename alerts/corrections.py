@@ -1,6 +1,6 @@
 """Corrections: what was withdrawn or claimed late, and which KPIs that heals."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
 from typing import NamedTuple
 
@@ -8,20 +8,32 @@ from alerts.facts import Evidence, Fact
 from alerts.kind import Key, Kind
 
 Counts = Callable[[Evidence], bool]
-Place = tuple[str, Key]
-"""The name of a kind, and the key of a record."""
+Place = tuple[Kind, Key]
+"""Where a record is kept."""
+
+Evidences = tuple[tuple[str, Evidence], ...]
+WouldSay = Callable[[Kind, Key], Iterable[tuple[bytes, Evidences, Evidences]]]
+"""For each fact a record had that is withdrawn: what it would say with it, and what it says."""
 
 _AT_ONCE = 100  # records looked through before others have their turn
 
 
-class Withdrawn(NamedTuple):
-    """A fact that was taken back, under its event's identity."""
+class Retraction(NamedTuple):
+    """That an event is taken back: the word of it that counts, and when the log got the first."""
 
-    identity: bytes
-    fact: Fact
+    said: Fact
+    logged: int
+
+    @classmethod
+    def of(cls, fact: Fact, before: "Retraction | None") -> "Retraction":
+        """The sponsor's word counts before any other, and the earlier one before the later."""
+        if before is None:
+            return cls(fact, fact.logged)
+        return cls(min(before.said, fact, key=_sponsor_first), min(before.logged, fact.logged))
 
 
-Evidences = tuple[tuple[str, Evidence], ...]
+def _sponsor_first(retraction: Fact) -> tuple[bool, Fact]:
+    return not retraction.by_sponsor, retraction
 
 
 class Corrections:
@@ -32,45 +44,32 @@ class Corrections:
     """
 
     def __init__(self) -> None:
-        self.retractions: dict[bytes, Fact] = {}
-        self.withdrawn: dict[Place, tuple[Withdrawn, ...]] = {}
-        self._kinds: dict[str, Kind] = {}
+        self.retractions: dict[bytes, Retraction] = {}
         self._identities: dict[str, set[bytes]] = {}
         self._healed: dict[str, dict[bytes, list[Evidence]]] = {}
-        self._healed_of: dict[Place, list[tuple[str, bytes]]] = {}
+        self._healed_of: dict[Place, list[tuple[str, bytes, Evidence]]] = {}
         self._touched: dict[Place, None] = {}
 
     def withdraw(self, event: str, identity: bytes) -> None:
         """An event that was taken is withdrawn."""
         self._identities.setdefault(event, set()).add(identity)
 
-    def keep(self, kind: Kind, key: Key, withdrawn: Withdrawn) -> None:
-        """A record had, or would have had, a fact that is withdrawn."""
-        place = kind.name, key
-        self._kinds[kind.name] = kind
-        held = self.withdrawn.get(place, ())
-        if withdrawn.identity not in {each.identity for each in held}:
-            self.withdrawn[place] = (*held, withdrawn)
+    def touch(self, place: Place) -> None:
+        """A record changed of which a fact is withdrawn."""
         self._touched[place] = None
 
-    def touch(self, place: Place) -> None:
-        """A record changed."""
-        if place in self.withdrawn:
-            self._touched[place] = None
-
     def forget(self, place: Place) -> None:
-        """A record is past every window: what it heals counts no more."""
-        if self.withdrawn.pop(place, None) is not None:
-            self._touched.pop(place, None)
-            self._heals_no_more(place)
+        """Nothing can ask any more for what a record heals."""
+        self._touched.pop(place, None)
+        self._heals_no_more(place)
 
-    def refresh(
-        self, would_say: Callable[[Kind, Key, Fact], tuple[Evidences, Evidences]]
-    ) -> Iterator[None]:
-        """Work out what changed records heal, pausing wherever others may have their turn.
+    def healed(self, place: Place) -> Iterator[tuple[str, Evidence]]:
+        """What a record would say, for each KPI, had nothing of it been withdrawn."""
+        for kpi, _, says in self._healed_of.get(place, ()):
+            yield kpi, says
 
-        `would_say` gives what a record says with a fact it has not, and what it says now.
-        """
+    def refresh(self, would_say: WouldSay) -> Iterator[None]:
+        """Work out what changed records heal, pausing wherever others may have their turn."""
         while self._touched:
             for place in list(islice(self._touched, _AT_ONCE)):
                 del self._touched[place]
@@ -79,26 +78,19 @@ class Corrections:
             yield
 
     def _heals_no_more(self, place: Place) -> None:
-        for kpi, identity in self._healed_of.pop(place, ()):
-            held = self._healed[kpi].get(identity, [])
-            if held:
-                held.pop()
+        for kpi, identity, says in self._healed_of.pop(place, ()):
+            held = self._healed[kpi][identity]
+            held.remove(says)
             if not held:
-                self._healed[kpi].pop(identity, None)
+                del self._healed[kpi][identity]
 
-    def _heal(
-        self,
-        place: Place,
-        would_say: Callable[[Kind, Key, Fact], tuple[Evidences, Evidences]],
-    ) -> None:
-        kind = self._kinds[place[0]]
-        for identity, fact in self.withdrawn[place]:
-            before, now = would_say(kind, place[1], fact)
+    def _heal(self, place: Place, would_say: WouldSay) -> None:
+        for identity, before, now in would_say(*place):
             failing = {kpi for kpi, says in now if says.adverse}
             for kpi, says in dict(before).items():
                 if says.adverse and kpi not in failing:
                     self._healed.setdefault(kpi, {}).setdefault(identity, []).append(says)
-                    self._healed_of.setdefault(place, []).append((kpi, identity))
+                    self._healed_of.setdefault(place, []).append((kpi, identity, says))
 
     def since(
         self, kpi: str, since: int, counts: Counts, rests_on: tuple[str, ...]
@@ -111,6 +103,6 @@ class Corrections:
         found = {key for event in rests_on for key in self._identities.get(event, ())}
         found |= {key for key, says in healed.items() if any(map(counts, says))}
         for key in found:
-            retraction = self.retractions[key]
+            retraction = self.retractions[key].said
             if retraction.recorded > since:
                 yield retraction.by_sponsor

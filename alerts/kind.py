@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 import msgspec
+from msgspec import structs
 
 from alerts.agreements import Agreement
 from alerts.facts import Evidence, Fact
@@ -103,6 +104,8 @@ class Kind:
             raise TypeError(f"{self.name}: takes {', '.join(sorted(twice))} twice")
         compact = [COMPACT[each] for each in types]
         pairs = list(zip(compact, self.takes, strict=True))
+        if self.advance is None and any(each.ever for each in self.takes):
+            raise TypeError(f"{self.name}: what counts however late needs advance")
         object.__setattr__(self, "rank", {each: rank for rank, each in enumerate(compact)})
         object.__setattr__(self, "keys_of", {each: takes.keys for each, takes in pairs})
         for name, chosen in (
@@ -113,12 +116,20 @@ class Kind:
             object.__setattr__(self, name, frozenset(chosen))
 
 
+class Withdrawn(msgspec.Struct, frozen=True, gc=False):
+    """A fact that was taken back, and when the log got the first word of that."""
+
+    fact: Fact
+    logged: int
+
+
 class Record(msgspec.Struct, frozen=True, gc=False):
     """The facts of one thing in their order, and what they amount to under the terms agreed.
 
     `number` is its place among all records of its CMO. `evidence` is what it says for each KPI.
-    `logged` is when the log got the first and the last of its facts. `is_let_go` says that its
-    facts are no longer kept.
+    `logged` is when the log got the first and the last word about it. `withdrawn` are the facts
+    that were taken back, in time or too late; `gone` is how many those are and the facts that were
+    let go. `past` is the view of the latter, if any; facts that came since are too late, and stay.
     """
 
     number: int
@@ -127,7 +138,19 @@ class Record(msgspec.Struct, frozen=True, gc=False):
     evidence: tuple[tuple[str, Evidence], ...] = ()
     first_logged: int = 0
     last_logged: int = 0
-    is_let_go: bool = False
+    withdrawn: tuple[Withdrawn, ...] = ()
+    gone: int = 0
+    past: Any = None
+
+    @property
+    def is_let_go(self) -> bool:
+        """Whether the facts that count are no longer kept."""
+        return self.past is not None
+
+    def having_withdrawn(self, withdrawn: tuple[Withdrawn, ...]) -> "Record":
+        """The same with other facts taken back, before it is worked out what that amounts to."""
+        gone = self.gone - len(self.withdrawn) + len(withdrawn)
+        return structs.replace(self, withdrawn=withdrawn, gone=gone)
 
     @property
     def scope(self) -> Scope:

@@ -48,7 +48,7 @@ class Table:
     def _group(self, name: str, key: Key, record: Record | None) -> None:
         self.changed[name] = self.changed.get(name, 0) + 1
         keys = self.groups.setdefault(name, {})
-        if record is not None:
+        if record is not None and record.view is not None:
             keys[key] = None
         else:
             keys.pop(key, None)

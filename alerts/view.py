@@ -7,6 +7,7 @@ from typing import Any
 from alerts.agreements import Agreement, Agreements
 from alerts.calendar import DAY, civil_day
 from alerts.changes import Acceptance, Pending, Place
+from alerts.corrections import Retraction
 from alerts.facts import Evidence, Fact
 from alerts.feeds import Feed
 from alerts.identities import Known
@@ -186,7 +187,7 @@ class CmoView:
         """Whether anything was ever retracted."""
         return bool(self._tables.corrections.retractions)
 
-    def retraction(self, identity: bytes) -> Fact | None:
+    def retraction(self, identity: bytes) -> Retraction | None:
         """The retraction of an event, said or not."""
         return self._tables.corrections.retractions.get(identity)
 

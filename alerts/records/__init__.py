@@ -1,9 +1,9 @@
 """Every record kind, and where each event type belongs; what belongs nowhere fails at import."""
 
 from collections.abc import Iterable
-from typing import Final
+from typing import Any, Final
 
-from alerts.kind import Kind
+from alerts.kind import Key, Kind
 from alerts.records.demand import DEMAND
 from alerts.records.lot import LOT
 from alerts.records.order_line import ORDER_LINE
@@ -79,3 +79,9 @@ def placed(
 
 TAKERS: Final = placed(KINDS, (*ABOUT_FEEDS, *ABOUT_BREACHES, *NOT_FOLDED), DATA)
 """The kinds that take each event type; none for what is about a feed, a breach or no record."""
+
+
+def places(data: Any) -> list[tuple[Kind, Key]]:
+    """The records an event is about."""
+    said = type(data)
+    return [(kind, key) for kind in TAKERS[said] for key in kind.keys_of[said](data)]

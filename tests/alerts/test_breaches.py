@@ -233,7 +233,7 @@ def test_asking_what_was_corrected_leaves_no_trace() -> None:
     watch.tick(on(20))
     watch.tell(retracted(count, on(30)), *lines(900, 0, 30, "good"))
     assert watch.turn(on(40)) == ("cleared", "improved")
-    assert not watch.cmo.records(STOCK)
+    assert not any(record.facts for record in watch.cmo.records(STOCK).values())
 
 
 def test_what_was_withdrawn_before_its_formula_could_raise_stops_nobody() -> None:

@@ -96,6 +96,12 @@ def test_a_kind_that_takes_an_event_type_twice_is_named() -> None:
         _kind("dispute", DisputeRaised, DisputeResolved, DisputeRaised)
 
 
+def test_a_kind_that_cannot_go_on_from_what_was_let_go_is_named() -> None:
+    takes = Takes(DisputeRaised, lambda data: ((data.dispute,),), ever=True)
+    with pytest.raises(TypeError, match="dispute: what counts however late needs advance"):
+        Kind(name="dispute", takes=(takes,), derive=lambda *_: None)
+
+
 def test_two_kinds_of_one_name_are_named() -> None:
     with pytest.raises(TypeError, match="two record kinds are named lot"):
         placed((*KINDS, _kind("lot", DisputeRaised)), OUTSIDE, DATA)

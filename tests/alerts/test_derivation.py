@@ -60,6 +60,9 @@ def as_refolded(cmo: Cmo) -> None:
 def _is_its_refold(cmo: Cmo, kind: Kind, record: Record) -> None:
     assert list(record.facts) == sorted(record.facts)
     terms, _ = terms_of(cmo, record.facts)
+    if not record.facts:
+        assert (record.view, record.evidence) == (None, ())
+        return
     assert terms is not None
     view = kind.derive(record.facts, terms)
     assert record.view == view

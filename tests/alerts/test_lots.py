@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from alerts.apply import Unfoldable
+from alerts.derivation import Unfoldable
 from alerts.judge import Verdict
 from alerts.records.lot import LOT, MOVES, OPEN_STATES
 from events import data as said

@@ -3,7 +3,7 @@
 import pytest
 
 from alerts.agreements import Limit
-from alerts.apply import Unfoldable
+from alerts.derivation import Unfoldable
 from alerts.judge import Verdict
 from alerts.records.demand import DEMAND
 from alerts.records.stock import STOCK
@@ -147,7 +147,8 @@ def test_a_blocked_share_of_nothing_or_of_unlike_units_is_unknown() -> None:
 def test_a_position_whose_only_count_is_withdrawn_is_as_if_never_counted() -> None:
     count = counted("pills", 300)
     cmo = folded([count, retracted(count, on(2))])
-    assert not cmo.records(STOCK)
+    assert not any(record.facts for record in cmo.records(STOCK).values())
+    assert not list(cmo.group(STOCK, "pills"))
     assert not cmo.records(DEMAND)
 
 

@@ -9,7 +9,8 @@ from aiokafka.structs import TopicPartition
 from faust.types import TP
 
 from alerts import breaches, fold
-from alerts.apply import REFUSALS, Unfoldable
+from alerts.apply import REFUSALS
+from alerts.derivation import Unfoldable
 from alerts.records.lot import LOT
 from events.outcomes import Message
 from streams.commands.watch import worker
