@@ -106,7 +106,7 @@ class Changes:
     def __init__(self, before: Tables) -> None:
         self._before = before
         self._known_before = before.known
-        self.records: dict[Place, Record | None] = {}
+        self.records: dict[Place, Record] = {}
         self.homes: list[Place] = []
         self.taken: dict[bytes, Known] = {}
         self.identities: dict[bytes, Known | None] = {}
@@ -131,9 +131,7 @@ class Changes:
 
     def record(self, place: Place) -> Record | None:
         """A record after these changes."""
-        if place in self.records:
-            return self.records[place]
-        return self._before.record(place)
+        return self.records.get(place) or self._before.record(place)
 
     def next_number(self) -> int:
         """The number of the next record that is made."""

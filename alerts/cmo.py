@@ -33,6 +33,7 @@ from events.values import MILLION
 _PAST = LATE + DAY  # a day more, for brokers whose clocks are not ours
 _FAR = float("inf")
 _RETRACTED = COMPACT[Retracted]
+_NOTHING = Record(0)
 _AT_ONCE = 200  # records looked at before others have their turn
 
 
@@ -180,47 +181,43 @@ class Cmo(CmoView):
                 says = Evidence(hour, hour * HOUR, late, 1, event)
                 adverse.count(says, sign)
 
-    def _replace(self, place: Place, record: Record | None) -> None:
+    def _replace(self, place: Place, record: Record) -> None:
         """Keep a record as it is now: its old evidence out of the sums, its new evidence in."""
         kind, key = place
-        table = self._tables.of[kind.name]
-        before = table.records.get(key)
+        table, view = self._tables.of[kind.name], record.view
+        before = table.records.get(key, _NOTHING)
         table.put(key, record)
         self._touch(kind, key, record)
-        old, new = before.evidence if before else (), record.evidence if record else ()
-        if old is not new:
-            self._replace_evidence(
-                before.scope if before else WHOLE, old, record.scope if record else WHOLE, new
-            )
-        if record is not None and record.view is not None and record.view.is_settled:
-            was = before is not None and before.view is not None and before.view.is_settled
-            if not was and not record.is_let_go:
+        if before.evidence is not record.evidence:
+            self._replace_evidence(before, record)
+        if view is not None and view.is_settled and not record.is_let_go:
+            was = before.view
+            if was is None or not was.is_settled:
                 heappush(self._settled, (record.last_logged, record.number))
 
-    def _touch(self, kind: Kind, key: Key, record: Record | None) -> None:
+    def _touch(self, kind: Kind, key: Key, record: Record) -> None:
         """Let whatever is kept beside the records know that one changed."""
         tables = self._tables
         for watching in tables.watching[kind.name]:
             watching.touch(key)
-        if record is not None and record.withdrawn:
+        if record.withdrawn:
             tables.corrections.touch((kind, key))
         if kind is LOT:
-            view = record.view if record else None
+            view = record.view
             if view is not None and view.unexpected:
                 self.unexpected_moves[key[0]] = view.unexpected
             else:
                 self.unexpected_moves.pop(key[0], None)
 
-    def _replace_evidence(
-        self, old_scope: Scope, old: Evidences, new_scope: Scope, new: Evidences
-    ) -> None:
-        same = old_scope == new_scope
+    def _replace_evidence(self, before: Record, now: Record) -> None:
+        old, new, was, about = before.evidence, now.evidence, before.scope, now.scope
+        same = was == about
         for pair in old:
             if not (same and pair in new):
-                self._count(pair[0], old_scope, pair[1], -1)
+                self._count(pair[0], was, pair[1], -1)
         for pair in new:
             if not (same and pair in old):
-                self._count(pair[0], new_scope, pair[1], 1)
+                self._count(pair[0], about, pair[1], 1)
 
     def _count(self, kpi: str, about: Scope, says: Evidence, sign: int) -> None:
         adverse = says.adverse or (

@@ -22,39 +22,35 @@ class Unfoldable(Exception):
 
 
 def one_more(changes: Changes, route: Route, before: Record, fact: Fact) -> Record:
-    """What a record amounts to with one more fact.
-
-    After one that is the last, under terms that are fixed, only what it can change is new.
-    """
-    kind, terms = route.kind, before.terms
-    if terms is None or not before.facts[-1] < fact:
-        joined = list(before.facts)
-        insort(joined, fact)
-        return rework(changes, kind, before, tuple(joined))
+    """What a record amounts to with one more fact: only what it can change is worked out anew."""
+    kind, terms, view = route.kind, before.terms, before.view
+    if terms is None:
+        return rework(changes, kind, before, _joined(before.facts, fact))
     logged, first, last = fact.logged, before.first_logged, before.last_logged
     first = logged if logged < first else first
     last = logged if logged > last else last
-    facts = (*before.facts, fact)
+    evidence = before.evidence
     if last - first > LATE and kind.settles:
-        return rework(changes, kind, before, facts)
-    advance = kind.advance
-    view = advance(before.view, fact, terms) if advance else kind.derive(facts, terms)
-    if view.links:
-        evidence = evidence_of(kind, view, links_of(changes, view), terms)
-    else:
-        evidence = evidence_after(route, before.evidence, view, terms)
-    return Record(
-        before.number,
-        facts,
-        view,
-        evidence,
-        first,
-        last,
-        before.withdrawn,
-        before.gone,
-        None,
-        terms,
-    )
+        return rework(changes, kind, before, _joined(before.facts, fact))
+    if before.facts[-1] < fact:
+        facts, advance = (*before.facts, fact), kind.advance
+        view = advance(view, fact, terms) if advance else kind.derive(facts, terms)
+        if view.links:
+            evidence = evidence_of(kind, view, links_of(changes, view), terms)
+        else:
+            evidence = evidence_after(route, evidence, view, terms)
+    elif route.moves or route.formulas or fact < before.facts[0]:
+        return rework(changes, kind, before, _joined(before.facts, fact))
+    else:  # what only shows progress tells nothing where more is known already
+        facts = _joined(before.facts, fact)
+    gone = before.withdrawn, before.gone
+    return Record(before.number, facts, view, evidence, first, last, *gone, None, terms)
+
+
+def _joined(facts: tuple[Fact, ...], fact: Fact) -> tuple[Fact, ...]:
+    joined = list(facts)
+    insort(joined, fact)
+    return tuple(joined)
 
 
 def rework(changes: Any, kind: Kind, before: Record, facts: tuple[Fact, ...]) -> Record:

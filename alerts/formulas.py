@@ -41,13 +41,14 @@ class Route(NamedTuple):
     """How an event type reaches the records of a kind that takes it, and what it can change there.
 
     `formulas` are those of the kind, each with whether the type can change what it gives; there are
-    none where it changes nothing.
+    none where it changes nothing. `moves` says whether it moves the view.
     """
 
     kind: Kind
     keys: Callable[[Any], Iterable[Key]]
     rank: int
     formulas: tuple[tuple[Formula, bool], ...]
+    moves: bool
 
 
 def routes(formulas: Mapping[str, tuple[Formula, ...]]) -> dict[type[Said], tuple[Route, ...]]:
@@ -61,7 +62,7 @@ def routes(formulas: Mapping[str, tuple[Formula, ...]]) -> dict[type[Said], tupl
 def _route(said: type[Said], kind: Kind, formulas: Iterable[Formula]) -> Route:
     pairs = tuple((formula, said in formula.moving) for formula in formulas)
     moved = pairs if any(moves for _, moves in pairs) else ()
-    return Route(kind, kind.keys_of[said], kind.rank[said], moved)
+    return Route(kind, kind.keys_of[said], kind.rank[said], moved, said in kind.moves)
 
 
 ROUTES: Final = routes(FORMULAS)

@@ -32,23 +32,21 @@ class Table:
         self.groups: dict[str, dict[Key, None]] = {}
         self.changed: dict[str, int] = {}
 
-    def put(self, key: Key, record: Record | None) -> None:
-        """Keep a record, or none any more."""
-        if record is None:
-            self.records.pop(key, None)
-        else:
-            self.records[key] = record
-        if record is not None and record.view is not None and record.view.is_open:
-            self.open[key] = record.view
+    def put(self, key: Key, record: Record) -> None:
+        """Keep a record as it is now."""
+        self.records[key] = record
+        view = record.view
+        if view is not None and view.is_open:
+            self.open[key] = view
         elif self.open:
             self.open.pop(key, None)
         if self.kind.group is not None:
-            self._group(self.kind.group(key), key, record)
+            self._group(self.kind.group(key), key, view)
 
-    def _group(self, name: str, key: Key, record: Record | None) -> None:
+    def _group(self, name: str, key: Key, view: Any) -> None:
         self.changed[name] = self.changed.get(name, 0) + 1
         keys = self.groups.setdefault(name, {})
-        if record is not None and record.view is not None:
+        if view is not None:
             keys[key] = None
         else:
             keys.pop(key, None)
