@@ -244,20 +244,15 @@ def _made(
             elif kind.most_facts is not None and len(before.facts) + before.gone >= kind.most_facts:
                 what = f"{kind.name} {' '.join(key)} has {kind.most_facts:,} facts already"
                 raise Unfoldable(f"{what}, the most there may be")
-            if taken_back is not None:
-                record = withhold(changes, kind, before, fact, taken_back.logged)
-            else:
-                record = _worked_out(changes, route, before, fact)
+            try:
+                if taken_back is None:
+                    record = one_more(changes, route, before, fact)
+                else:
+                    record = withhold(changes, kind, before, fact, taken_back.logged)
+            except Exception as error:
+                raise Unfoldable(f"{type(error).__name__}: {error}") from error
             made.append((place, record))
     return made, new
-
-
-def _worked_out(changes: Changes, route: Route, before: Record, fact: Fact) -> Record:
-    """A record with one more fact; raises `Unfoldable`."""
-    try:
-        return one_more(changes, route, before, fact)
-    except Exception as error:
-        raise Unfoldable(f"{type(error).__name__}: {error}") from error
 
 
 def _name(changes: Changes, fields: Iterable[str], data: Any) -> None:

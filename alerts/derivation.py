@@ -25,7 +25,9 @@ def one_more(changes: Changes, route: Route, before: Record, fact: Fact) -> Reco
     """What a record amounts to with one more fact: only what it can change is worked out anew."""
     kind, terms, view = route.kind, before.terms, before.view
     if terms is None:
-        return rework(changes, kind, before, _joined(before.facts, fact))
+        if before.first_logged:
+            return rework(changes, kind, before, _joined(before.facts, fact))
+        return _begun(changes, route, before.number, fact)
     logged, first, last = fact.logged, before.first_logged, before.last_logged
     first = logged if logged < first else first
     last = logged if logged > last else last
@@ -45,6 +47,21 @@ def one_more(changes: Changes, route: Route, before: Record, fact: Fact) -> Reco
         facts = _joined(before.facts, fact)
     gone = before.withdrawn, before.gone
     return Record(before.number, facts, view, evidence, first, last, *gone, None, terms)
+
+
+def _begun(changes: Changes, route: Route, number: int, fact: Fact) -> Record:
+    """The record of a first fact, before which there was nothing to say for any KPI."""
+    kind, facts, logged = route.kind, (fact,), fact.logged
+    terms, fixed = terms_of(changes, facts)
+    if terms is None:
+        return Record(number, facts, None, (), logged, logged)
+    view = kind.derive(facts, terms)
+    if view.links:
+        evidence = evidence_of(kind, view, links_of(changes, view), terms)
+    else:
+        evidence = evidence_after(route, (), view, terms)
+    held = terms if fixed else None
+    return Record(number, facts, view, evidence, logged, logged, (), 0, None, held)
 
 
 def _joined(facts: tuple[Fact, ...], fact: Fact) -> tuple[Fact, ...]:

@@ -44,8 +44,9 @@ class Slice:
     def add(self, outcome: AcceptedEvent | Rejection) -> bool | Rejection:
         """Apply an outcome: whether it was taken for the first time, or why it is refused."""
         if isinstance(outcome, AcceptedEvent):
+            changes = self._changes.get(outcome.cmo) or self._of(outcome.cmo)
             try:
-                return apply(self._of(outcome.cmo), outcome)
+                return apply(changes, outcome)
             except tuple(REFUSALS) as fault:
                 outcome = outcome.refused(REFUSALS[type(fault)], str(fault))
         if outcome.cmo is not None:

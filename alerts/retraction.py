@@ -49,7 +49,7 @@ def retract(changes: Changes, retraction: Any, fact: Fact) -> None:
 
 
 def withhold(changes: Changes, kind: Kind, before: Record, fact: Fact, logged: int) -> Record:
-    """A record of which a fact was taken back before it was read; raises `Unfoldable`."""
+    """A record of which a fact was taken back before it was read."""
     return _reworked(changes, kind, before, before.facts, Withdrawn(fact, logged))
 
 
@@ -95,7 +95,10 @@ def _without(changes: Changes, target: Fact, logged: int) -> list[tuple[Place, R
         gone = _ranked(target, kind.rank[type(target.data)])
         facts = tuple(fact for fact in before.facts if fact != gone)
         if len(facts) < len(before.facts) or gone in (each.fact for each in before.withdrawn):
-            record = _reworked(changes, kind, before, facts, Withdrawn(gone, logged))
+            try:
+                record = _reworked(changes, kind, before, facts, Withdrawn(gone, logged))
+            except Exception as error:
+                raise Unfoldable(f"{type(error).__name__}: {error}") from error
             made.append((place, record))
     return made
 
@@ -104,10 +107,7 @@ def _reworked(
     changes: Changes, kind: Kind, before: Record, facts: tuple[Fact, ...], gone: Withdrawn
 ) -> Record:
     others = tuple(each for each in before.withdrawn if each.fact != gone.fact)
-    try:
-        return rework(changes, kind, before.having_withdrawn((*others, gone)), facts)
-    except Exception as error:
-        raise Unfoldable(f"{type(error).__name__}: {error}") from error
+    return rework(changes, kind, before.having_withdrawn((*others, gone)), facts)
 
 
 def _ranked(fact: Fact, rank: int) -> Fact:

@@ -1,7 +1,8 @@
 """A shard: all that is known of the CMOs of one partition number, and what it has to say."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
+from functools import partial
 from time import monotonic
 
 from pydantic import ValidationError
@@ -72,12 +73,10 @@ class Shard:
         """Take in what stands on a topic up to `end`; messages in order, from `next[topic]` on."""
         changes = self._fold.begin()
         own = {DEAD_LETTERS: self._read_dead_letter, BREACHES: self._read_breach}.get(topic)
+        take = own or partial(self._apply, changes, self._refused[topic])
         for message in messages:
             try:
-                if own is not None:
-                    own(message)
-                else:
-                    self._apply(changes, message)
+                take(message)
             except Exception as error:
                 error.add_note(f"at {topic}[{self.partition}] offset {message.offset}")
                 raise
@@ -132,20 +131,20 @@ class Shard:
         key = event.partitionkey.encode()
         return OutboxMessage(event.id, BREACHES, self.partition, key, event.json_line(), [])
 
-    def _apply(self, changes: Slice, message: Message) -> None:
-        refused = self._refused[message.topic]
+    def _apply(self, changes: Slice, refused: Mapping[int, Reason], message: Message) -> None:
         if refused and (reason := refused.get(message.offset)) is not None:
             again = self._decoder.refused(message, reason, "it was refused before")
             changes.add(again)
             self._count_refused(again)
             return
         outcome = changes.add(self._decoder.decode(message))
-        if isinstance(outcome, Rejection):
+        if outcome is True:
+            self.accepted[message.topic] += 1
+        elif outcome is False:
+            self.duplicates[message.topic] += 1
+        else:
             self._count_refused(outcome)
             self.outbox.refuse(outcome)
-        else:
-            counter = self.accepted if outcome else self.duplicates
-            counter[message.topic] += 1
 
     def _count_refused(self, rejection: Rejection) -> None:
         kind = rejection.message.topic, rejection.reason

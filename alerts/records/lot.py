@@ -9,7 +9,6 @@ import msgspec
 from alerts.agreements import Agreement, OpenState
 from alerts.facts import Fact
 from alerts.kind import Key, Kind, Takes, View
-from events.compact import COMPACT, Said
 from events.data import (
     CertificateIssued,
     Data,
@@ -143,10 +142,10 @@ def advance(before: LotView, fact: Fact, _: Agreement) -> LotView:
 
 
 def _take_in(lot: LotView, fact: Fact) -> None:
-    kind = type(fact.data)
-    if (tell := _TELLS.get(kind)) is not None:
+    tell, state = _TELLS[type(fact.data)]
+    if tell is not None:
         tell(lot, fact, fact.data)
-    if (state := _STATES.get(kind)) is not None:
+    if state is not None:
         _move(lot, state, fact.time)
     lot.progressed, lot.progressed_by = fact.time, fact.id
 
@@ -212,11 +211,6 @@ _TELLS_OF: Final[dict[type[Data], Callable[[LotView, Fact, Any], None]]] = {
 }
 """What each kind of fact tells; any other only shows that the lot progresses."""
 
-_TELLS: Final[dict[type[Said], Callable[[LotView, Fact, Any], None]]] = {
-    COMPACT[data]: tell for data, tell in _TELLS_OF.items()
-}
-_STATES: Final[dict[type[Said], str]] = {COMPACT[data]: to for data, to in _STATE_AFTER.items()}
-
 
 def _move(lot: LotView, state: str, at: int) -> None:
     if state == lot.state:
@@ -278,3 +272,9 @@ LOT: Final = Kind(
     condense=_condense,
 )
 """One lot of one CMO; a real one has a few dozen facts."""
+
+_TELLS: Final = {
+    said: (_TELLS_OF.get(takes.data), _STATE_AFTER.get(takes.data))
+    for said, takes in zip(LOT.rank, LOT.takes, strict=True)
+}
+"""The same by what is kept of each event type, with the state it moves a lot to, if any."""
