@@ -97,7 +97,7 @@ secrets: ## Make the secrets of `make up` that are missing, of random content
 		head -c 24 /dev/urandom | base64 | tr -d '\n' > $(SECRETS)/$$file; \
 	done
 
-contract: setup ## Generate the contract's schemas and AsyncAPI document again
+contract: setup ## Generate docs/kpis.md, and the contract's schemas and AsyncAPI document, again
 	@$(BIN)/cmowatch contract
 
 COMPILE := $(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashes --quiet \

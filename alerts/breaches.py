@@ -223,10 +223,11 @@ def _corrections(cmo: CmoView, where: Where, standing: Standing, now: int) -> It
 
 def _without(corrected: int, reading: Reading) -> Reading:
     """A reading as it would be with so many failures uncorrected; critical where that is open."""
-    good, n = (reading.numerator or 0) - corrected, int(reading.denominator or 0)
+    n, sign = int(reading.denominator or 0), -1 if reading.kpi.higher_is_better else 1
     if reading.n_eff is None or not n:
         return replace(reading, state=Verdict.CRITICAL, value=reading.value or 0)
-    value, evidence = max(0, good) / n, reading.n + corrected
+    counted = min(max((reading.numerator or 0) + sign * corrected, 0), n)
+    value, evidence = counted / n, reading.n + corrected
     state = verdict(reading.kpi, value, reading.n_eff, evidence, reading.bounds)
     return replace(reading, value=value, n=evidence, state=state)
 

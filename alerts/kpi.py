@@ -170,6 +170,8 @@ class Kpi:
             worse = self.critical - self.warning
             if worse and (worse < 0) != self.higher_is_better:
                 yield "critical is on the better side of warning"
+        if self.leads and self.urgency not in ("page", "ticket"):
+            yield "leads goes with urgency page or ticket"
         if self.interval and self.unit != "ratio":
             yield "interval goes with unit ratio"
 

@@ -6,6 +6,7 @@ from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
+import pytest
 import yaml
 from prometheus_client.parser import text_string_to_metric_families
 
@@ -111,6 +112,21 @@ def test_a_rework_that_is_withdrawn_is_no_evidence_any_more() -> None:
     assert (found.numerator, found.denominator) == (1, 36)
     (breach,) = opened([*story, *withdrawn], "rework_rate", ledger=stands(story, "rework_rate"))
     assert breach.turn == "cleared"
+
+
+@pytest.mark.parametrize(("by", "ends"), [("cmo", None), ("sponsor", "corrected")])
+def test_a_cmo_does_not_end_its_critical_breach_by_withdrawing_reworks(
+    by: str, ends: str | None
+) -> None:
+    story = [each for n in range(16) for each in released(f"good-{n}")]
+    story += [each for n in range(14) for each in reworked(f"again-{n}")]
+    ledger = stands(story, "rework_rate")
+    assert {each.severity for each in opened(story, "rework_rate")} == {"critical"}
+    again = [each for each in story if each.id in sorted(reworks(story))[:13]]
+    story += [retracted(each, on(31), by) for each in again]
+    assert reading(story, "rework_rate", on(32)).numerator == 1
+    found = opened(story, "rework_rate", on(32), ledger)
+    assert [breach.cleared_by for breach in found] == ([ends] if ends else [])
 
 
 def test_its_series_are_on_the_page() -> None:

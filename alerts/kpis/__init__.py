@@ -14,7 +14,8 @@ from alerts.records import KINDS
 class Catalogue:
     """KPIs in the order of the boards, by name, and by what can change them.
 
-    Raises `TypeError` for two of one name, and for one of a record kind that is not in `KINDS`.
+    Raises `TypeError` for two of one name, for one of a record kind that is not in `KINDS`, and for
+    a family that not exactly one leads.
     """
 
     def __init__(self, kpis: Iterable[Kpi]) -> None:
@@ -26,6 +27,12 @@ class Catalogue:
         for kpi in self.kpis:
             if unknown := [kind.name for kind in kpi.kinds if kind not in KINDS]:
                 raise TypeError(f"{kpi.name}: record kind {unknown[0]} is not in KINDS")
+            leaders = [each.name for each in self.kpis if each.family == kpi.family and each.leads]
+            if len(leaders) != 1:
+                raise TypeError(
+                    f"{kpi.name}: family {kpi.family} is led by {' and '.join(leaders) or 'none'}; "
+                    "give leads=True to one of urgency page or ticket"
+                )
 
 
 CATALOGUE: Final = Catalogue((*DELIVERY, *RELEASE, *SUPPLY, *FEED))

@@ -86,6 +86,16 @@ def test_a_kpi_of_a_record_kind_that_nothing_is_folded_into_is_named() -> None:
         Catalogue((_declared(kinds=(kind,), moved_by=None),))
 
 
+def test_a_family_that_nobody_leads_and_one_that_two_lead_are_named() -> None:
+    alone = _declared(family="alone", leads=False)
+    with pytest.raises(TypeError, match="wrong: family alone is led by none; give leads=True"):
+        Catalogue((alone,))
+    with pytest.raises(TypeError, match="family quality is led by right_first_time and wrong"):
+        Catalogue((*KPIS, _declared(family="quality", leads=True)))
+    with pytest.raises(TypeError, match="wrong: leads goes with urgency page or ticket"):
+        _declared(urgency="review", leads=True)
+
+
 def _kind(name: str, *types: Any) -> Kind:
     takes = tuple(Takes(each, lambda data: ((data.dispute,),)) for each in types)
     return Kind(name=name, takes=takes, derive=lambda *_: None)

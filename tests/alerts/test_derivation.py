@@ -301,6 +301,9 @@ def _is_found_out(story: list[Told]) -> bool:
     ("kpi", "moving"), NEEDED, ids=lambda each: each.name if isinstance(each, Kpi) else each.TYPE
 )
 def test_a_declaration_that_lacks_an_event_type_is_found_out(kpi: Kpi, moving: type[Said]) -> None:
-    assert not any(map(_is_found_out, _endings(kpi, moving)))
+    endings = list(_endings(kpi, moving))
+    assert endings, f"_LASTS has no {moving.TYPE}; add one, or leave it out of moved_by"
+    assert not any(map(_is_found_out, endings))
     with not_moved_by(kpi, moving):
-        assert any(map(_is_found_out, _endings(kpi, moving)))
+        found = any(map(_is_found_out, endings))
+    assert found, f"{moving.TYPE} changes nothing {kpi.name} says; leave it out of moved_by"
