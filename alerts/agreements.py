@@ -80,7 +80,7 @@ class Agreement(StrictModel, extra="forbid"):
         if unknown := sorted(set(climbed) - self.roles.keys()):
             raise ValueError(f"ladder: {', '.join(unknown)} is no role; give it under roles")
         if twice := sorted({role for role in climbed if climbed.count(role) > 1}):
-            raise ValueError(f"ladder: {', '.join(twice)} stands on two levels; once is enough")
+            raise ValueError(f"ladder: {', '.join(twice)} stands on two tiers; once is enough")
         return self
 
     @cached_property
@@ -90,7 +90,7 @@ class Agreement(StrictModel, extra="forbid"):
 
     @cached_property
     def escalation(self) -> Ladder:
-        """The levels a breach climbs while nobody has taken it on."""
+        """The tiers a breach climbs while nobody has taken it on."""
         return Ladder(self.ladder, self.roles)
 
     def limit(self, kpi: str) -> Limit:

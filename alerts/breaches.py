@@ -16,7 +16,7 @@ from alerts.readings import Reading, unheard, verdict
 from alerts.sums import Total
 from alerts.view import CmoView, days_of
 from alerts.windows import Spread, Window, first_hour
-from events.breaches import Breach, BreachEvent, ClearedBy, Severity, Turn
+from events.breaches import Breach, BreachEvent, ClearedBy, Severity, Transition
 from events.dimensions import Scope
 from events.values import MILLION, microseconds
 
@@ -43,23 +43,23 @@ class Where(NamedTuple):
 class Standing(NamedTuple):
     """A breach that stands published; times in microseconds from the epoch."""
 
-    said: Breach
+    breach: Breach
     at: int
 
     @property
     def severity(self) -> Verdict:
         """How bad it stands."""
-        return _STATE[self.said.severity]
+        return _STATE[self.breach.severity]
 
     @property
     def since(self) -> int:
         """When it opened."""
-        return microseconds(self.said.since)
+        return microseconds(self.breach.since)
 
     @property
     def bounds(self) -> Bounds:
         """The limit it was judged by."""
-        return Bounds(self.said.warning, self.said.critical, self.said.minimum)
+        return Bounds(self.breach.warning, self.breach.critical, self.breach.minimum)
 
 
 class Ledger:
@@ -74,15 +74,15 @@ class Ledger:
 
     def fold(self, event: BreachEvent) -> None:
         """Take in a transition as it was read back."""
-        said, where = event.data, where_of(event.data)
-        place = _number(said.breach), said.ordinal
+        breach, where = event.data, where_of(event.data)
+        place = _number(breach.breach), breach.ordinal
         if place <= self._last.get(where, (0, 0)):
             return
         self._last[where] = place
-        if said.turn == "cleared":
+        if breach.transition == "cleared":
             self.standing.pop(where, None)
         else:
-            self.standing[where] = Standing(said, microseconds(event.time))
+            self.standing[where] = Standing(breach, microseconds(event.time))
 
     def next_id(self, where: Where) -> str:
         """The id of the next breach of this scope and KPI."""
@@ -90,15 +90,15 @@ class Ledger:
         return f"{where.text}:{last + 1}"
 
 
-def _number(breach: str) -> int:
+def _number(breach_id: str) -> int:
     """The how manyth of its scope and KPI a breach is, by its id."""
-    number = breach.rpartition(":")[2]
+    number = breach_id.rpartition(":")[2]
     return int(number) if number.isascii() and number.isdigit() else 0
 
 
-def where_of(said: Breach) -> Where:
+def where_of(breach: Breach) -> Where:
     """What a published breach is about."""
-    return Where(said.cmo, said.kpi, said.scope)
+    return Where(breach.cmo, breach.kpi, breach.scope)
 
 
 def transitions(
@@ -129,7 +129,7 @@ def transitions(
             kpi = BY_NAME.get(where.kpi)
             unheard_of = kpi is not None and any(topic in missing for topic in kpi.needs)
             if unheard_of or _awaits_acceptance(cmo, where, standing, None, now):
-                yield from _held(cmo, standing.said, now)
+                yield from _follow_up(cmo, standing.breach, now)
             else:
                 yield _cleared(cmo, where, standing, None, now)
 
@@ -146,10 +146,9 @@ def _next(
         state = standing.severity
     if state in _SEVERITY:
         if state is not standing.severity:
-            turn: Turn = "worsened" if state > standing.severity else "eased"
-            yield from _and_on(cmo, _turned(cmo, standing, reading, turn, state, now), now)
+            yield from _and_on(cmo, _moved(cmo, standing, reading, state, now), now)
         else:
-            yield from _held(cmo, standing.said, now)
+            yield from _follow_up(cmo, standing.breach, now)
     else:
         yield _cleared(cmo, where, standing, reading, now)
 
@@ -157,27 +156,27 @@ def _next(
 def _and_on(cmo: CmoView, event: BreachEvent, now: int) -> Iterator[BreachEvent]:
     """A transition, and those it has as its consequence at once."""
     yield event
-    yield from _held(cmo, event.data, now)
+    yield from _follow_up(cmo, event.data, now)
 
 
-def _held(cmo: CmoView, said: Breach, now: int) -> Iterator[BreachEvent]:
-    """What there is to say of a breach that stands on: who took it on, or who is told next."""
-    if news := _newly_acknowledged(cmo, said):
-        yield (event := _with(said, "acknowledged", now, **news))
-        said = event.data
-    if is_acknowledged(said, now):
+def _follow_up(cmo: CmoView, breach: Breach, now: int) -> Iterator[BreachEvent]:
+    """What there is to say of a breach that stands on: who took it on, or who is notified next."""
+    if news := _newly_acknowledged(cmo, breach):
+        yield (event := _with(breach, "acknowledged", now, **news))
+        breach = event.data
+    if is_acknowledged(breach, now):
         return
-    for step in ladder_of(cmo, said, now).ahead(said):
+    for step in ladder_of(cmo, breach, now).ahead(breach):
         if step.at <= now:
-            told = {"level": step.level, "role": step.role, "told": (*said.told, step.role)}
-            yield (event := _with(said, "escalated", now, **told))
-            said = event.data
+            news = {"tier": step.tier, "role": step.role, "notified": (*breach.notified, step.role)}
+            yield (event := _with(breach, "escalated", now, **news))
+            breach = event.data
 
 
-def ladder_of(cmo: CmoView, said: Breach, now: int) -> Ladder:
-    """The ladder a breach climbs; none for a KPI whose breaches nobody is told of."""
-    agreement, kpi = cmo.agreement(now), BY_NAME.get(said.kpi)
-    return agreement.escalation if agreement and kpi and kpi.is_told else NO_LADDER
+def ladder_of(cmo: CmoView, breach: Breach, now: int) -> Ladder:
+    """The ladder a breach climbs; none for a KPI whose breaches notify nobody."""
+    agreement, kpi = cmo.agreement(now), BY_NAME.get(breach.kpi)
+    return agreement.escalation if agreement and kpi and kpi.notifies else NO_LADDER
 
 
 def _state_from(standing: Standing, reading: Reading) -> Verdict:
@@ -187,11 +186,11 @@ def _state_from(standing: Standing, reading: Reading) -> Verdict:
         return standing.severity
     if state is None or state < Verdict.OK or reading.value is None:
         return Verdict.OK
-    eased = reading.bounds.eased(
+    bounds = reading.bounds.eased(
         higher_is_better=reading.kpi.higher_is_better, best=reading.kpi.best
     )
-    held = verdict(reading.kpi, reading.value, reading.n_eff, reading.n, eased)
-    return max(state, min(standing.severity, held))
+    eased = verdict(reading.kpi, reading.value, reading.n_eff, reading.n, bounds)
+    return max(state, min(standing.severity, eased))
 
 
 def _awaits_acceptance(
@@ -200,7 +199,7 @@ def _awaits_acceptance(
     """Whether a critical breach would end by corrections the sponsor has not accepted."""
     if standing.severity is not Verdict.CRITICAL:
         return False
-    acceptance = cmo.acceptance(standing.said.breach)
+    acceptance = cmo.acceptance(standing.breach.breach)
     if acceptance is not None and acceptance.accepted:
         return False
     corrected = sum(not by_sponsor for by_sponsor in _corrections(cmo, where, standing, now))
@@ -218,7 +217,7 @@ def _corrections(cmo: CmoView, where: Where, standing: Standing, now: int) -> It
     def counts(says: Evidence) -> bool:
         return says.hour >= first and says.visible <= now
 
-    return cmo.corrections(where.kpi, standing.since, counts, standing.said.events)
+    return cmo.corrections(where.kpi, standing.since, counts, standing.breach.events)
 
 
 def _without(corrected: int, reading: Reading) -> Reading:
@@ -232,51 +231,51 @@ def _without(corrected: int, reading: Reading) -> Reading:
     return replace(reading, value=value, n=evidence, state=state)
 
 
-def _newly_acknowledged(cmo: CmoView, standing: Breach) -> dict[str, object] | None:
+def _newly_acknowledged(cmo: CmoView, breach: Breach) -> dict[str, object] | None:
     """What is new of who has taken a breach on; nobody can before it has opened."""
-    acceptance = cmo.acceptance(standing.breach)
+    acceptance = cmo.acceptance(breach.breach)
     if acceptance is None:
         return None
-    fact, said = acceptance.fact, acceptance.fact.data
-    if fact.id == standing.acknowledgement or fact.recorded < microseconds(standing.since):
+    fact = acceptance.fact
+    if fact.id == breach.acknowledgement or fact.recorded < microseconds(breach.since):
         return None
     return {
-        "acknowledged_by": said.by,
-        "acknowledged_until": said.until,
+        "acknowledged_by": fact.data.by,
+        "acknowledged_until": fact.data.until,
         "acknowledgement": fact.id,
     }
 
 
 def _opened(cmo: CmoView, where: Where, ledger: Ledger, reading: Reading, now: int) -> BreachEvent:
     assert reading.state is not None
-    said = Breach(
+    breach = Breach(
         breach=ledger.next_id(where),
         ordinal=1,
-        turn="opened",
+        transition="opened",
         kpi=where.kpi,
         cmo=where.cmo,
         **where.scope._asdict(),
         severity=_SEVERITY[reading.state],
         since=moment(now),
     )
-    return _event(said.model_copy(update=_figures(cmo, reading, now)), now)
+    return _event(breach.model_copy(update=_figures(cmo, reading, now)), now)
 
 
-def _turned(
-    cmo: CmoView, standing: Standing, reading: Reading, turn: Turn, state: Verdict, now: int
+def _moved(
+    cmo: CmoView, standing: Standing, reading: Reading, state: Verdict, now: int
 ) -> BreachEvent:
     news = {"severity": _SEVERITY[state], **_figures(cmo, reading, now)}
-    if turn == "worsened":
-        news["worsened"] = moment(now)
-    return _with(standing.said, turn, now, **news)
+    if state < standing.severity:
+        return _with(standing.breach, "eased", now, **news)
+    return _with(standing.breach, "worsened", now, **news, worsened=moment(now))
 
 
 def _cleared(
     cmo: CmoView, where: Where, standing: Standing, reading: Reading | None, now: int
 ) -> BreachEvent:
-    figures = _figures(cmo, reading, now) if reading else {}
-    why = _cleared_by(cmo, where, standing, reading, now)
-    return _with(standing.said, "cleared", now, **{**figures, "cleared_by": why, "clears_on": None})
+    news = _figures(cmo, reading, now) if reading else {}
+    news |= {"cleared_by": _cleared_by(cmo, where, standing, reading, now), "clears_on": None}
+    return _with(standing.breach, "cleared", now, **news)
 
 
 def _cleared_by(
@@ -305,17 +304,18 @@ def _stands_under(bounds: Bounds, standing: Standing, reading: Reading) -> bool:
     return _state_from(standing, before) >= Verdict.WARNING
 
 
-def _with(said: Breach, turn: Turn, now: int, **news: object) -> BreachEvent:
-    return _event(said.model_copy(update={"turn": turn, "ordinal": said.ordinal + 1, **news}), now)
+def _with(breach: Breach, transition: Transition, now: int, **news: object) -> BreachEvent:
+    news |= {"transition": transition, "ordinal": breach.ordinal + 1}
+    return _event(breach.model_copy(update=news), now)
 
 
-def _event(said: Breach, now: int) -> BreachEvent:
+def _event(breach: Breach, now: int) -> BreachEvent:
     return BreachEvent(
-        id=f"{said.breach}/{said.ordinal}",
-        type=f"cmowatch.breach.{said.turn}.v1",
+        id=f"{breach.breach}/{breach.ordinal}",
+        type=f"cmowatch.breach.{breach.transition}.v1",
         time=moment(now),
-        partitionkey=said.cmo,
-        data=said,
+        partitionkey=breach.cmo,
+        data=breach,
     )
 
 

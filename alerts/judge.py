@@ -46,10 +46,10 @@ class Bounds(NamedTuple):
         )
 
 
-def _clamped(level: float, best: float | None, *, higher_is_better: bool) -> float:
+def _clamped(threshold: float, best: float | None, *, higher_is_better: bool) -> float:
     if best is None:
-        return level
-    return min(level, best) if higher_is_better else max(level, best)
+        return threshold
+    return min(threshold, best) if higher_is_better else max(threshold, best)
 
 
 NO_BOUNDS = Bounds(None, None)

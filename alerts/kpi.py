@@ -193,8 +193,8 @@ class Kpi:
         return frozenset(COMPACT[each] for each in self.moved_by)
 
     @property
-    def is_told(self) -> bool:
-        """Whether somebody is told of a breach: of a family, only of the KPI that leads it."""
+    def notifies(self) -> bool:
+        """Whether somebody is notified of a breach: of a family, only of the KPI that leads it."""
         return self.leads and self.urgency in ("page", "ticket")
 
     @property

@@ -1,4 +1,4 @@
-"""The escalation ladder: who is told of a breach that nobody has taken on, and when."""
+"""The escalation ladder: who is notified of a breach that nobody has taken on, and when."""
 
 from datetime import time
 from functools import cached_property
@@ -63,7 +63,7 @@ class Role(StrictModel, extra="forbid"):
 
 
 class Rung(StrictModel, extra="forbid"):
-    """A level of the ladder: whom a breach is told to once it is so old, in their working seconds.
+    """A tier of the ladder: who is notified of a breach so old, in their working seconds.
 
     `warning` counts since it opened, `critical` since it is critical; the first of them that comes
     counts. Without `warning` only a critical breach climbs here.
@@ -81,9 +81,9 @@ class Rung(StrictModel, extra="forbid"):
 
 
 class Step(NamedTuple):
-    """A level of the ladder, its role, and when it is reached, in microseconds from the epoch."""
+    """A tier of the ladder, its role, and when it is reached, in microseconds from the epoch."""
 
-    level: int
+    tier: int
     role: str
     at: int
 
@@ -95,19 +95,19 @@ class Ladder:
         self._rungs, self._roles = rungs, roles
 
     def ahead(self, breach: Breach) -> list[Step]:
-        """The levels still above a breach, and when each is reached as bad as it is now.
+        """The tiers still above a breach, and when each is reached as bad as it is now.
 
-        Whoever is at work is told: a level is reached no later than one above it, even by people
-        who are not. Who was told once is not told as another level of a ladder that has changed.
+        Whoever is at work is notified: a tier is reached no later than one above it, even by people
+        who are not. Who was notified once is not again as another tier of a ladder that changed.
         """
-        above = [rung for rung in self._rungs if rung.role not in breach.told]
+        above = [rung for rung in self._rungs if rung.role not in breach.notified]
         steps: list[Step] = []
         soonest: int | None = None
-        for level, rung in reversed([*enumerate(above, start=len(breach.told) + 1)]):
+        for tier, rung in reversed([*enumerate(above, start=len(breach.notified) + 1)]):
             reached = [at for at in (soonest, self._reached(rung, breach)) if at is not None]
             soonest = min(reached, default=None)
             if soonest is not None:
-                steps.append(Step(level, rung.role, soonest))
+                steps.append(Step(tier, rung.role, soonest))
         return steps[::-1]
 
     def _reached(self, rung: Rung, breach: Breach) -> int | None:
@@ -125,7 +125,7 @@ class Ladder:
 
 
 NO_LADDER = Ladder((), {})
-"""Where nobody is agreed on to be told."""
+"""Where nobody is agreed on to be notified."""
 
 
 def is_acknowledged(breach: Breach, now: int) -> bool:

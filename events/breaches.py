@@ -7,7 +7,7 @@ from pydantic import Field, TypeAdapter, create_model
 from events.dimensions import DIMENSIONS, Scope
 from events.values import CivilDate, Instant, StrictModel
 
-Turn = Literal["opened", "worsened", "eased", "acknowledged", "escalated", "cleared"]
+Transition = Literal["opened", "worsened", "eased", "acknowledged", "escalated", "cleared"]
 Severity = Literal["warning", "critical"]
 ClearedBy = Literal["limit_changed", "corrected", "improved", "aged_out"]
 
@@ -17,7 +17,7 @@ class _About(StrictModel):
 
     breach: str
     ordinal: Annotated[int, Field(ge=1)]
-    turn: Turn
+    transition: Transition
     kpi: str
     cmo: str
 
@@ -34,8 +34,8 @@ class Breach(_Scoped):
     ends of the 95 % interval, while a warning goes by that of 90 %. `events` are the newest failing
     events, `omitted` how many more there are. `minimum` is 0 for a count, of which none is evidence
     enough. `clears_on` is the day it clears by itself if nothing new comes, None where that is
-    open. `level` is how far it has climbed the ladder of the agreement, `role` who was told there,
-    `told` everybody who was; `worsened` is when it last got worse.
+    open. `tier` is how far it has climbed the ladder of the agreement, `role` who was notified
+    there, `notified` everybody who was; `worsened` is when it last got worse.
     """
 
     quantile: str | None = None
@@ -57,9 +57,9 @@ class Breach(_Scoped):
     acknowledged_by: str | None = None
     acknowledged_until: Instant | None = None
     acknowledgement: str | None = None
-    level: Annotated[int, Field(ge=0)] = 0
+    tier: Annotated[int, Field(ge=0)] = 0
     role: str | None = None
-    told: tuple[str, ...] = ()
+    notified: tuple[str, ...] = ()
     worsened: Instant | None = None
 
     @property

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 from datetime import date
+from math import inf
 from pathlib import Path
 from typing import Any, Final
 
@@ -114,9 +115,10 @@ def _fault(name: str, limit: Limit) -> str:
         return f"{limit.quantile} is none of its quantiles; it has {kpi.quantiles or 'none'}"
     if limit.window_days is not None and kpi.window_days is None:
         return "it is read as of now and has no window; leave window_days out"
-    for level in (limit.warning, limit.critical):
-        if level is not None and not 0 <= level <= (1 if kpi.unit == "ratio" else level):
-            return f"{level} cannot be reached; it is a {kpi.unit}"
+    most = 1 if kpi.unit == "ratio" else inf
+    for threshold in (limit.warning, limit.critical):
+        if threshold is not None and not 0 <= threshold <= most:
+            return f"{threshold} cannot be reached; it is a {kpi.unit}"
     warning = kpi.warning if limit.warning is None else limit.warning
     critical = kpi.critical if limit.critical is None else limit.critical
     if beyond(warning or 0.0, critical, higher_is_better=kpi.higher_is_better) and warning:

@@ -75,9 +75,9 @@ def _as_sent(headers: Sequence[tuple[str, bytes]]) -> list[tuple[str, bytes]]:
 
 def read_back(headers: Iterable[tuple[str, bytes]]) -> tuple[Coordinates, Reason] | None:
     """The coordinates of what was refused, and why; None for a message that is none of ours."""
-    said = {name: (value or b"").decode("utf-8", "replace") for name, value in headers}
+    fields = {name: (value or b"").decode("utf-8", "replace") for name, value in headers}
     try:
-        where = Coordinates(said["topic"], int(said["offset"]))
-        return where, Reason(said["reason"])
+        where = Coordinates(fields["topic"], int(fields["offset"]))
+        return where, Reason(fields["reason"])
     except (KeyError, ValueError):
         return None

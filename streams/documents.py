@@ -72,9 +72,9 @@ def _facts(kpi: Kpi) -> Iterator[tuple[str, str]]:
     yield "window", f"{kpi.window_days} days" if kpi.window_days else "as of now"
     if kpi.quantiles:
         yield "quantiles", ", ".join(kpi.quantiles)
-    yield "judged for", _level(kpi.dimensions[0])
+    yield "judged for", _scope(kpi.dimensions[0])
     if kpi.dimensions[1:]:
-        yield "shown for", "; ".join(_level(level) for level in kpi.dimensions[1:])
+        yield "shown for", "; ".join(_scope(dimensions) for dimensions in kpi.dimensions[1:])
     yield "warning, critical", _limits(kpi)
     yield "minimum n", str(kpi.minimum)
     yield "interval", "Wilson; 90 % warns, 95 % is critical and shown" if kpi.interval else "none"
@@ -84,8 +84,8 @@ def _facts(kpi: Kpi) -> Iterator[tuple[str, str]]:
     yield "source", kpi.source
 
 
-def _level(level: tuple[str, ...]) -> str:
-    return ", ".join(["CMO", *level])
+def _scope(dimensions: tuple[str, ...]) -> str:
+    return ", ".join(["CMO", *dimensions])
 
 
 def _limits(kpi: Kpi) -> str:

@@ -100,7 +100,7 @@ def test_the_share_of_reworked_lots_is_read() -> None:
 def test_its_breach_lists_the_reworked_lots_and_no_released_one() -> None:
     story = thirty_released_and_six_reworked()
     (breach,) = opened(story, "rework_rate")
-    assert breach.turn == "opened"
+    assert breach.transition == "opened"
     assert set(breach.events) == reworks(story)
     assert (len(breach.events), breach.omitted) == (6, 0)
 
@@ -111,7 +111,7 @@ def test_a_rework_that_is_withdrawn_is_no_evidence_any_more() -> None:
     found = reading([*story, *withdrawn], "rework_rate", NOW)
     assert (found.numerator, found.denominator) == (1, 36)
     (breach,) = opened([*story, *withdrawn], "rework_rate", ledger=stands(story, "rework_rate"))
-    assert breach.turn == "cleared"
+    assert breach.transition == "cleared"
 
 
 @pytest.mark.parametrize(("by", "ends"), [("cmo", None), ("sponsor", "corrected")])
@@ -150,13 +150,13 @@ def test_none_is_nought_and_ok() -> None:
 def test_its_breach_lists_the_worst_first_and_clears_when_none_is_left() -> None:
     story = [*on_hold("late", 9), *on_hold("long", 3), *on_hold("mid", 6)]
     (breach,) = opened(story, "lots_on_hold")
-    assert (breach.turn, breach.severity, breach.value) == ("opened", "warning", 3)
+    assert (breach.transition, breach.severity, breach.value) == ("opened", "warning", 3)
     assert breach.events == (story[5].id, story[8].id, story[2].id)
     ended = [decided(lot, "released", 31) for lot in ("late", "long", "mid")]
     ledger = stands(story, "lots_on_hold")
     assert opened([*story, *ended[:2]], "lots_on_hold", on(32), ledger) == []
     (breach,) = opened([*story, *ended], "lots_on_hold", on(32), ledger)
-    assert (breach.turn, breach.cleared_by) == ("cleared", "improved")
+    assert (breach.transition, breach.cleared_by) == ("cleared", "improved")
 
 
 def test_a_count_is_on_the_page() -> None:
@@ -203,7 +203,7 @@ def test_the_kpi_of_a_new_kind_breaches_with_the_worst_first() -> None:
         "capas_overdue",
         ledger=stands(STORY, "capas_overdue"),
     )
-    assert breach.turn == "cleared"
+    assert breach.transition == "cleared"
 
 
 def test_a_new_dimension_breaks_a_kpi_down() -> None:

@@ -43,7 +43,7 @@ def spells(transitions: Iterable[BreachEvent]) -> list[Spell]:
 
 def _later(known: Spell | None, event: BreachEvent) -> Spell:
     breach = event.data
-    if breach.turn == "cleared":
+    if breach.transition == "cleared":
         return Spell(known.breach if known else breach, event.time, breach.cleared_by or "")
     if known is None:
         return Spell(breach)

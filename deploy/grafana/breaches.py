@@ -23,14 +23,14 @@ from deploy.grafana.queries import (
     NO_END,
     acknowledged,
     breaches_aged,
+    breaches_by_tier,
     breaches_in_full,
-    breaches_told,
     cleared_today,
     clears_on,
-    last_told,
+    last_notified,
+    next_notified,
     of_breaches,
     opened_today,
-    told_next,
     turned_unknown_today,
 )
 from deploy.grafana.states import DECIMALS, KPI_TITLES, SEVERITIES, UNITS
@@ -42,7 +42,7 @@ _AGES: Final[tuple[tuple[float, float | None, str], ...]] = (
     (7, 30, "7 to 30 days"),
     (30, None, "over 30 days"),
 )
-_LEVELS: Final = 6
+_TIERS: Final = 6
 """Levels that have a name, 0 among them; a higher one is shown by its number alone."""
 
 _COLOURED: Final = {"type": "color-background", "mode": "basic"}
@@ -108,18 +108,16 @@ def by_age() -> Json:
     )
 
 
-def by_level() -> Json:
+def by_tier() -> Json:
     """How many breaches have climbed how far, by how long they have stood."""
     return table(
         "Breaches by age and escalation",
         "The breaches that stand, by the time since they opened, and by how far they have climbed: "
-        "at level 0 nobody was told yet, at each further level one role more was.",
-        [instant("A", " or ".join(breaches_told(*age) for age in _AGES))],
+        "at tier 0 nobody was notified yet, at each further tier one role more was.",
+        [instant("A", " or ".join(breaches_by_tier(*age) for age in _AGES))],
         [
-            transformed(
-                "groupingToMatrix", columnField="level", rowField="age", valueField="Value"
-            ),
-            arranged({"age\\level": "Open for", **{f"{n}": f"Level {n}" for n in range(_LEVELS)}}),
+            transformed("groupingToMatrix", columnField="tier", rowField="age", valueField="Value"),
+            arranged({"age\\tier": "Open for", **{f"{n}": f"Tier {n}" for n in range(_TIERS)}}),
         ],
         defaults={"decimals": 0, "custom": {"align": "left", "minWidth": 60}},
         overrides=[],
@@ -173,29 +171,29 @@ def standing(*, of_one: bool = False) -> Json:
     )
 
 
-def told() -> Json:
-    """For every breach that stands who was told, who is next, who has it, and when it clears."""
+def escalation() -> Json:
+    """For every standing breach who was notified, who is next, who has it, and when it clears."""
     columns = {
         "severity": "Severity",
         "Value #age": "Open for",
         "kpi": "KPI",
         "where": "Where",
-        "Value #told": "Level",
-        "told": "Last told",
+        "Value #notified": "Tier",
+        "notified": "Last notified",
         "next": "Next",
-        "Value #next": "Next told",
+        "Value #next": "Next notified",
         "by": "Taken on by",
         "Value #taken": "Until",
         "Value #clears": "Clears on",
     }
     return table(
         "Escalation",
-        "The level a breach has climbed to and the role told last; who is next, and when, if "
+        "The tier a breach has climbed to and the role notified last; who is next, and when, if "
         "nobody takes it on; who has; and the day it clears by itself, where that is known.",
         [
             instant("age", breaches_in_full()),
-            instant("told", last_told()),
-            instant("next", told_next()),
+            instant("notified", last_notified()),
+            instant("next", next_notified()),
             instant("taken", acknowledged()),
             instant("clears", clears_on()),
         ],
@@ -210,9 +208,9 @@ def told() -> Json:
             override("Severity", custom__width=110),
             override("Open for", unit="s", decimals=0, custom__width=100),
             override("KPI", mappings=KPI_TITLES, custom__minWidth=190),
-            override("Level", decimals=0, custom__width=70),
-            *(override(name, custom__width=165) for name in ("Last told", "Next")),
-            override("Next told", unit="dateTimeFromNow", mappings=_NEVER, custom__width=105),
+            override("Tier", decimals=0, custom__width=70),
+            *(override(name, custom__width=165) for name in ("Last notified", "Next")),
+            override("Next notified", unit="dateTimeFromNow", mappings=_NEVER, custom__width=120),
             override("Taken on by", custom__width=115),
             override("Until", unit="dateTimeAsIso", mappings=_NEVER, custom__width=165),
             override("Clears on", unit="time:YYYY-MM-DD", mappings=_NEVER, custom__width=105),

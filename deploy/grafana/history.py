@@ -6,7 +6,7 @@ from typing import Final
 from alerts.kpi import Kpi
 from deploy.grafana.board import id_of
 from deploy.grafana.panels import Json, lines, over_time, override_query
-from deploy.grafana.queries import all_along, judged_level, level
+from deploy.grafana.queries import all_along, of_dimensions, of_judged
 from deploy.grafana.states import BEYOND, DECIMALS, UNITS, N
 
 _LIMITS = (("warning", "orange"), ("critical", "red"))
@@ -67,7 +67,7 @@ def _drawn(kpi: Kpi) -> str:
     if not kpi.agreed_time:
         return readings
     # Who was never heard has waited for years, and the limits would be lost at the bottom.
-    limits = all_along("cmo_kpi_limit", "cmo", f'{judged_level(kpi)},severity="critical"')
+    limits = all_along("cmo_kpi_limit", "cmo", f'{of_judged(kpi)},severity="critical"')
     return f"clamp_max({readings}, scalar({_HIGHEST} * max({limits}) or vector(Inf)))"
 
 
@@ -95,7 +95,7 @@ def _agreed_limits(kpi: Kpi) -> Iterator[Json]:
 
 def _readings(series: str, kpi: Kpi, names: tuple[str, ...]) -> str:
     by = ", ".join(["cmo", *_labels(kpi)])
-    return all_along(series, by, level(kpi, names))
+    return all_along(series, by, of_dimensions(kpi, names))
 
 
 def _labels(kpi: Kpi) -> list[str]:
@@ -109,14 +109,14 @@ def _legend(kpi: Kpi) -> str:
 def _rolled_up(kpi: Kpi) -> str:
     """Sums first, the division last."""
     parts = (
-        f"sum({all_along(f'cmo_kpi_{part}', 'cmo', judged_level(kpi))})"
+        f"sum({all_along(f'cmo_kpi_{part}', 'cmo', of_judged(kpi))})"
         for part in ("numerator", "denominator")
     )
     return " / ".join(parts)
 
 
 def _strictest(kpi: Kpi, severity: str) -> str:
-    limits = all_along("cmo_kpi_limit", "cmo", f'{judged_level(kpi)},severity="{severity}"')
+    limits = all_along("cmo_kpi_limit", "cmo", f'{of_judged(kpi)},severity="{severity}"')
     return f"{'max' if kpi.higher_is_better else 'min'}({limits})"
 
 

@@ -133,7 +133,7 @@ def _breaches(layout: Layout) -> None:
     layout.row("Which breaches stand?")
     layout.side_by_side(10, (24, breaches.standing()))
     layout.row("How long have they stood, and how far have they climbed?")
-    layout.side_by_side(8, (12, breaches.by_age()), (12, breaches.by_level()))
+    layout.side_by_side(8, (12, breaches.by_age()), (12, breaches.by_tier()))
     layout.row("What changed today?")
     layout.side_by_side(8, (24, breaches.changed_today()))
 

@@ -134,23 +134,25 @@ def breaches_in_full() -> str:
     return where(age_of_breaches())
 
 
-_LEVEL: Final = "cmo_breach_escalation_level"
+_TIER: Final = "cmo_breach_escalation_tier"
 _OPEN: Final = "cmo_breach_open"
 
 
-def last_told() -> str:
-    """The level each breach has climbed to, with the role that was told of it there as `told`.
+def last_notified() -> str:
+    """The tier each breach has climbed to, with its role as `notified`.
 
     This and what follows has a figure for every breach, 0 where there is none.
     """
-    levels = f"max by (breach_id, role) ({_LEVEL}{{{CHOSEN}}})"
-    highest = f"max by (breach_id) ({_LEVEL}{{{CHOSEN}}})"
-    last = f"{levels} == on (breach_id) group_left () {highest}"
-    return _or_none(f"max by (breach_id, told) ({_renamed(last, 'role', 'told')})", "told")
+    tiers = f"max by (breach_id, role) ({_TIER}{{{CHOSEN}}})"
+    highest = f"max by (breach_id) ({_TIER}{{{CHOSEN}}})"
+    last = f"{tiers} == on (breach_id) group_left () {highest}"
+    return _or_none(
+        f"max by (breach_id, notified) ({_renamed(last, 'role', 'notified')})", "notified"
+    )
 
 
-def told_next() -> str:
-    """The moment in ms the next role is told of each breach, with that role as `next`."""
+def next_notified() -> str:
+    """The moment in ms the next role is notified of each breach, with that role as `next`."""
     ahead = f"cmo_breach_next_escalation_timestamp_seconds{{{CHOSEN}}}"
     return _or_none(f"max by (breach_id, next) ({_renamed(ahead, 'role', 'next')}) * 1000", "next")
 
@@ -173,12 +175,12 @@ def _or_none(found: str, label: str) -> str:
     return f"{found} or ({named} unless on (breach_id) {found})"
 
 
-def breaches_told(at_least: float, under: float | None, called: str) -> str:
-    """How many breaches of an age have climbed to each level; level 0 is told to nobody."""
-    climbed = f"max by (breach_id) ({_LEVEL}{{{CHOSEN}}})"
-    levels = f"({climbed} or 0 * max by (breach_id) ({_OPEN}{{{CHOSEN}}}))"
-    of_age = f"{levels} and on (breach_id) ({_aged(at_least, under)})"
-    return f'label_replace(count_values ("level", {of_age}), "age", "{called}", "", "")'
+def breaches_by_tier(at_least: float, under: float | None, called: str) -> str:
+    """How many breaches of an age have climbed to each tier; nobody is notified at tier 0."""
+    climbed = f"max by (breach_id) ({_TIER}{{{CHOSEN}}})"
+    tiers = f"({climbed} or 0 * max by (breach_id) ({_OPEN}{{{CHOSEN}}}))"
+    of_age = f"{tiers} and on (breach_id) ({_aged(at_least, under)})"
+    return f'label_replace(count_values ("tier", {of_age}), "age", "{called}", "", "")'
 
 
 def _renamed(expression: str, label: str, name: str) -> str:
@@ -256,21 +258,21 @@ def _live_and_past(series: str, matchers: str) -> tuple[str, str]:
 
 def judged(series: str, kpis: Iterable[Kpi], more: str = "") -> str:
     """A figure of each KPI, for the scope it is judged for; `more` are matchers besides."""
-    of_level: dict[str, list[str]] = {}
+    of_scope: dict[str, list[str]] = {}
     for kpi in kpis:
-        of_level.setdefault(scope(kpi, kpi.dimensions[0]), []).append(kpi.name)
+        of_scope.setdefault(scope(kpi, kpi.dimensions[0]), []).append(kpi.name)
     return " or ".join(
         f'max by ({READING}) ({series}{{kpi=~"{"|".join(names)}",{matchers}{more}}})'
-        for matchers, names in of_level.items()
+        for matchers, names in of_scope.items()
     )
 
 
-def judged_level(kpi: Kpi) -> str:
+def of_judged(kpi: Kpi) -> str:
     """Label matchers of the scope a KPI is judged for."""
-    return level(kpi, kpi.dimensions[0])
+    return of_dimensions(kpi, kpi.dimensions[0])
 
 
-def level(kpi: Kpi, names: tuple[str, ...]) -> str:
+def of_dimensions(kpi: Kpi, names: tuple[str, ...]) -> str:
     """Label matchers of one of a KPI's scopes, within what was chosen."""
     return f'kpi="{kpi.name}",{scope(kpi, names)}'
 

@@ -25,7 +25,7 @@ def unknown(kpis: Iterable[Kpi], keep_firing_for: str) -> Iterator[Rule]:
         "What needs the topic is unknown until they come, or are declared as a gap.",
         action="Ask the CMO's data contact to publish what is missing, or to declare the gap.",
     )
-    notified = "|".join(kpi.name for kpi in kpis if kpi.is_told and kpi.kinds)
+    notified = "|".join(kpi.name for kpi in kpis if kpi.notifies and kpi.kinds)
     yield _rule(
         TURNED_UNKNOWN,
         _turned_unknown(f'kpi=~"{notified}"'),

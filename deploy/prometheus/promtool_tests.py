@@ -28,8 +28,8 @@ def claims(rules: Path, kpis: Iterable[Kpi] = KPIS) -> Mapping[str, object]:
 
 
 def _of(kpi: Kpi) -> Iterator[Mapping[str, object]]:
-    loud = TICKET if kpi.is_told else UNNOTIFIED
-    loudness = "is a ticket" if kpi.is_told else "tells nobody"
+    loud = TICKET if kpi.notifies else UNNOTIFIED
+    loudness = "is a ticket" if kpi.notifies else "tells nobody"
     stands = {"a": "1x20 stale _x90", "b": "_x55 1x15 stale _x60"}
     ready = {"a": "1x20 stale _x90", "b": "_x50 0x5 1x60"}
     yield _test(
@@ -47,26 +47,26 @@ def _of(kpi: Kpi) -> Iterator[Mapping[str, object]]:
         {_series("cmo_kpi_state", kpi): "-2x60"},
         _silent(kpi, 50),
     )
-    if kpi.is_told:
+    if kpi.notifies:
         yield from _of_escalation(kpi)
 
 
 def _of_escalation(kpi: Kpi) -> Iterator[Mapping[str, object]]:
-    level = {
+    tier = {
         _ready("a"): "1x60",
-        _series("cmo_breach_escalation_level", kpi, role="planner", severity="warning"): "1x60",
-        _series("cmo_breach_escalation_level", kpi, role="head", severity="warning"): "_x20 2x40",
+        _series("cmo_breach_escalation_tier", kpi, role="planner", severity="warning"): "1x60",
+        _series("cmo_breach_escalation_tier", kpi, role="head", severity="warning"): "_x20 2x40",
     }
     until = _series("cmo_breach_acknowledged_until_timestamp_seconds", kpi, by="Ada")
     yield _test(
-        f"A breach of {kpi.name} is told to each role that it has climbed to",
-        level,
+        f"A breach of {kpi.name} notifies each role that it has climbed to",
+        tier,
         _escalated(kpi, 10, {"planner": 1}),
         _escalated(kpi, 30, {"planner": 1, "head": 2}),
     )
     yield _test(
         f"A breach of {kpi.name} that somebody has taken on is repeated to nobody meanwhile",
-        {**level, until: f"{30 * _MINUTE}x60"},
+        {**tier, until: f"{30 * _MINUTE}x60"},
         _escalated(kpi, 25, {}),
         _escalated(kpi, 36, {"planner": 1, "head": 2}),
     )
@@ -114,17 +114,17 @@ def _silent(kpi: Kpi, minute: int) -> Mapping[str, object]:
     return _expected(f'ALERTS{{alertname="{alert_name(kpi)}"}}', minute, [])
 
 
-def _escalated(kpi: Kpi, minute: int, levels: Mapping[str, int]) -> Mapping[str, object]:
+def _escalated(kpi: Kpi, minute: int, tiers: Mapping[str, int]) -> Mapping[str, object]:
     asked = (
-        f'count by (role, level, severity) (ALERTS{{alertname="CmowatchBreachEscalated",'
+        f'count by (role, tier, severity) (ALERTS{{alertname="CmowatchBreachEscalated",'
         f'kpi="{kpi.name}",breach_id="id"}})'
     )
     found = [
         {
-            "labels": f"{{{_written({'role': role, 'level': str(level), 'severity': TICKET})}}}",
+            "labels": f"{{{_written({'role': role, 'tier': str(tier), 'severity': TICKET})}}}",
             "value": 1,
         }
-        for role, level in levels.items()
+        for role, tier in tiers.items()
     ]
     return _expected(asked, minute, found)
 

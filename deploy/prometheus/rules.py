@@ -32,7 +32,7 @@ ESCALATED: Final = "CmowatchBreachEscalated"
 """The alert that repeats a breach, and climbs with it."""
 
 STANDING: Final = "breach:cmo_breach_open:max"
-CLIMBED: Final = "breach_role:cmo_breach_escalation_level:max"
+CLIMBED: Final = "breach_role:cmo_breach_escalation_tier:max"
 """Series of what stands and has climbed, whichever worker says so, kept while none does."""
 
 KEEP_FIRING_FOR = "10m"
@@ -73,7 +73,7 @@ def _held() -> Iterator[Rule]:
     )
     yield recorded(
         CLIMBED,
-        f"max by ({scope}, role) (cmo_breach_escalation_level) unless on (breach_id) ({taken})\n"
+        f"max by ({scope}, role) (cmo_breach_escalation_tier) unless on (breach_id) ({taken})\n"
         f"or {CLIMBED} {watched}\n",
     )
 
@@ -88,8 +88,8 @@ def _of_breaches(kpi: Kpi, keep_firing_for: str) -> Iterator[Rule]:
     """A KPI that may page does so for a rule of its own; it inhibits the ticket beside it."""
     if kpi.urgency == "never":
         return
-    yield _breach(kpi, _standing(kpi), TICKET if kpi.is_told else UNNOTIFIED, keep_firing_for)
-    if kpi.is_told and kpi.urgency == "page":
+    yield _breach(kpi, _standing(kpi), TICKET if kpi.notifies else UNNOTIFIED, keep_firing_for)
+    if kpi.notifies and kpi.urgency == "page":
         yield _breach(kpi, _paging(kpi), PAGE, keep_firing_for)
 
 
@@ -118,7 +118,7 @@ def _of_escalation(kpi: Kpi, keep_firing_for: str) -> Iterator[Rule]:
     It is as loud as the alert of the breach itself. Its labels have the breach's id, so that a
     silence of it is the acknowledgement, and touches this alert alone.
     """
-    if not kpi.is_told:
+    if not kpi.notifies:
         return
     where = ", ".join(scope(kpi))
     paged = f"max by ({where}) ({_paged(kpi)})"
@@ -136,7 +136,7 @@ def _escalated(kpi: Kpi, expression: str, severity: str, keep_firing_for: str) -
         expression,
         severity,
         keep_firing_for=keep_firing_for,
-        labels={"kpi": kpi.name, "level": "{{ $value }}"},
+        labels={"kpi": kpi.name, "tier": "{{ $value }}"},
         summary=escalated(kpi),
         description=description(kpi),
         runbook=f"{RUNBOOK.name}#{anchor(ESCALATED)}",
@@ -159,7 +159,7 @@ def _paging(kpi: Kpi) -> str:
     if kpi.always_critical is None:
         return _standing(kpi)
     there = f"{'<=' if kpi.higher_is_better else '>='} {kpi.always_critical:g}"
-    shown = {name for level in kpi.dimensions for name in level} - {*kpi.dimensions[0]}
+    shown = {name for names in kpi.dimensions for name in names} - {*kpi.dimensions[0]}
     judged = "".join(f',{name}=""' for name in sorted(shown))
     where = ", ".join(scope(kpi))
     left = f'max by ({where}) (cmo_kpi_reading{{kpi="{kpi.name}"{judged}}})'

@@ -41,7 +41,7 @@ def summary(kpi: Kpi) -> str:
 
 def escalated(kpi: Kpi) -> str:
     """One line: to whom it climbed, who, what, how much of what was agreed."""
-    return f"Level {{{{ $value }}}}, {{{{ $labels.role }}}}: {summary(kpi)}"
+    return f"Tier {{{{ $value }}}}, {{{{ $labels.role }}}}: {summary(kpi)}"
 
 
 def description(kpi: Kpi) -> str:
@@ -97,7 +97,7 @@ def _taken_on(kpi: Kpi) -> str:
 
 
 def _next(kpi: Kpi) -> str:
-    next_role = f'{{{{ . | first | label "role" }}}} is told at {_MOMENT}'
+    next_role = f'{{{{ . | first | label "role" }}}} is notified at {_MOMENT}'
     series = "cmo_breach_next_escalation_timestamp_seconds"
     return _asked(kpi, series, next_role, otherwise="nobody else, as it stands")
 
@@ -167,7 +167,7 @@ def _asked(
     otherwise: str = "unknown",
 ) -> str:
     """A template that asks Prometheus for a series of this alert's scope, and shows the answer."""
-    shown_besides = {name for level in kpi.dimensions for name in level} - {*kpi.dimensions[0]}
+    shown_besides = {name for names in kpi.dimensions for name in names} - {*kpi.dimensions[0]}
     equal = [
         f'kpi="{kpi.name}"',
         *(f"{name}=%q" for name in scope(kpi)),

@@ -26,10 +26,10 @@ _AT_ONCE: Final = 100  # lots or lines shown before others have their turn
 
 
 def breaches(out: Page, shard: Shard) -> None:
-    """Each breach that stands: since when, how bad, who was told, who is next, who has it."""
+    """Each breach that stands: since when, how bad, who was notified, who is next, who has it."""
     shown = _Breaches(out, shard)
     for where, standing in shard.ledger.standing.items():
-        shown.show(where, standing.said)
+        shown.show(where, standing.breach)
 
 
 class _Breaches:
@@ -43,15 +43,15 @@ class _Breaches:
         self._since = out.family(
             "cmo_breach_since_timestamp_seconds", "gauge", "The moment a standing breach opened."
         )
-        self._level = out.family(
-            "cmo_breach_escalation_level",
+        self._tier = out.family(
+            "cmo_breach_escalation_tier",
             "gauge",
-            "The level of the ladder at which a role was told of a standing breach.",
+            "The tier of the ladder at which a role was notified of a standing breach.",
         )
         self._next = out.family(
             "cmo_breach_next_escalation_timestamp_seconds",
             "gauge",
-            "The moment the next role is told, if the breach stands and nobody takes it on.",
+            "The moment the next role is notified, if the breach stands and nobody takes it on.",
         )
         self._clears = out.family(
             "cmo_breach_clears_on_timestamp_seconds",
@@ -64,35 +64,35 @@ class _Breaches:
             "The moment until which somebody has taken a breach on.",
         )
 
-    def show(self, where: Where, said: Breach) -> None:
+    def show(self, where: Where, breach: Breach) -> None:
         """Adds the series of a breach; what is not applicable has none."""
-        urgency = BY_NAME[said.kpi].urgency if said.kpi in BY_NAME else "review"
+        urgency = BY_NAME[breach.kpi].urgency if breach.kpi in BY_NAME else "review"
         partition = label("partition", str(self._shard.partition))
         scope = scoped(where.kpi, where.cmo, where.scope)
-        named = [label("breach_id", said.breach), *scope, partition]
-        judged = [*named, label("severity", said.severity), label("judged", urgency)]
-        nth = label("nth", said.breach.rpartition(":")[2])
+        named = [label("breach_id", breach.breach), *scope, partition]
+        judged = [*named, label("severity", breach.severity), label("judged", urgency)]
+        nth = label("nth", breach.breach.rpartition(":")[2])
         self._open(",".join([*judged, nth]), 1)
-        self._since(",".join(named), said.since.timestamp())
-        for level, role in enumerate(said.told, start=1):
-            self._level(",".join([*judged, label("role", role)]), level)
-        if (step := self._step(said)) is not None:
-            labels = [*named, label("role", step.role), label("level", str(step.level))]
+        self._since(",".join(named), breach.since.timestamp())
+        for tier, role in enumerate(breach.notified, start=1):
+            self._tier(",".join([*judged, label("role", role)]), tier)
+        if (step := self._step(breach)) is not None:
+            labels = [*named, label("role", step.role), label("tier", str(step.tier))]
             self._next(",".join(labels), step.at / MILLION)
-        if said.clears_on is not None:
-            self._clears(",".join(named), midnight("UTC", said.clears_on) / MILLION)
-        if is_acknowledged(said, self._now):
-            until = said.acknowledged_until
-            by = label("by", _plain(said.acknowledged_by or ""))
+        if breach.clears_on is not None:
+            self._clears(",".join(named), midnight("UTC", breach.clears_on) / MILLION)
+        if is_acknowledged(breach, self._now):
+            until = breach.acknowledged_until
+            by = label("by", _plain(breach.acknowledged_by or ""))
             self._taken(",".join([*named, by]), until.timestamp() if until else float("inf"))
 
-    def _step(self, said: Breach) -> Step | None:
+    def _step(self, breach: Breach) -> Step | None:
         """The next step up, once whoever has the breach gives it back; None at the top."""
-        cmo = self._shard.cmos.get(said.cmo)
-        ahead = ladder_of(cmo, said, self._now).ahead(said) if cmo else []
-        if not ahead or not is_acknowledged(said, self._now):
+        cmo = self._shard.cmos.get(breach.cmo)
+        ahead = ladder_of(cmo, breach, self._now).ahead(breach) if cmo else []
+        if not ahead or not is_acknowledged(breach, self._now):
             return ahead[0] if ahead else None
-        if (until := said.acknowledged_until) is None:
+        if (until := breach.acknowledged_until) is None:
             return None
         return ahead[0]._replace(at=max(ahead[0].at, microseconds(until)))
 

@@ -28,12 +28,12 @@ def pages(assignment: Assignment) -> Pages:
         return generate_latest(REGISTRY) + out.text().encode(), _METRICS
 
     async def readings() -> tuple[bytes, str]:
-        told = []
+        lines = []
         for reading in _readings(assignment):
-            told.append(as_line(reading))
-            if len(told) % _AT_ONCE == 0:
+            lines.append(as_line(reading))
+            if len(lines) % _AT_ONCE == 0:
                 await asyncio.sleep(0)
-        return as_array(told).encode(), "application/json"
+        return as_array(lines).encode(), "application/json"
 
     return {"/metrics": metrics, "/readings": readings}
 

@@ -68,12 +68,14 @@ class Watch:
             self.ledger.fold(BREACH_EVENT.validate_json(event.json_line()))
         return found
 
-    def turn(self, now: datetime) -> tuple[str, str] | None:
-        """The turn and severity at this tick, or what a clearing was due to."""
+    def transition(self, now: datetime) -> tuple[str, str] | None:
+        """The transition and severity at this tick, or what a clearing was due to."""
         found = self.tick(now)
         assert len(found) < 2
         assert not self.due(now), "what was read back is due no more"
-        return next(((e.data.turn, e.data.cleared_by or e.data.severity) for e in found), None)
+        return next(
+            ((e.data.transition, e.data.cleared_by or e.data.severity) for e in found), None
+        )
 
 
 def line(n: int, name: str = "l") -> str:
@@ -99,17 +101,22 @@ def test_nothing_is_published_while_all_is_well_or_too_little_is_known() -> None
 def test_a_breach_opens_under_an_id_made_from_where_and_how_often() -> None:
     watch = Watch(lines(10, 10))
     (event,) = watch.tick(on(20))
-    said = event.data
+    breach = event.data
     assert event.id == "delivery_on_time:acme:1/1"
-    assert (said.turn, said.severity, said.ordinal, said.since) == ("opened", "critical", 1, on(20))
-    assert (said.value, said.numerator, said.denominator, said.n) == (0.5, 10, 20, 20)
-    assert (said.warning, said.critical, said.minimum) == (0.95, 0.90, 3)
+    assert (breach.transition, breach.severity, breach.ordinal, breach.since) == (
+        "opened",
+        "critical",
+        1,
+        on(20),
+    )
+    assert (breach.value, breach.numerator, breach.denominator, breach.n) == (0.5, 10, 20, 20)
+    assert (breach.warning, breach.critical, breach.minimum) == (0.95, 0.90, 3)
 
 
 def test_the_next_breach_of_the_same_scope_has_the_next_number() -> None:
     watch = Watch(lines(10, 10))
-    assert watch.turn(on(20)) == ("opened", "critical")
-    assert watch.turn(on(375)) == ("cleared", "aged_out")
+    assert watch.transition(on(20)) == ("opened", "critical")
+    assert watch.transition(on(375)) == ("cleared", "aged_out")
     watch.tell(*lines(10, 10, 380, "again"))
     (event,) = watch.tick(on(390))
     assert event.id == "delivery_on_time:acme:2/1"
@@ -117,15 +124,15 @@ def test_the_next_breach_of_the_same_scope_has_the_next_number() -> None:
 
 def test_a_breach_worsens_eases_and_clears_as_improved() -> None:
     watch = Watch(lines(10, 2))  # up to 0.943 with 90 %
-    assert watch.turn(on(20)) == ("opened", "warning")
+    assert watch.transition(on(20)) == ("opened", "warning")
     watch.tell(*lines(0, 20, 30, "bad"))  # 10 of 32
-    assert watch.turn(on(40)) == ("worsened", "critical")
+    assert watch.transition(on(40)) == ("worsened", "critical")
     watch.tell(*lines(118, 0, 50, "good"))  # 128 of 150: up to 0.901 with 95 %, not yet 0.905
-    assert watch.turn(on(60)) is None
+    assert watch.transition(on(60)) is None
     watch.tell(*lines(10, 0, 60, "better"))  # 138 of 160: up to 0.907 with 95 %
-    assert watch.turn(on(65)) == ("eased", "warning")
+    assert watch.transition(on(65)) == ("eased", "warning")
     watch.tell(*lines(440, 0, 70, "more"))  # 578 of 600: up to 0.974 with 90 %
-    assert watch.turn(on(75)) == ("cleared", "improved")
+    assert watch.transition(on(75)) == ("cleared", "improved")
 
 
 def test_each_transition_has_the_next_ordinal() -> None:
@@ -140,12 +147,12 @@ def test_each_transition_has_the_next_ordinal() -> None:
 
 def test_a_standing_breach_clears_only_back_past_its_limit_by_a_tenth() -> None:
     watch = Watch(lines(10, 2))
-    assert watch.turn(on(20)) == ("opened", "warning")
+    assert watch.transition(on(20)) == ("opened", "warning")
     watch.tell(*lines(3, 0, 30, "a"))  # 13 of 15: up to 0.9548, no breach of its own
     assert read(watch.cmo, on(35), KPI).state is Verdict.OK
-    assert watch.turn(on(35)) is None
+    assert watch.transition(on(35)) is None
     watch.tell(*lines(1, 0, 40, "b"))  # 14 of 16: up to 0.958, past the eased 0.955
-    assert watch.turn(on(45)) == ("cleared", "improved")
+    assert watch.transition(on(45)) == ("cleared", "improved")
 
 
 def test_fifteen_of_sixteen_clear_what_two_of_six_opened() -> None:
@@ -154,7 +161,7 @@ def test_fifteen_of_sixteen_clear_what_two_of_six_opened() -> None:
     assert event.data.severity == "critical"
     assert (event.data.low, event.data.high) == pytest.approx((0.097, 0.700), abs=5e-4)
     watch.tell(*lines(15, 1, 380, "good"))  # up to 0.986 with 90 %; the six have left
-    assert watch.turn(on(390)) == ("cleared", "improved")
+    assert watch.transition(on(390)) == ("cleared", "improved")
 
 
 def test_late_lines_of_one_order_due_on_one_day_are_too_little_to_open_a_breach() -> None:
@@ -173,23 +180,23 @@ def test_a_breach_clears_on_the_day_its_clusters_become_too_few() -> None:
     # Undelivered, the twenty count from day 11 to day 375; the others came late, and count on
     # day 30, 50 and 60: three are left until day 394, and two from day 395 on.
     assert event.data.clears_on == on(30 + 365).date()
-    assert watch.turn(on(394)) is None
-    assert watch.turn(on(395)) == ("cleared", "aged_out")
+    assert watch.transition(on(394)) is None
+    assert watch.transition(on(395)) == ("cleared", "aged_out")
 
 
 def test_without_new_evidence_a_breach_ages_out() -> None:
     watch = Watch(lines(20, 20))
     (event,) = watch.tick(on(20))
     assert event.data.clears_on == on(10 + 365).date()
-    assert watch.turn(on(374)) is None
-    assert watch.turn(on(375)) == ("cleared", "aged_out")
+    assert watch.transition(on(374)) is None
+    assert watch.transition(on(375)) == ("cleared", "aged_out")
 
 
 def test_a_breach_with_too_little_left_ages_out_whatever_else_is_said() -> None:
     watch = Watch(lines(10, 10))
     watch.tick(on(20))
     watch.tell(*lines(2, 0, 373, "few"))
-    assert watch.turn(on(380)) == ("cleared", "aged_out")
+    assert watch.transition(on(380)) == ("cleared", "aged_out")
 
 
 def test_a_changed_limit_clears_as_such() -> None:
@@ -197,17 +204,17 @@ def test_a_changed_limit_clears_as_such() -> None:
     watch.tick(on(20))
     other = Watch(lines(10, 2), limits={KPI: Limit(warning=0.80, critical=0.70)})
     other.ledger = watch.ledger
-    assert other.turn(on(21)) == ("cleared", "limit_changed")
+    assert other.transition(on(21)) == ("cleared", "limit_changed")
 
 
 def test_a_breach_is_held_while_its_feed_is_silent() -> None:
     watch = Watch(lines(10, 10), cadence={INVENTORY: 86_400.0})
     watch.tell(heartbeat(INVENTORY, on(20)))
-    assert watch.turn(on(20)) == ("opened", "critical")
-    assert watch.turn(on(400)) is None  # all evidence has left, and nobody was heard
+    assert watch.transition(on(20)) == ("opened", "critical")
+    assert watch.transition(on(400)) is None  # all evidence has left, and nobody was heard
     watch.tell(heartbeat(INVENTORY, on(400)))
     assert read(watch.cmo, on(400), KPI).words == "nothing was due"
-    assert watch.turn(on(400)) == ("cleared", "aged_out")
+    assert watch.transition(on(400)) == ("cleared", "aged_out")
 
 
 def test_a_breach_is_held_while_units_are_unlike() -> None:
@@ -215,9 +222,9 @@ def test_a_breach_is_held_while_units_are_unlike() -> None:
     watch.tick(on(20))
     mixed = delivered("mixed", 25, unit="KGM")
     watch.tell(promised("mixed", 30), mixed, *lines(900, 0, 30, "good"))
-    assert watch.turn(on(40)) is None
+    assert watch.transition(on(40)) is None
     watch.tell(retracted(mixed, on(41)), delivered("mixed", 26))
-    assert watch.turn(on(41)) == ("cleared", "corrected")
+    assert watch.transition(on(41)) == ("cleared", "corrected")
 
 
 def test_an_acknowledgement_is_published_once() -> None:
@@ -225,7 +232,7 @@ def test_an_acknowledgement_is_published_once() -> None:
     watch.tick(on(20))
     watch.tell(acknowledged("delivery_on_time:acme:1", on(21)))
     (event,) = watch.tick(on(22))
-    assert (event.data.turn, event.data.acknowledged_by) == ("acknowledged", "Ada")
+    assert (event.data.transition, event.data.acknowledged_by) == ("acknowledged", "Ada")
     assert watch.tick(on(23)) == []
 
 
@@ -238,13 +245,13 @@ def test_a_correction_by_the_cmo_does_not_clear_a_critical_breach_until_it_is_ac
     late = [delivered(line(n), 11) for n in range(10, 20)]
     watch = Watch([e for e in lines(10, 10) if e.id not in {each.id for each in late}])
     watch.tell(*late)
-    assert watch.turn(on(20)) == ("opened", "critical")
+    assert watch.transition(on(20)) == ("opened", "critical")
     watch.tell(*(retracted(each, on(30)) for each in late), *late_claims(10))
-    assert watch.turn(on(31)) is None
+    assert watch.transition(on(31)) is None
     watch.tell(acknowledged("delivery_on_time:acme:1", on(32), "cmo", accepts=True))
-    assert watch.turn(on(32)) is None
+    assert watch.transition(on(32)) is None
     watch.tell(acknowledged("delivery_on_time:acme:1", on(33), accepts=True))
-    assert watch.turn(on(33)) == ("cleared", "corrected")
+    assert watch.transition(on(33)) == ("cleared", "corrected")
 
 
 def test_a_correction_by_the_sponsor_clears_a_critical_breach_at_once() -> None:
@@ -253,7 +260,7 @@ def test_a_correction_by_the_sponsor_clears_a_critical_breach_at_once() -> None:
     bad = [delivered(line(n), 11) for n in range(10, 20)]
     watch.tell(*(retracted(each, on(30), "sponsor") for each in bad))
     watch.tell(*(changed(line(n), "sponsor", by_day=200, recorded=on(30)) for n in range(10, 20)))
-    assert watch.turn(on(31)) == ("cleared", "corrected")
+    assert watch.transition(on(31)) == ("cleared", "corrected")
 
 
 @pytest.mark.parametrize("turn", [1, -1])
@@ -264,7 +271,7 @@ def test_what_the_sponsor_retracts_too_is_accepted_in_whichever_order(turn: int)
         bad = deviation(f"D-L{n}", "major", f"L{n}")
         both = [retracted(bad, on(30)), retracted(bad, on(31), "sponsor")]
         watch.tell(*both[::turn])
-    assert watch.turn(on(32)) == ("cleared", "corrected")
+    assert watch.transition(on(32)) == ("cleared", "corrected")
 
 
 def test_asking_what_was_corrected_leaves_no_trace() -> None:
@@ -272,7 +279,7 @@ def test_asking_what_was_corrected_leaves_no_trace() -> None:
     watch = Watch([*lines(10, 10), count])
     watch.tick(on(20))
     watch.tell(retracted(count, on(30)), *lines(900, 0, 30, "good"))
-    assert watch.turn(on(40)) == ("cleared", "improved")
+    assert watch.transition(on(40)) == ("cleared", "improved")
     assert not any(record.facts for record in watch.cmo.records(STOCK).values())
 
 
@@ -287,18 +294,18 @@ def test_what_was_withdrawn_before_its_formula_could_raise_stops_nobody() -> Non
         watch.tick(on(20))
         poison = promised("poison")
         watch.tell(retracted(poison, on(30), "sponsor"), poison, *lines(900, 0, 30, "good"))
-        assert watch.turn(on(40)) == ("cleared", "improved")
+        assert watch.transition(on(40)) == ("cleared", "improved")
 
 
 @pytest.mark.parametrize("n_retracted", [18, 20])
 def test_retracting_what_it_rests_on_does_not_end_a_critical_breach(n_retracted: int) -> None:
     events = [started("L1"), *(e for n in range(20) for e in _bad_lot(f"L{n}"))]
     watch = Watch(events, "right_first_time")
-    assert watch.turn(on(20)) == ("opened", "critical")
+    assert watch.transition(on(20)) == ("opened", "critical")
     watch.tell(*(retracted(completed(f"L{n}"), on(30)) for n in range(n_retracted)))
-    assert watch.turn(on(31)) is None
+    assert watch.transition(on(31)) is None
     watch.tell(acknowledged("right_first_time:acme:1", on(32), accepts=True))
-    assert watch.turn(on(33)) == ("cleared", "corrected")
+    assert watch.transition(on(33)) == ("cleared", "corrected")
 
 
 def _bad_lot(lot: str) -> list[Told]:
@@ -309,7 +316,7 @@ def test_ordinary_good_deliveries_are_no_correction() -> None:
     watch = Watch(lines(10, 10))
     watch.tick(on(20))
     watch.tell(*lines(900, 0, 30, "good"))
-    assert watch.turn(on(40)) == ("cleared", "improved")
+    assert watch.transition(on(40)) == ("cleared", "improved")
 
 
 def test_a_warning_needs_nobodys_acceptance() -> None:
@@ -318,7 +325,7 @@ def test_a_warning_needs_nobodys_acceptance() -> None:
     bad = [delivered(line(n), 11) for n in (10, 11)]
     watch.tell(*(retracted(each, on(30)) for each in bad))
     watch.tell(*(delivered(line(n), 9.5, recorded=on(30)) for n in (10, 11)))
-    assert watch.turn(on(31)) == ("cleared", "corrected")
+    assert watch.transition(on(31)) == ("cleared", "corrected")
 
 
 def test_a_breach_lists_its_newest_failing_events_and_how_many_it_omits() -> None:
@@ -340,14 +347,14 @@ def test_a_stock_out_opens_a_critical_breach_without_any_limit() -> None:
     (event,) = watch.tick(on(3))
     assert event.id == "days_of_supply:acme:pills:1/1"
     watch.tell(counted("pills", 500, day=3.5))
-    assert watch.turn(on(4)) == ("cleared", "improved")
+    assert watch.transition(on(4)) == ("cleared", "improved")
 
 
 def test_a_scope_that_is_no_more_clears_its_breach() -> None:
     watch = Watch([started("L1")], "open_lot_age", time_in_state={"in_process": 86_400})
-    assert watch.turn(on(9)) == ("opened", "critical")
+    assert watch.transition(on(9)) == ("opened", "critical")
     watch.tell(retracted(started("L1"), on(10), by="sponsor"))
-    cleared = watch.turn(on(10))
+    cleared = watch.transition(on(10))
     assert cleared is not None
     assert cleared[0] == "cleared"
 
@@ -358,7 +365,7 @@ def test_the_lowest_offset_of_an_id_wins() -> None:
     other = event.model_copy(update={"data": event.data.model_copy(update={"severity": "warning"})})
     for said in (event, other):
         watch.ledger.fold(said)
-    assert [s.said.severity for s in watch.ledger.standing.values()] == ["critical"]
+    assert [s.breach.severity for s in watch.ledger.standing.values()] == ["critical"]
 
 
 @pytest.mark.parametrize("apart", [days(0), hours(1), timedelta(seconds=1)])
@@ -371,27 +378,27 @@ def test_the_same_log_the_same_standing_and_the_same_now_give_the_same_differenc
 
 def test_a_breach_of_a_lot_the_cmo_takes_back_stands_until_the_sponsor_accepts_it() -> None:
     watch = Watch([started("L1")], "open_lot_age", time_in_state={"in_process": 86_400})
-    assert watch.turn(on(9)) == ("opened", "critical")
+    assert watch.transition(on(9)) == ("opened", "critical")
     watch.tell(retracted(started("L1"), on(10)))
-    assert watch.turn(on(10)) is None
+    assert watch.transition(on(10)) is None
     watch.tell(acknowledged("open_lot_age:acme:in_process:1", on(11), accepts=True))
-    assert watch.turn(on(11)) is not None
+    assert watch.transition(on(11)) is not None
 
 
 def test_a_breach_of_stock_that_nobody_knows_any_more_is_held() -> None:
     out = counted("p", 0)
     watch = Watch([out, forecast("p", 10, end=99)], "days_of_supply")
-    assert watch.turn(on(9)) == ("opened", "critical")
+    assert watch.transition(on(9)) == ("opened", "critical")
     watch.tell(retracted(out, on(10), "sponsor"))
     assert read(watch.cmo, on(11), "days_of_supply", product="p").why == "no stock is known"
-    assert watch.turn(on(11)) is None
+    assert watch.transition(on(11)) is None
     watch.tell(counted("p", 500, day=12))
-    assert watch.turn(on(13)) is not None
+    assert watch.transition(on(13)) is not None
 
 
 def test_a_stock_out_stands_while_nobody_can_say_how_much_there_is() -> None:
     watch = Watch([counted("p", 0), forecast("p", 10, end=20)], "days_of_supply")
-    assert watch.turn(on(9)) == ("opened", "critical")
+    assert watch.transition(on(9)) == ("opened", "critical")
     watch.tell(counted("p", 50, day=10, unit="KGM"))
-    assert watch.turn(on(11)) is None
-    assert watch.turn(on(40)) is None
+    assert watch.transition(on(11)) is None
+    assert watch.transition(on(40)) is None

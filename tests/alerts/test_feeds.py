@@ -199,7 +199,7 @@ def said_of_silence(hours_later: float, heard_again: float | None = None) -> lis
     cmo, now = folded([heartbeat(LOTS, on(0))], DAILY), microseconds(on(0) + hours(hours_later))
     again = microseconds(on(0) + hours(heard_again)) if heard_again is not None else 0
     found = transitions(cmo, readings(cmo, now), Ledger(), now, again)
-    return [event.data.turn for event in found if event.data.kpi == SILENCE]
+    return [event.data.transition for event in found if event.data.kpi == SILENCE]
 
 
 def test_a_silence_that_we_may_have_been_deaf_to_is_not_held_against_the_cmo() -> None:
@@ -212,13 +212,13 @@ def test_a_silence_that_we_may_have_been_deaf_to_is_not_held_against_the_cmo() -
 def test_a_silence_that_stands_is_not_worsened_while_we_may_have_been_deaf() -> None:
     cmo, ledger = folded([heartbeat(LOTS, on(0))], DAILY), Ledger()
 
-    def turns(at: datetime, heard_again: int = 0) -> list[str]:
+    def transitions_at(at: datetime, heard_again: int = 0) -> list[str]:
         now = microseconds(at)
         found = list(transitions(cmo, readings(cmo, now), ledger, now, heard_again))
         for event in found:
             ledger.fold(event)
-        return [event.data.turn for event in found if event.data.kpi == SILENCE]
+        return [event.data.transition for event in found if event.data.kpi == SILENCE]
 
-    assert turns(on(2)) == ["opened"]
-    assert turns(on(4), heard_again=microseconds(on(4))) == []
-    assert turns(on(4)) == ["worsened"]
+    assert transitions_at(on(2)) == ["opened"]
+    assert transitions_at(on(4), heard_again=microseconds(on(4))) == []
+    assert transitions_at(on(4)) == ["worsened"]

@@ -69,11 +69,11 @@ class Voice:
 
 
 def silences(settings: Settings) -> Iterator[tuple[str, str]]:
-    """Every word published of a silence: the turn it took, and whose it is."""
+    """Every word published of a silence: its transition, and whose it is."""
     for message in asyncio.run(own_topics(settings)).breaches:
-        said = json.loads(message.value or b"")["data"]
-        if said["kpi"] == "feed_silence":
-            yield said["turn"], said["cmo"]
+        breach = json.loads(message.value or b"")["data"]
+        if breach["kpi"] == "feed_silence":
+            yield breach["transition"], breach["cmo"]
 
 
 def silence(cmo: str, *workers: Worker) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from click.testing import CliRunner, Result
 
 from deploy.grafana import command
 from deploy.grafana.board import MADE
-from events.breaches import Breach, BreachEvent, Turn
+from events.breaches import Breach, BreachEvent, Transition
 from events.data import BREACHES
 from streams.kafka.whole_log import transitions
 from streams.settings import Settings
@@ -30,21 +30,21 @@ def grafana() -> Iterator[State]:
 
 
 def turned(
-    turn: Turn, ordinal: int, at: datetime, breach: str = BREACH, **said: Any
+    transition: Transition, ordinal: int, at: datetime, breach: str = BREACH, **said: Any
 ) -> BreachEvent:
     kpi, cmo, *scope, _ = breach.split(":")
     told = {"severity": "warning", "value": 0.85, "warning": 0.9, "critical": 0.8, "n": 40, **said}
     data = Breach(
         breach=breach,
         ordinal=ordinal,
-        turn=turn,
+        transition=transition,
         kpi=kpi,
         cmo=cmo,
         product=scope[0] if scope else None,
         since=on(1),
         **told,
     )
-    type_, id_ = f"cmowatch.breach.{turn}.v1", f"{breach}/{ordinal}"
+    type_, id_ = f"cmowatch.breach.{transition}.v1", f"{breach}/{ordinal}"
     return BreachEvent(id=id_, type=type_, time=at, partitionkey=cmo, data=data)
 
 

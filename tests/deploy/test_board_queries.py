@@ -174,27 +174,27 @@ def test_the_past_is_shown_for_a_day_after_its_sample_and_until_a_worker_speaks(
 
 def climbed(breach: str, *roles: str) -> dict[str, str]:
     named = f'{KPI},breach_id="{breach}",severity="critical",judged="ticket"'
-    levels = {
-        f'cmo_breach_escalation_level{{{named},role="{role}"}}': f"{level}x20"
-        for level, role in enumerate(roles, start=1)
+    tiers = {
+        f'cmo_breach_escalation_tier{{{named},role="{role}"}}': f"{tier}x20"
+        for tier, role in enumerate(roles, start=1)
     }
     since = {f'{SINCE}{{{KPI},breach_id="{breach}"}}': "0x20"}
-    return {f"cmo_breach_open{{{named}}}": "1x20"} | since | levels
+    return {f"cmo_breach_open{{{named}}}": "1x20"} | since | tiers
 
 
 def test_of_all_who_were_told_the_last_is_shown_and_nobody_where_nobody_was(
     tmp_path: Path,
 ) -> None:
     series = climbed("a", "planner", "head") | climbed("b")
-    found = {'{breach_id="a",told="head"}': 2.0, '{breach_id="b",told="nobody"}': 0.0}
-    asked(tmp_path, queries.last_told(), series, found)
+    found = {'{breach_id="a",notified="head"}': 2.0, '{breach_id="b",notified="nobody"}': 0.0}
+    asked(tmp_path, queries.last_notified(), series, found)
 
 
 def test_breaches_are_counted_by_the_level_they_have_climbed_to(tmp_path: Path) -> None:
     series = climbed("a", "planner", "head") | climbed("b") | climbed("c")
-    found = {'{age="new",level="2"}': 1.0, '{age="new",level="0"}': 2.0}
-    asked(tmp_path, queries.breaches_told(0, 1, "new"), series, found)
-    asked(tmp_path, queries.breaches_told(1, None, "old"), series, {})
+    found = {'{age="new",tier="2"}': 1.0, '{age="new",tier="0"}': 2.0}
+    asked(tmp_path, queries.breaches_by_tier(0, 1, "new"), series, found)
+    asked(tmp_path, queries.breaches_by_tier(1, None, "old"), series, {})
 
 
 def test_an_acknowledgement_without_an_end_is_shown_as_such(tmp_path: Path) -> None:

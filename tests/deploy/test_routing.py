@@ -74,9 +74,9 @@ STOCK_OUT = "alertname=CmowatchDaysOfSupplyBreach nth=1"
         (f"{BREACH} severity=warning cmo=without-a-ladder", TICKETS),
         (f"alertname=CmowatchDeliveryOnTimeBreach severity=info cmo={AURORA}", NOBODY),
         (f"alertname=CmowatchTurnedUnknown severity=warning cmo={AURORA}", PLANNER),
-        (f"{ESCALATION} severity=warning role=supply-planner level=1", PLANNER),
-        (f"{ESCALATION} severity=warning role=production-head level=2", HEAD),
-        (f"{ESCALATION} severity=critical role=production-head level=2", HEAD),
+        (f"{ESCALATION} severity=warning role=supply-planner tier=1", PLANNER),
+        (f"{ESCALATION} severity=warning role=production-head tier=2", HEAD),
+        (f"{ESCALATION} severity=critical role=production-head tier=2", HEAD),
         (
             f"{ESCALATION} severity=critical role=external-manufacturing",
             "role:external-manufacturing",

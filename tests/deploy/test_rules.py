@@ -82,7 +82,7 @@ def test_no_rolling_rate_pages() -> None:
 
 def test_one_kpi_of_a_family_is_told() -> None:
     told = [kpi.family for kpi in KPIS if severities(kpi) & {"critical", "warning"}]
-    assert told == [kpi.family for kpi in KPIS if kpi.is_told]
+    assert told == [kpi.family for kpi in KPIS if kpi.notifies]
     assert sorted(told) == sorted(set(told)) == sorted({kpi.family for kpi in KPIS})
 
 
@@ -131,7 +131,7 @@ def exposed() -> set[str]:
     shard.fold(LOTS, 2, [Message(LOTS, 0, 1, 0, None, b"{")])
     assert set(shard.tick(on(40))) == {ACME}
     read_back(shard)
-    taken = [acknowledged(each.said.breach, on(40)) for each in shard.ledger.standing.values()]
+    taken = [acknowledged(each.breach.breach, on(40)) for each in shard.ledger.standing.values()]
     shard.fold(ACTIONS, len(taken), log(taken)[ACTIONS])
     taken_on, standing = page_of(shard), shard
     assert list(standing.tick(on(40))) == [ACME]

@@ -155,10 +155,12 @@ def check_breaches(published: list[Message]) -> Ledger:
     for message in published:
         event = BREACH_EVENT.validate_json(message.value or b"")
         assert contents.setdefault(event.id, message.value) == message.value, event.id
-        standing = {each.said.breach for each in ledger.standing.values()}
+        standing = {each.breach.breach for each in ledger.standing.values()}
         ledger.fold(event)
-        now = {each.said.breach for each in ledger.standing.values()}
-        assert (event.data.breach in now - standing) == (event.data.turn == "opened"), event.id
+        now = {each.breach.breach for each in ledger.standing.values()}
+        assert (event.data.breach in now - standing) == (event.data.transition == "opened"), (
+            event.id
+        )
     return ledger
 
 

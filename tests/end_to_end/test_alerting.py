@@ -199,8 +199,8 @@ def silence(alertmanager: LocalAlertmanager, breach: str) -> None:
         assert answer.status == 200
 
 
-def levels(worker: Worker) -> set[tuple[str, float]]:
-    """The roles that were told of the breach, each with its level."""
+def tiers(worker: Worker) -> set[tuple[str, float]]:
+    """The roles that were notified of the breach, each with its tier."""
     return {
         (sample.labels["role"], sample.value)
         for sample in worker.samples("cmo_breach_escalation_level")
@@ -255,8 +255,8 @@ def test_a_stock_out_is_told_climbs_is_taken_on_and_clears_whatever_happens_to_t
 
     eventually(lambda: len(repeats()) > 1, "it is repeated to the planner")
     climbed = repeats()[0]
-    assert climbed.labels.items() >= {"breach_id": breach, "level": "1", "role": "planner"}.items()
-    assert climbed.summary.startswith("Level 1, planner: acme pills: days of supply is 0.0 days")
+    assert climbed.labels.items() >= {"breach_id": breach, "tier": "1", "role": "planner"}.items()
+    assert climbed.summary.startswith("Tier 1, planner: acme pills: days of supply is 0.0 days")
 
     silence(alertmanager, breach)
     (passed_on,) = Bridge(alertmanager.url, "/sponsor", settings).pass_on()
@@ -279,7 +279,7 @@ def test_a_stock_out_is_told_climbs_is_taken_on_and_clears_whatever_happens_to_t
     eventually(
         lambda: heard_until(worker) > opened + TOP.total_seconds() + 1, "the last age is past", 90
     )
-    assert levels(worker) == {("planner", 1)}, "it climbs no further once somebody has taken it on"
+    assert tiers(worker) == {("planner", 1)}, "it climbs no further once somebody has taken it on"
     assert told_of(webhook, ESCALATED, PAGE, "role:head") == []
     assert len(repeats()) == repeated
 

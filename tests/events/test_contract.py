@@ -64,7 +64,7 @@ def test_what_is_said_of_a_breach_fits_its_schema() -> None:
     opened = Breach(
         breach="b1",
         ordinal=1,
-        turn="opened",
+        transition="opened",
         kpi="delivery_otif",
         cmo="acme",
         severity="warning",

@@ -343,7 +343,7 @@ def test_the_lowest_offset_of_a_transition_wins() -> None:
     back = [Message(BREACHES, 0, n, 0, b"acme", value) for n, value in enumerate((opened, other))]
     made.fold(BREACHES, 2, back)
     (standing,) = made.ledger.standing.values()
-    assert standing.said.severity == "critical"
+    assert standing.breach.severity == "critical"
 
 
 def test_a_shard_judges_what_ripens_between_ticks() -> None:

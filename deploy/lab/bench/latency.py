@@ -136,7 +136,7 @@ class _Trial:
     async def _read(self, breaches: Any) -> None:
         async for record in breaches:
             breach = BREACH_EVENT.validate_json(record.value).data
-            if breach.scope.product in self._published and breach.turn == "opened":
+            if breach.scope.product in self._published and breach.transition == "opened":
                 self._breached.setdefault(breach.scope.product, time.monotonic())
 
     async def _look(self) -> None:

@@ -131,7 +131,7 @@ class Snapshot:
         if self.alerts is None:
             return True
         arrived = {About.named(alert.labels) for alert in self.alerts}
-        loud = {name for name, kpi in BY_NAME.items() if kpi.is_told}
+        loud = {name for name, kpi in BY_NAME.items() if kpi.notifies}
         return all(b.about in arrived for b in self.breaches if b.about.kpi in loud)
 
     @property

@@ -132,14 +132,14 @@ def test_who_was_told_of_a_breach_who_is_next_and_who_took_it_on_are_shown() -> 
     terms = agreed(roles={"planner": role, "head": role}, ladder=ladder)
     shard = judged(STOCK_OUT, terms)
     opened, escalated = read_back(shard)
-    assert (escalated.turn, escalated.level, escalated.role) == ("escalated", 1, "planner")
+    assert (escalated.transition, escalated.tier, escalated.role) == ("escalated", 1, "planner")
     found, where = samples(shard), {"breach_id": opened.breach, "product": "pills"}
-    level = "cmo_breach_escalation_level"
-    assert values(found, level, role="planner", severity="critical", **where) == [1]
-    assert values(found, level, role="head") == []
+    tier = "cmo_breach_escalation_tier"
+    assert values(found, tier, role="planner", severity="critical", **where) == [1]
+    assert values(found, tier, role="head") == []
     after = NOW.timestamp() + 3_600
     upcoming = "cmo_breach_next_escalation_timestamp_seconds"
-    assert values(found, upcoming, role="head", level="2", **where) == [after]
+    assert values(found, upcoming, role="head", tier="2", **where) == [after]
     until = "cmo_breach_acknowledged_until_timestamp_seconds"
     assert values(found, until) == []
     for given, shown in ((on(30), on(30).timestamp()), (None, float("inf"))):
