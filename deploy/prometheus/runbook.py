@@ -18,8 +18,9 @@ _INTRODUCTION = """\
 Made from `alerts/kpis` and `deploy/prometheus` by `cmowatch render`; change it there.
 
 An alert on a breach carries what was agreed, what is, on how much evidence, since when, what to do
-first, what the agreement says to do, who is notified next and when it clears by itself. It stays for
-{kept} after the breach is cleared, so that a worker that restarts neither resolves nor repeats it.
+first, what the agreement says to do, who is notified next and when it clears by itself. It stays
+for {kept} after the breach is cleared, so that a worker that restarts neither resolves nor repeats
+it.
 
 **To take a breach on**, open the link *Acknowledge* of the message and save the silence, with your
 name, an end and why. (Until the breach has climbed, the form's preview says that no alert is

@@ -203,7 +203,7 @@ def tiers(worker: Worker) -> set[tuple[str, float]]:
     """The roles that were notified of the breach, each with its tier."""
     return {
         (sample.labels["role"], sample.value)
-        for sample in worker.samples("cmo_breach_escalation_level")
+        for sample in worker.samples("cmo_breach_escalation_tier")
     }
 
 
