@@ -246,7 +246,7 @@ def test_a_stock_out_is_told_climbs_is_taken_on_and_clears_whatever_happens_to_t
         "Contingency: Call the planner. The planner reallocates stock.",
         "Taken on: by nobody",
     ]
-    assert re.match(r"Next: (planner|head) is told at ", text[9])
+    assert re.match(r"Next: (planner|head) is notified at ", text[9])
     assert text[10] == "Clears by itself: not before something new comes"
     assert told.annotations["acknowledge_url"].endswith(f"breach_id%3D%22{breach}%22%7D")
 
