@@ -25,7 +25,6 @@ _RETRACTED, _GAP_DECLARED, _ACKNOWLEDGED = (
     COMPACT[data] for data in (Retracted, GapDeclared, BreachAcknowledged)
 )
 
-
 _OF_OTHERS = frozenset((_RETRACTED, _GAP_DECLARED))
 """What a source may say of its own events and sequences only."""
 

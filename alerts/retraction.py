@@ -111,16 +111,4 @@ def _reworked(
 
 
 def _ranked(fact: Fact, rank: int) -> Fact:
-    if fact.rank == rank:
-        return fact
-    return Fact(
-        fact.time,
-        rank,
-        fact.id,
-        fact.topic,
-        fact.source,
-        fact.speaker,
-        fact.recorded,
-        fact.logged,
-        fact.data,
-    )
+    return fact if fact.rank == rank else replace(fact, rank=rank)

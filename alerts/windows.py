@@ -2,7 +2,7 @@
 
 from collections import deque
 from collections.abc import Iterable, Iterator
-from typing import Final
+from typing import Final, Generic, TypeVar
 
 from alerts.calendar import DAY, HOUR
 from alerts.errors import NoEvidence
@@ -48,12 +48,16 @@ class _Span:
         self.until = min((seen for _, seen in places if seen > now), default=_NEVER)
 
 
-class _Held:
+_AtPlace = TypeVar("_AtPlace")
+
+
+class _Held(Generic[_AtPlace]):
     """What a window and the values of one have in common: places, and what is past all windows."""
 
-    __slots__ = ("_dropped", "_merged", "_pieces", "_span")
+    __slots__ = ("_dropped", "_held", "_merged", "_pieces", "_span")
 
     def __init__(self) -> None:
+        self._held: dict[Place, _AtPlace] = {}
         self._span = _Span()
         self._merged = self._dropped = -_NEVER
         self._pieces = 0
@@ -71,15 +75,48 @@ class _Held:
             return day, day * HOUR
         return hour, visible
 
+    def count(self, says: Evidence, sign: int) -> None:
+        """Count a piece of evidence in, or out again where the sign is -1."""
+        raise NotImplementedError
 
-class Window(_Held):
+    def add(self, says: Evidence) -> None:
+        """Count a piece of evidence in."""
+        self.count(says, 1)
+
+    def remove(self, says: Evidence) -> None:
+        """Take a piece of evidence out again."""
+        self.count(says, -1)
+
+    def newest(self, now: int) -> int:
+        """When the newest evidence that counts became visible, 0 for none."""
+        return max((seen for _, seen in self._held if seen <= now), default=0)
+
+    def let_go(self, longest: int, now: int) -> None:
+        """Merge by day what is older than seven days, and drop what `longest` days are past."""
+        self._dropped, merged = first_hour(max(longest, HOURLY_DAYS + 1), now), _merging(now)
+        if merged > self._merged:
+            self._merged, held, self._held = merged, self._held, {}
+            for place, each in held.items():
+                if (now_at := self._place(*place)) is not None:
+                    self._merge(now_at, each)
+            self._begin_anew()
+
+    def _merge(self, place: Place, more: _AtPlace) -> None:
+        """Hold what was held at another place at this one besides."""
+        raise NotImplementedError
+
+    def _begin_anew(self) -> None:
+        """Have summed over nothing."""
+        self._span = _Span()
+
+
+class Window(_Held[Sums]):
     """The evidence of one KPI for one scope, by hour; what is not visible yet waits."""
 
-    __slots__ = ("_held", "_summed")
+    __slots__ = ("_summed",)
 
     def __init__(self) -> None:
         super().__init__()
-        self._held: dict[Place, Sums] = {}
         self._summed = Summed()
 
     def count(self, says: Evidence, sign: int) -> None:
@@ -100,14 +137,6 @@ class Window(_Held):
             sums.count_cluster(says.cluster, sign)
             if within:
                 self._summed.count_cluster(says.cluster, sign)
-
-    def add(self, says: Evidence) -> None:
-        """Count a piece of evidence in."""
-        self.count(says, 1)
-
-    def remove(self, says: Evidence) -> None:
-        """Take a piece of evidence out again."""
-        self.count(says, -1)
 
     def tally(self, hour: int, taken: int, n: int) -> None:
         """Count `n` messages read in an hour, so many of them taken."""
@@ -169,19 +198,12 @@ class Window(_Held):
                     summed.take(self._held[place], -1)
             yield summed.total
 
-    def newest(self, now: int) -> int:
-        """When the newest evidence that counts became visible, 0 for none."""
-        return max((seen for _, seen in self._held if seen <= now), default=0)
+    def _merge(self, place: Place, more: Sums) -> None:
+        self._held.setdefault(place, Sums()).merge(more)
 
-    def let_go(self, longest: int, now: int) -> None:
-        """Merge by day what is older than seven days, and drop what `longest` days are past."""
-        self._dropped, merged = first_hour(max(longest, HOURLY_DAYS + 1), now), _merging(now)
-        if merged > self._merged:
-            self._merged, held, self._held = merged, self._held, {}
-            for place, sums in held.items():
-                if (now_at := self._place(*place)) is not None:
-                    self._held.setdefault(now_at, Sums()).merge(sums)
-            self._span, self._summed = _Span(), Summed()
+    def _begin_anew(self) -> None:
+        super()._begin_anew()
+        self._summed = Summed()
 
 
 def _merging(now: int) -> int:
@@ -189,27 +211,18 @@ def _merging(now: int) -> int:
     return (now // DAY - HOURLY_DAYS - 1) * 24
 
 
-class Values(_Held):
+class Values(_Held[dict[int, int]]):
     """The values of one KPI for one scope, by hour, for exact quantiles."""
 
-    __slots__ = ("_held", "_within")
+    __slots__ = ("_within",)
 
     def __init__(self) -> None:
         super().__init__()
-        self._held: dict[Place, dict[int, int]] = {}
         self._within = Spread()
 
     def count(self, says: Evidence, sign: int) -> None:
         """Count a value in, or out again where the sign is -1."""
         self.tally(says.hour, says.visible, says.numerator, sign)
-
-    def add(self, says: Evidence) -> None:
-        """Count a value in."""
-        self.count(says, 1)
-
-    def remove(self, says: Evidence) -> None:
-        """Take a value out again."""
-        self.count(says, -1)
 
     def tally(self, hour: int, visible: int, value: int, sign: int) -> None:
         """Count a value of an hour in, or out again where the sign is -1."""
@@ -264,21 +277,14 @@ class Values(_Held):
             was = later
             yield spread
 
-    def newest(self, now: int) -> int:
-        """When the newest value that counts became visible, 0 for none."""
-        return max((seen for _, seen in self._held if seen <= now), default=0)
+    def _merge(self, place: Place, more: dict[int, int]) -> None:
+        whole = self._held.setdefault(place, {})
+        for value, often in more.items():
+            whole[value] = whole.get(value, 0) + often
 
-    def let_go(self, longest: int, now: int) -> None:
-        """Merge by day what is older than seven days, and drop what `longest` days are past."""
-        self._dropped, merged = first_hour(max(longest, HOURLY_DAYS + 1), now), _merging(now)
-        if merged > self._merged:
-            self._merged, held, self._held = merged, self._held, {}
-            for place, values in held.items():
-                if (now_at := self._place(*place)) is not None:
-                    whole = self._held.setdefault(now_at, {})
-                    for value, often in values.items():
-                        whole[value] = whole.get(value, 0) + often
-            self._span, self._within = _Span(), Spread()
+    def _begin_anew(self) -> None:
+        super()._begin_anew()
+        self._within = Spread()
 
 
 class Spread:
@@ -341,13 +347,3 @@ def _at_rank(counted: Iterable[tuple[int, int]], rank: int) -> int:
         if rank <= 0:
             return value
     raise NoEvidence("a quantile of no values was asked")
-
-
-def nearest_rank(counted: Iterable[tuple[int, int]], hundredths: int) -> int:
-    """The quantile, in hundredths, of values in order with how often each; by nearest rank.
-
-    Raises `NoEvidence` for none.
-    """
-    counts = list(counted)
-    n = sum(often for _, often in counts)
-    return _at_rank(counts, max(1, -(-n * hundredths // 100)))

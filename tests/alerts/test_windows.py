@@ -1,6 +1,7 @@
 """Windows: what counts on which day, quantiles by nearest rank, and gaps in a sequence."""
 
 from collections import Counter
+from collections.abc import Iterable
 from datetime import date
 from math import ceil
 from random import Random
@@ -16,7 +17,7 @@ from alerts.errors import NoEvidence
 from alerts.facts import Evidence
 from alerts.sequences import Sequence
 from alerts.sums import NOTHING, Total
-from alerts.windows import Values, Window, first_hour, nearest_rank
+from alerts.windows import Spread, Values, Window, first_hour
 
 TODAY = 19_000 * DAY
 
@@ -157,6 +158,13 @@ def test_the_key_of_a_cluster_is_the_same_in_every_process() -> None:
     assert cluster("4500001", date(2026, 6, 1)) == 0xB9D06D3088DCAC67
     assert cluster("4500001", date(2026, 6, 1)) != cluster("4500001", date(2026, 6, 2))
     assert cluster("a", "b") != cluster("ab")
+
+
+def nearest_rank(counted: Iterable[tuple[int, int]], hundredths: int) -> int:
+    spread = Spread()
+    for value, often in counted:
+        spread.count(value, often)
+    return spread.quantile(hundredths)
 
 
 @given(st.lists(st.integers(-50, 50), min_size=1, max_size=60), st.sampled_from([50, 90, 95, 100]))
