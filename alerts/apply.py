@@ -62,8 +62,10 @@ def apply(changes: Changes, event: AcceptedEvent) -> bool:
     if event.time > event.recorded:
         changes.loose[key] = _fact(event)
         changes.pending.append(Pending(event.time, topic, event.message.offset, event))
+    elif routes := ROUTES[said]:
+        number = _add_to_records(changes, key, event, routes)
     else:
-        number = _add(changes, key, event)
+        _add_loose(changes, key, event)
     changes.taken[key] = Known(event.content, number, _hear(changes, key, event))
     return True
 
@@ -71,7 +73,7 @@ def apply(changes: Changes, event: AcceptedEvent) -> bool:
 def refuse(changes: Changes, rejection: Rejection) -> None:
     """A message of this CMO could not be taken: its place in the sequence is filled."""
     message = rejection.message
-    changes.read.append((message.topic, message.timestamp * 1_000, 0, 1))
+    changes.hear(message.topic).read(message.timestamp * 1_000, 0, 1)
     where = f"{message.topic}/{message.partition}/{message.offset}"
     changes.refused.append((message.timestamp, where))
     if rejection.source is not None:
@@ -92,12 +94,16 @@ def apply_due(changes: Changes, event: AcceptedEvent) -> None:
     known = changes.known(key)
     assert known is not None, "what is pending is known"
     changes.loose[key] = None
+    routes, number = ROUTES[type(event.data)], 0
     try:
-        number = _add(changes, key, event)
+        if routes:
+            number = _add_to_records(changes, key, event, routes)
+        else:
+            _add_loose(changes, key, event)
     except Unfoldable:
         if known.timed:
             changes.delays.append((-1, event.time, event.recorded, event.id))
-        changes.read.append((event.topic, event.recorded, -1, -1))
+        changes.hear(event.topic).read(event.recorded, -1, -1)
         changes.identities[key] = None
         raise
     if changes.retraction(key) is not None and changes.loose[key] is not None:
@@ -111,7 +117,7 @@ def _take_again(changes: Changes, event: AcceptedEvent, known: Known) -> None:
             f"event {event.id} of {event.source} was taken before with other content, "
             "which stands; retract it to correct it"
         )
-    changes.read.append((event.topic, event.recorded, 1, 1))
+    changes.hear(event.topic).read(event.recorded, 1, 1)
     _account(changes, event.topic, event.source, event.sequence)
 
 
@@ -146,14 +152,15 @@ def _fact(event: AcceptedEvent, rank: int = -1) -> Fact:
 
 def _hear(changes: Changes, key: bytes, event: AcceptedEvent) -> bool:
     """An event was read, and counts for its feed; whether it tells of delay."""
-    topic, recorded = event.message.topic, event.recorded
-    changes.read.append((topic, recorded, 1, 1))
-    if event.sequence is not None:
-        changes.seen.append((topic, event.source, event.sequence, event.sequence))
+    recorded, number = event.recorded, event.sequence
+    heard = changes.hear(event.message.topic)
+    heard.read(recorded, 1, 1)
+    if number is not None:
+        heard.seen.append((event.source, number, number))
     if event.speaker is not Speaker.CMO:
         return False
-    if event.heard:
-        changes.spoken.append((topic, recorded, event.id))
+    if event.heard and heard.spoken < (said := (recorded, event.id)):
+        heard.spoken = said
     if not event.timely:
         return False
     withdrawn = changes.retractions_there and changes.retraction(key) is not None
@@ -165,18 +172,16 @@ def _hear(changes: Changes, key: bytes, event: AcceptedEvent) -> bool:
 
 def _account(changes: Changes, topic: str, source: str, sequence: int | None) -> None:
     if sequence is not None:
-        changes.seen.append((topic, source, sequence, sequence))
+        changes.hear(topic).seen.append((source, sequence, sequence))
 
 
 # --- what is said of records
 
 
-def _add(changes: Changes, key: bytes, event: AcceptedEvent) -> int:
-    """Add what an event says where it belongs; the number of the first record it is about."""
+def _add_loose(changes: Changes, key: bytes, event: AcceptedEvent) -> None:
+    """Keep a fact that is about no record, and let what it says hold."""
     data: Any = event.data
     said = type(data)
-    if routes := ROUTES[said]:
-        return _add_to_records(changes, key, event, routes)
     changes.loose[key] = fact = _fact(event)
     retraction = changes.retraction(key)
     if retraction is not None and said is not _RETRACTED:
@@ -184,20 +189,19 @@ def _add(changes: Changes, key: bytes, event: AcceptedEvent) -> int:
     if said is _RETRACTED:
         retract(changes, data, fact)
     elif said is _GAP_DECLARED and data.first <= data.last:
-        changes.seen.append((fact.topic, data.source or fact.source, data.first, data.last))
+        changes.hear(fact.topic).seen.append((data.source or fact.source, data.first, data.last))
     elif (
         said is _ACKNOWLEDGED
         and fact.by_sponsor  # or a CMO could keep its own ladder down
         and (retraction is None or is_too_late(retraction, fact))
     ):
         changes.acknowledge(data.breach, fact)
-    return 0
 
 
 def _add_to_records(
     changes: Changes, key: bytes, event: AcceptedEvent, routes: Sequence[Route]
 ) -> int:
-    """Add a fact to the records it is about, all of them or none."""
+    """Add a fact to the records it is about, all of them or none; the number of the first."""
     taken_back = changes.retraction(key) if changes.retractions_there else None
     data = event.data
     counts, names = _INFO[type(data)]
@@ -208,9 +212,12 @@ def _add_to_records(
     if taken_back is not None:
         changes.corrected.append((event.id, key))
     changes.homes += new
+    recorded, latest = event.recorded, changes.latest
     for place, record in made:
         changes.records[place] = record
-        changes.note(place[0].name, event.recorded)
+        name = place[0].name
+        if recorded > latest.get(name, 0):
+            latest[name] = recorded
         if record.view is not None and record.view.links:
             rework_linked(changes, record, {place for place, _ in made})
     if product is not None:

@@ -3,6 +3,7 @@
 from typing import NamedTuple, Protocol
 
 from alerts.agreements import Agreement
+from alerts.calendar import HOUR
 from alerts.corrections import Retraction
 from alerts.facts import Fact
 from alerts.identities import Known
@@ -75,17 +76,35 @@ class Tables(Protocol):
         """The pairs of a site, if any, and a product that were named."""
 
 
-Read = tuple[str, int, int, int]
-"""A topic, when messages were recorded on it, how many of them were taken, and how many there were.
+class Heard:
+    """What was heard on one topic.
 
-Messages that count no more are less than none.
-"""
+    `hours` counts by the hour how many messages were taken, and how many there were; `last` is when
+    the last of them was recorded. `spoken` is when the last event of the CMO, or on its behalf, was
+    recorded, and its id. `seen` are the sources with the first and the last of their numbers that
+    are accounted for.
+    """
 
-Seen = tuple[str, str, int, int]
-"""A topic and a source, and the first and the last of its numbers that are accounted for."""
+    __slots__ = ("hours", "last", "seen", "spoken")
 
-Spoken = tuple[str, int, str]
-"""A topic, and when an event of the CMO, or on its behalf, was recorded on it."""
+    def __init__(self) -> None:
+        self.hours: dict[int, list[int]] = {}
+        self.last = 0
+        self.spoken = 0, ""
+        self.seen: list[tuple[str, int, int]] = []
+
+    def read(self, recorded: int, taken: int, n: int) -> None:
+        """Count `n` messages, so many of them taken; what counts no more is less than none."""
+        hour = recorded // HOUR
+        counted = self.hours.get(hour)
+        if counted is None:
+            self.hours[hour] = [taken, n]
+        else:
+            counted[0] += taken
+            counted[1] += n
+        if recorded > self.last:
+            self.last = recorded
+
 
 Delay = tuple[int, int, int, str]
 """1 for an event that tells of delay, -1 for one no more; its time, its record time, its id."""
@@ -98,14 +117,15 @@ class Changes:
     """
 
     __slots__ = (
-        *("_before", "_known_before", "records", "homes", "taken", "identities", "loose"),
-        *("retractions", "corrected", "acceptances", "latest", "read", "seen"),
-        *("spoken", "delays", "pending", "refused", "names", "products", "retractions_there"),
+        *("_before", "_known_before", "_record_before", "records", "homes", "taken"),
+        *("identities", "loose", "retractions", "corrected", "acceptances", "latest"),
+        *("heard", "delays", "pending", "refused", "names", "products", "retractions_there"),
     )
 
     def __init__(self, before: Tables) -> None:
         self._before = before
         self._known_before = before.known
+        self._record_before = before.record
         self.records: dict[Place, Record] = {}
         self.homes: list[Place] = []
         self.taken: dict[bytes, Known] = {}
@@ -115,9 +135,7 @@ class Changes:
         self.corrected: list[tuple[str, bytes]] = []
         self.acceptances: dict[str, Acceptance | None] = {}
         self.latest: dict[str, int] = {}
-        self.read: list[Read] = []
-        self.seen: list[Seen] = []
-        self.spoken: list[Spoken] = []
+        self.heard: dict[str, Heard] = {}
         self.delays: list[Delay] = []
         self.pending: list[Pending] = []
         self.refused: list[tuple[int, str]] = []
@@ -131,7 +149,7 @@ class Changes:
 
     def record(self, place: Place) -> Record | None:
         """A record after these changes."""
-        return self.records.get(place) or self._before.record(place)
+        return self.records.get(place) or self._record_before(place)
 
     def next_number(self) -> int:
         """The number of the next record that is made."""
@@ -144,7 +162,7 @@ class Changes:
 
     def known(self, identity: bytes) -> Known | None:
         """What is known of an identity after these changes."""
-        if identity in self.identities:
+        if self.identities and identity in self.identities:
             return self.identities[identity]
         return self.taken.get(identity) or self._known_before(identity)
 
@@ -181,10 +199,12 @@ class Changes:
         if product not in self._before.products:
             self.products.add(product)
 
-    def note(self, record: str, recorded: int) -> None:
-        """Something was said about records of a kind."""
-        if recorded > self.latest.get(record, 0):
-            self.latest[record] = recorded
+    def hear(self, topic: str) -> Heard:
+        """What was heard on a topic, to be added to."""
+        heard = self.heard.get(topic)
+        if heard is None:
+            heard = self.heard[topic] = Heard()
+        return heard
 
     def acknowledge(self, breach: str, fact: Fact) -> None:
         """The sponsor took a breach on; the latest word holds."""

@@ -138,21 +138,15 @@ class Cmo(CmoView):
 
     def _commit_heard(self, changes: Changes) -> None:
         """Count messages by the hour, and note what each source said on which topic."""
-        hours: dict[tuple[str, int], list[int]] = {}
-        latest = self.latest.get(FEED, 0)
-        for topic, recorded, taken, n in changes.read:
-            counted = hours.setdefault((topic, recorded // HOUR), [0, 0])
-            counted[0] += taken
-            counted[1] += n
-            latest = recorded if recorded > latest else latest
-        self.latest[FEED] = latest
-        for (topic, hour), (taken, n) in hours.items():
+        for topic, heard in changes.heard.items():
             for window in self._validity(topic):
-                window.tally(hour, taken, n)
-        for topic, source, first, last in changes.seen:
-            self._tables.feed(topic).see(source, first, last)
-        for topic, recorded, event in changes.spoken:
-            self._tables.feed(topic).hear(recorded, event)
+                window.tally(heard.hours)
+            self.latest[FEED] = max(self.latest.get(FEED, 0), heard.last)
+            if heard.seen or heard.spoken[0]:
+                feed = self._tables.feed(topic)
+                feed.hear(*heard.spoken)
+                for source, first, last in heard.seen:
+                    feed.see(source, first, last)
         if changes.refused:
             for each in changes.refused:
                 insort(self.refused, each)
@@ -188,7 +182,7 @@ class Cmo(CmoView):
         before = table.records.get(key, _NOTHING)
         table.put(key, record)
         self._touch(kind, key, record)
-        if before.evidence is not record.evidence:
+        if record.evidence or before.evidence:
             self._replace_evidence(before, record)
         if view is not None and view.is_settled and not record.is_let_go:
             was = before.view
@@ -211,12 +205,14 @@ class Cmo(CmoView):
 
     def _replace_evidence(self, before: Record, now: Record) -> None:
         old, new, was, about = before.evidence, now.evidence, before.scope, now.scope
-        same = was == about
+        if old is new and was == about:
+            return
+        kept = [pair for pair in old if pair in new] if was == about else []
         for pair in old:
-            if not (same and pair in new):
+            if pair not in kept:
                 self._count(pair[0], was, pair[1], -1)
         for pair in new:
-            if not (same and pair in old):
+            if pair not in kept:
                 self._count(pair[0], about, pair[1], 1)
 
     def _count(self, kpi: str, about: Scope, says: Evidence, sign: int) -> None:

@@ -7,7 +7,7 @@ from struct import Struct
 import msgspec
 
 _KEY, _WIDTH = 16, 32
-_ENTRY, _HELD = Struct("<16s8sQ"), Struct("<8sQ")
+_ENTRY, _HELD, _HALVES = Struct("<16s8sQ"), Struct("<8sQ"), Struct("16s16s")
 _CROWDED = 16
 """Entries a bucket has on average before another one is opened."""
 
@@ -60,15 +60,16 @@ class Identities:
 
     def update(self, taken: Mapping[bytes, Known]) -> None:
         """Know identities that were not known before."""
+        buckets, mask, pack = self._buckets, self._mask, _ENTRY.pack
+        opened, folded = len(buckets), mask >> 1
         for key, known in taken.items():
-            place = hash(key) & self._mask
-            if place >= len(self._buckets):
-                place &= self._mask >> 1
-            packed = known.record << 1 | known.timed
-            self._buckets[place] += _ENTRY.pack(key, known.content, packed)
-            self._count += 1
-            if self._count > _CROWDED * len(self._buckets):
-                self._split()
+            place = hash(key) & mask
+            if place >= opened:
+                place &= folded
+            buckets[place] += pack(key, known.content, known.record << 1 | known.timed)
+        self._count += len(taken)
+        while self._count > _CROWDED * len(buckets):
+            self._split()
 
     def put(self, key: bytes, known: Known) -> None:
         """Know an identity otherwise from now on, or for the first time."""
@@ -92,12 +93,9 @@ class Identities:
             self._mask = self._mask << 1 | 1
         crowded = self._buckets[new & (self._mask >> 1)]
         stays, goes = bytearray(), bytearray()
-        for at in range(0, len(crowded), _WIDTH):
-            entry = bytes(crowded[at : at + _WIDTH])
-            if hash(entry[:_KEY]) & self._mask == new:
-                goes += entry
-            else:
-                stays += entry
+        for key, rest in _HALVES.iter_unpack(crowded):
+            chosen = goes if hash(key) & self._mask == new else stays
+            chosen += key + rest
         self._buckets[new & (self._mask >> 1)] = stays
         self._buckets.append(goes)
 

@@ -85,20 +85,17 @@ class Summed:
 
     def take(self, sums: Sums, sign: int) -> None:
         """Take the sums of a place in, or out where the sign is -1."""
-        self.add(sign * sums.numerator, sign * sums.denominator, sign * sums.pieces)
-        self._unlike += sign * sums.unlike
+        numerator, denominator = sign * sums.numerator, sign * sums.denominator
+        self.add(numerator, denominator, sign * sums.pieces, sign * sums.unlike)
         for key, often in (sums.clusters or {}).items():
             self.count_cluster(key, sign * often)
 
-    def add(self, numerator: int, denominator: int, pieces: int) -> None:
+    def add(self, numerator: int, denominator: int, pieces: int, unlike: int) -> None:
         """Have so much more, or less."""
         self._numerator += numerator
         self._denominator += denominator
         self._pieces += pieces
-
-    def count_unlike(self, more: int) -> None:
-        """Have so many more pieces of unlike units, or less."""
-        self._unlike += more
+        self._unlike += unlike
 
     def count_cluster(self, key: int, more: int) -> None:
         """Have a cluster so many times more, or less."""

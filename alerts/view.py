@@ -10,7 +10,6 @@ from alerts.changes import Acceptance, Pending, Place
 from alerts.corrections import Retraction
 from alerts.facts import Evidence, Fact
 from alerts.feeds import Feed
-from alerts.identities import Known
 from alerts.kind import Key, Kind, Record
 from alerts.kpi import Kpi, Measured, hundredths
 from alerts.ranking import Oldest
@@ -37,6 +36,7 @@ class CmoView:
         self._agreements = agreements
         self._terms: dict[int, Agreement | None] = {}
         self._tables = Tables()
+        self.known = self._tables.identities.get
         self._loose: dict[bytes, Fact] = {}
         self._acceptances: dict[str, Acceptance] = {}
         self._products: set[tuple[str, str]] = set()
@@ -172,10 +172,6 @@ class CmoView:
     def records_made(self) -> int:
         """How many records there ever were."""
         return len(self._tables.homes)
-
-    def known(self, identity: bytes) -> Known | None:
-        """What is known of an identity."""
-        return self._tables.identities.get(identity)
 
     def loose(self, identity: bytes) -> Fact | None:
         """A fact that is in no record."""

@@ -1,7 +1,7 @@
 """Rolling windows: evidence by the hour, summed late, so that it can be taken out again."""
 
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Final, Generic, TypeVar
 
 from alerts.calendar import DAY, HOUR
@@ -121,49 +121,48 @@ class Window(_Held[Sums]):
 
     def count(self, says: Evidence, sign: int) -> None:
         """Count a piece of evidence in, or out again where the sign is -1."""
-        hour, visible = says.hour, says.visible
-        sums = self._more(hour, visible, sign * says.numerator, sign * says.denominator, sign)
-        if sums is not None and (says.unlike or says.cluster):
-            self._note(says, sums, sign)
+        numerator, denominator = sign * says.numerator, sign * says.denominator
+        unlike = sign if says.unlike else 0
+        self._more(says.hour, says.visible, numerator, denominator, sign, unlike, says.cluster)
 
-    def _note(self, says: Evidence, sums: Sums, sign: int) -> None:
-        """Count what is particular about a piece of evidence."""
-        within = self._span.covers((says.hour, says.visible))
-        if says.unlike:
-            sums.unlike += sign
-            if within:
-                self._summed.count_unlike(sign)
-        if says.cluster:
-            sums.count_cluster(says.cluster, sign)
-            if within:
-                self._summed.count_cluster(says.cluster, sign)
-
-    def tally(self, hour: int, taken: int, n: int) -> None:
-        """Count `n` messages read in an hour, so many of them taken."""
-        self._more(hour, hour * HOUR, taken, n, n)
+    def tally(self, hours: Mapping[int, Sequence[int]]) -> None:
+        """Count messages read in these hours: how many were taken, and how many there were."""
+        for hour, (taken, n) in hours.items():
+            self._more(hour, hour * HOUR, taken, n, n)
 
     def _more(
-        self, hour: int, visible: int, numerator: int, denominator: int, pieces: int
-    ) -> Sums | None:
-        """Have so much more at a place, and give its sums; None for one past every window."""
+        self,
+        hour: int,
+        visible: int,
+        numerator: int,
+        denominator: int,
+        pieces: int,
+        unlike: int = 0,
+        cluster: int = 0,
+    ) -> None:
+        """Have so much more at a place, but for one past every window."""
         self._pieces += pieces
         place = (hour, visible) if hour >= self._merged else self._place(hour, visible)
         if place is None:
-            return None
+            return
         sums, span = self._held.get(place), self._span
         if sums is None:
-            sums = self._held[place] = Sums(numerator, denominator, pieces)
+            sums = self._held[place] = Sums(numerator, denominator, pieces, unlike)
             if span.now < visible < span.until:
                 span.until = visible
         else:
             sums.numerator += numerator
             sums.denominator += denominator
             sums.pieces += pieces
+            sums.unlike += unlike
             if not sums.pieces:
                 del self._held[place]
+        if cluster:
+            sums.count_cluster(cluster, pieces)
         if hour >= span.first and visible <= span.now:
-            self._summed.add(numerator, denominator, pieces)
-        return sums
+            self._summed.add(numerator, denominator, pieces, unlike)
+            if cluster:
+                self._summed.count_cluster(cluster, pieces)
 
     def total(self, days: int, now: int) -> Total:
         """The sums over the window of `days` ending at `now`, in microseconds from the epoch."""

@@ -3,7 +3,7 @@
 The declared models stay the contract, and the source of every error.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from datetime import date, datetime
 from sys import intern
 from types import NoneType, UnionType
@@ -86,10 +86,8 @@ _AFTER: Final[Mapping[Any, Normalize]] = {
     exact_text: reference,
     whole_as_int: whole,
 }
-_QUANTITY_LIMITS: Final[Mapping[Any, Callable[[Any], bool]]] = {
-    not_negative: lambda value: value >= 0,
-    positive: lambda value: value > 0,
-}
+_LEAST: Final[Mapping[Any, float]] = {not_negative: 0, positive: 1 / MILLION}
+"""The least quantity that is in order: none is finer than a millionth."""
 
 
 def _field(annotation: Any, metadata: tuple[Any, ...] = ()) -> _Field:
@@ -106,7 +104,7 @@ def _field(annotation: Any, metadata: tuple[Any, ...] = ()) -> _Field:
     if annotation is str:
         return _text(metadata)
     if annotation in (int, float):
-        return _number(annotation, metadata)
+        return _Field(_number(annotation, metadata))
     if annotation is date:
         return _Field(str, civil_date)
     if annotation is datetime:
@@ -153,41 +151,28 @@ def _text(metadata: tuple[Any, ...]) -> _Field:
     return _Field(made, _AFTER[functions[0]])
 
 
-def _number(kind: Any, metadata: tuple[Any, ...]) -> _Field:
-    allowed = _bounds(metadata)
-
-    def bounded(value: Any) -> Any:
-        if not allowed(value):
-            raise Doubtful
-        return value
-
-    return _Field(kind, bounded)
+def _number(kind: Any, metadata: tuple[Any, ...]) -> Any:
+    """A number within its bounds."""
+    least, most = _bounds(metadata)
+    return Annotated[kind, msgspec.Meta(ge=least, le=most)]
 
 
-def _bounds(metadata: tuple[Any, ...]) -> Callable[[Any], bool]:
-    lowest: list[Any] = [each.ge for each in metadata if isinstance(each, Ge)]
-    highest: list[Any] = [each.le for each in metadata if isinstance(each, Le)]
+def _bounds(metadata: tuple[Any, ...]) -> tuple[Any, Any]:
     if any(isinstance(each, Gt | Lt) for each in metadata):
         raise _NoQuickWay(metadata)
-    least: Any = max(lowest, default=float("-inf"))
-    most: Any = min(highest, default=float("inf"))
-    return lambda value: bool(least <= value <= most)
+    lowest: list[Any] = [each.ge for each in metadata if isinstance(each, Ge)]
+    highest: list[Any] = [each.le for each in metadata if isinstance(each, Le)]
+    return max(lowest, default=None), min(highest, default=None)
 
 
 def _union(members: tuple[Any, ...], metadata: tuple[Any, ...]) -> _Field:
     """The members as they are told apart by JSON's own types: null, text, number, one object."""
     if set(members) == {int, float}:
-        allowed, rounds = _bounds(metadata), _after(metadata)
-
-        def amount(value: Any) -> Any:
-            if not allowed(value):
-                raise Doubtful
-            return whole(value) if rounds else value
-
-        return _Field(int | float, amount)
+        made: Any = _number(int, metadata) | _number(float, metadata)
+        return _Field(made, whole if _after(metadata) else None)
     fields = [_field(each, metadata) for each in members if each is not NoneType]
     optional = (None,) if NoneType in members else ()
-    made: Any = Union[(*(each.type for each in fields), *optional)]
+    made = Union[(*(each.type for each in fields), *optional)]
     if len(fields) == 1:
         return _Field(made, fields[0].normalize)
     texts = [each for each in fields if _is_text(each)]
@@ -217,16 +202,16 @@ def _tuple(member: Any, metadata: tuple[Any, ...]) -> _Field:
 
 
 def _quantity(metadata: tuple[Any, ...]) -> _Field:
-    field = _field(Quantity.model_fields["value"].annotation, _metadata(Quantity, "value"))
-    value_of: Any = field.normalize
-    allowed = [_QUANTITY_LIMITS[each] for each in _after(metadata)]
+    least, most = _bounds(_metadata(Quantity, "value"))
+    least = max([least, *(_LEAST[each] for each in _after(metadata))])
 
     def quantity(given: Amount) -> Amount:
-        given.value = amount(value_of(given.value))
+        value = given.value
+        if type(value) is float:
+            given.value = value = amount(value)
+        if not least <= value <= most:
+            raise Doubtful
         given.unit = unit(given.unit)
-        for each in allowed:
-            if not each(given.value):
-                raise Doubtful
         return given
 
     return _Field(Amount, quantity)

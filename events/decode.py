@@ -46,8 +46,8 @@ class Decoder:
     ) -> None:
         self._sources_of = sources_of
         self._partitions = partitions
-        self._voice = lru_cache(maxsize=_REMEMBERED)(self._voice_on)
         self._cmo = lru_cache(maxsize=_REMEMBERED)(self._cmo_on)
+        self._sender = lru_cache(maxsize=_REMEMBERED)(self._sender_on)
 
     def decode(self, message: Message) -> AcceptedEvent | Rejection:
         """The event of `message`, or why it cannot be taken; never raises for what it holds."""
@@ -64,7 +64,7 @@ class Decoder:
             cmo = self._cmo_of(message)
         except Refused:
             return Rejection(reason, detail, message)
-        return Rejection(reason, detail, message, "", "", cmo, *self._sender(message, cmo))
+        return Rejection(reason, detail, message, "", "", cmo, *self._believed(message, cmo))
 
     def _plainly_right(self, message: Message) -> AcceptedEvent:
         """The event of a message in which nothing is out of the ordinary.
@@ -72,12 +72,11 @@ class Decoder:
         Raises `Doubtful` or `Refused` for any other, which is judged by the declared models.
         """
         logged, value = _logged(message), message.value
-        cmo = self._cmo(message.key, message.partition, logged // _DAY)
         if value is None:
             raise Doubtful
         quick = message.headers and is_binary(message)
         event = binary(headers(message), value) if quick else structured(value)
-        return self._accepted(message, cmo, logged, event, event.data)
+        return self._accepted(message, logged, event, event.data)
 
     def _judged(self, message: Message) -> AcceptedEvent | Rejection:
         cmo = None
@@ -97,28 +96,28 @@ class Decoder:
                 event.partitionkey,
             )
             unknown = unknown_fields(event.data)
-            return self._accepted(message, cmo, logged, envelope, compact(event.data), unknown)
+            return self._accepted(message, logged, envelope, compact(event.data), unknown)
         except Refused as refused:
             reason, detail, field, value = refused.fault
-            source, sequence = self._sender(message, cmo)
+            source, sequence = self._believed(message, cmo)
             return Rejection(reason, detail, message, field, value, cmo, source, sequence)
 
     def _accepted(
         self,
         message: Message,
-        cmo: str,
         logged: int,
         event: "_Envelope",
         data: Said,
         unknown: bytes = b"",
     ) -> AcceptedEvent:
-        if data.topic_of != message.topic:
+        sender = message.key, message.partition, event.source, logged // _DAY
+        cmo, source, voice = self._sender(*sender)
+        if (data.TOPIC or data.topic_of) != message.topic:
             raise Refused(
                 Reason.WRONG_TOPIC, f"this event belongs on {data.topic_of}", "type", data.TYPE
             )
         if event.partitionkey is not None and event.partitionkey != cmo:
             raise Refused(Reason.WRONG_KEY, f"the key is {cmo}", "partitionkey", event.partitionkey)
-        voice = self._voice(cmo, event.source, logged // _DAY)
         if voice is None:
             raise Refused(
                 Reason.UNKNOWN_SOURCE,
@@ -147,7 +146,7 @@ class Decoder:
             message,
             cmo,
             event.id,
-            intern(event.source),
+            source,
             speaker,
             event.time,
             recorded,
@@ -186,7 +185,7 @@ class Decoder:
             )
         return intern(cmo)
 
-    def _sender(self, message: Message, cmo: str | None) -> tuple[str | None, int | None]:
+    def _believed(self, message: Message, cmo: str | None) -> tuple[str | None, int | None]:
         """Source and sequence of a message that was refused, when they can be read and believed."""
         if cmo is None:
             return None, None
@@ -194,15 +193,20 @@ class Decoder:
         source, sequence = found.get("source"), found.get("sequence")
         if not isinstance(source, str) or len(source) > _LONGEST_SOURCE:
             return None, None
-        if self._voice(cmo, source, _logged(message) // _DAY) is None:
+        sender = message.key, message.partition, source, _logged(message) // _DAY
+        if self._sender(*sender)[-1] is None:
             return None, None
         sequence = sequence_number(sequence)
         readable = type(sequence) is int and 0 <= sequence <= 2**53
         return source, sequence if readable else None
 
-    def _voice_on(self, cmo: str, source: str, day: int) -> Voice | None:
-        at = _moment(day * _DAY)
-        return voice(self._sources_of(cmo, at) or (), cmo, source, at.date())
+    def _sender_on(
+        self, key: bytes | None, partition: int, source: str, day: int
+    ) -> tuple[str, str, Voice | None]:
+        """The CMO a message is about, its source, and what that may do; raises `Refused`."""
+        cmo, at = self._cmo(key, partition, day), _moment(day * _DAY)
+        may = voice(self._sources_of(cmo, at) or (), cmo, source, at.date())
+        return cmo, intern(source), may
 
 
 class _Envelope(NamedTuple):

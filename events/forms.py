@@ -88,23 +88,30 @@ def instant(text: str) -> int:
     """
     rest = text[19:]
     try:
-        clock = _HOURS[text[10:14]] + _MINUTES[text[14:17]] + _SECONDS[text[17:19]]
+        at = _midnight(text[:10]) + _MINUTES[text[10:17]] + _SECONDS[text[17:19]]
     except KeyError as error:
         raise Doubtful from error
-    at = _midnight(text[:10]) + clock + (0 if rest == "Z" else _rest(rest))
-    if not _EARLIEST <= at < _BEYOND:
-        raise Doubtful
+    if rest != "Z":
+        at += _rest(rest)
+        if not _EARLIEST <= at < _BEYOND:
+            raise Doubtful
     return at
 
 
-_HOURS = {f"T{hour:02}:": hour * 3_600 * MILLION for hour in range(24)}
-_MINUTES = {f"{minute:02}:": minute * 60 * MILLION for minute in range(60)}
+_MINUTES = {
+    f"T{hour:02}:{minute:02}:": (hour * 60 + minute) * 60 * MILLION
+    for hour in range(24)
+    for minute in range(60)
+}
 _SECONDS = {f"{second:02}": second * MILLION for second in range(60)}
 
 
 @lru_cache(maxsize=16_384)
 def _midnight(day: str) -> int:
-    return (_moment(day + "T00:00:00Z") - EPOCH) // _MICROSECOND
+    at = (_moment(day + "T00:00:00Z") - EPOCH) // _MICROSECOND
+    if not _EARLIEST <= at < _BEYOND:
+        raise Doubtful
+    return at
 
 
 def _rest(text: str) -> int:

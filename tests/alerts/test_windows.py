@@ -144,7 +144,7 @@ def test_a_cluster_that_is_in_the_window_in_part_is_as_large_as_that_part() -> N
 
 def test_what_is_tallied_is_all_of_its_own() -> None:
     window = Window()
-    window.tally(24 * 5, 90, 100)
+    window.tally({24 * 5: (60, 70), 24 * 5 + 1: (30, 30)})
     assert of(window.total(7, 6 * DAY)) == (100, 100, 100)
 
 
