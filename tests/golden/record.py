@@ -1,10 +1,11 @@
 """What is read and said of whole worlds: recorded once, and compared ever after.
 
-`python -m tests.golden.record` writes answers.json anew; `--full FILE` writes every answer out.
+`python -m tests.golden.record` writes answers.json anew, in about a minute; `--full FILE` writes
+every answer to a file instead, to be compared with those of another commit.
 """
 
 import json
-import sys
+from argparse import ArgumentParser, RawDescriptionHelpFormatter
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
@@ -25,6 +26,7 @@ from events.partition import partition_of
 from streams.agreements import read_agreements
 from streams.shard import Shard
 from tests import worlds
+from tests.alerts.test_scms import DELIVERIES
 from tests.end_to_end.poisons import lot_completed, poisons
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -239,4 +241,8 @@ def main(scms: Path, full: Path | None = None) -> None:
 
 
 if __name__ == "__main__":
-    main(*map(Path, sys.argv[1:]))
+    parser = ArgumentParser(description=__doc__, formatter_class=RawDescriptionHelpFormatter)
+    parser.add_argument("--full", type=Path, metavar="FILE", help="write every answer there")
+    parser.add_argument("--scms", type=Path, metavar="FILE", default=DELIVERIES, help="deliveries")
+    given = parser.parse_args()
+    main(given.scms, given.full)
