@@ -7,7 +7,7 @@ from msgspec.structs import replace
 
 from alerts.changes import Changes, Pending, Place
 from alerts.corrections import Retraction
-from alerts.derivation import Unfoldable, one_more, rework_linked
+from alerts.derivation import Made, Unfoldable, one_more, put
 from alerts.facts import Fact
 from alerts.formulas import ROUTES, Route
 from alerts.identities import Known, identity
@@ -94,7 +94,10 @@ def apply_due(changes: Changes, event: AcceptedEvent) -> None:
     known = changes.known(key)
     assert known is not None, "what is pending is known"
     changes.loose[key] = None
-    routes, number = ROUTES[type(event.data)], 0
+    routes, number, heard = ROUTES[type(event.data)], 0, changes.hear(event.topic)
+    word = (event.recorded, event.id) if event.heard and event.speaker is Speaker.CMO else None
+    if word is not None:
+        heard.ahead.append((-1, word))
     try:
         if routes:
             number = _add_to_records(changes, key, event, routes)
@@ -103,9 +106,11 @@ def apply_due(changes: Changes, event: AcceptedEvent) -> None:
     except Unfoldable:
         if known.timed:
             changes.delays.append((-1, event.time, event.recorded, event.id))
-        changes.hear(event.topic).read(event.recorded, -1, -1)
+        heard.read(event.recorded, -1, -1)
         changes.identities[key] = None
         raise
+    if word is not None:
+        heard.word = max(heard.word, word)
     if changes.retraction(key) is not None and changes.loose[key] is not None:
         changes.loose[key] = None
     changes.identities[key] = replace(known, record=number)
@@ -159,8 +164,12 @@ def _hear(changes: Changes, key: bytes, event: AcceptedEvent) -> bool:
         heard.seen.append((event.source, number, number))
     if event.speaker is not Speaker.CMO:
         return False
-    if event.heard and heard.spoken < (said := (recorded, event.id)):
-        heard.spoken = said
+    if event.heard:
+        word = recorded, event.id
+        if event.time > recorded:
+            heard.ahead.append((1, word))
+        elif word > heard.word:
+            heard.word = word
     if not event.timely:
         return False
     withdrawn = changes.retractions_there and changes.retraction(key) is not None
@@ -209,17 +218,14 @@ def _add_to_records(
     if product is not None and changes.names_too_many(product, MOST_PRODUCTS):
         raise Unfoldable(f"there are {MOST_PRODUCTS:,} products already, the most there may be")
     made, new = _made(changes, event, routes, taken_back)
+    put(changes, made)
     if taken_back is not None:
         changes.corrected.append((event.id, key))
     changes.homes += new
     recorded, latest = event.recorded, changes.latest
-    for place, record in made:
-        changes.records[place] = record
-        name = place[0].name
-        if recorded > latest.get(name, 0):
-            latest[name] = recorded
-        if record.view is not None and record.view.links:
-            rework_linked(changes, record, {place for place, _ in made})
+    for (kind, _), _, _ in made:
+        if recorded > latest.get(kind.name, 0):
+            latest[kind.name] = recorded
     if product is not None:
         changes.name_product(product)
     if names:
@@ -227,7 +233,7 @@ def _add_to_records(
     if not made:
         changes.loose[key] = _fact(event)
         return 0
-    return made[0][1].number
+    return made[0].record.number
 
 
 def _made(
@@ -235,9 +241,9 @@ def _made(
     event: AcceptedEvent,
     routes: Sequence[Route],
     taken_back: Retraction | None,
-) -> tuple[list[tuple[Place, Record]], list[Place]]:
+) -> tuple[list[Made], list[Place]]:
     """The records with what an event says, and which of them are new; raises `Unfoldable`."""
-    made: list[tuple[Place, Record]] = []
+    made: list[Made] = []
     new: list[Place] = []
     for route in routes:
         kind, fact = route.kind, _fact(event, route.rank)
@@ -257,7 +263,7 @@ def _made(
                     record = withhold(changes, kind, before, fact, taken_back.logged)
             except Exception as error:
                 raise Unfoldable(f"{type(error).__name__}: {error}") from error
-            made.append((place, record))
+            made.append(Made(place, before, record))
     return made, new
 
 

@@ -6,6 +6,7 @@ from alerts.agreements import Agreement
 from alerts.calendar import HOUR
 from alerts.corrections import Retraction
 from alerts.facts import Fact
+from alerts.feeds import NO_WORD, Word
 from alerts.identities import Known
 from alerts.kind import Key, Kind, Record
 from events.outcomes import AcceptedEvent
@@ -80,17 +81,18 @@ class Heard:
     """What was heard on one topic.
 
     `hours` counts by the hour how many messages were taken, and how many there were; `last` is when
-    the last of them was recorded. `spoken` is when the last event of the CMO, or on its behalf, was
-    recorded, and its id. `seen` are the sources with the first and the last of their numbers that
-    are accounted for.
+    the last of them was recorded. `word` is the last of the CMO, or on its behalf; `ahead` are its
+    words about a time still to come, each with 1, or with -1 once it has come. `seen` are the
+    sources with the first and the last of their numbers that are accounted for.
     """
 
-    __slots__ = ("hours", "last", "seen", "spoken")
+    __slots__ = ("ahead", "hours", "last", "seen", "word")
 
     def __init__(self) -> None:
         self.hours: dict[int, list[int]] = {}
         self.last = 0
-        self.spoken = 0, ""
+        self.word = NO_WORD
+        self.ahead: list[tuple[int, Word]] = []
         self.seen: list[tuple[str, int, int]] = []
 
     def read(self, recorded: int, taken: int, n: int) -> None:

@@ -142,9 +142,11 @@ class Cmo(CmoView):
             for window in self._validity(topic):
                 window.tally(heard.hours)
             self.latest[FEED] = max(self.latest.get(FEED, 0), heard.last)
-            if heard.seen or heard.spoken[0]:
+            if heard.seen or heard.word[0] or heard.ahead:
                 feed = self._tables.feed(topic)
-                feed.hear(*heard.spoken)
+                feed.hear(heard.word)
+                for sign, word in heard.ahead:
+                    (feed.hear_ahead if sign > 0 else feed.forget_ahead)(word)
                 for source, first, last in heard.seen:
                     feed.see(source, first, last)
         if changes.refused:
@@ -178,16 +180,14 @@ class Cmo(CmoView):
     def _replace(self, place: Place, record: Record) -> None:
         """Keep a record as it is now: its old evidence out of the sums, its new evidence in."""
         kind, key = place
-        table, view = self._tables.of[kind.name], record.view
+        table = self._tables.of[kind.name]
         before = table.records.get(key, _NOTHING)
         table.put(key, record)
         self._touch(kind, key, record)
         if record.evidence or before.evidence:
             self._replace_evidence(before, record)
-        if view is not None and view.is_settled and not record.is_let_go:
-            was = before.view
-            if was is None or not was.is_settled:
-                heappush(self._settled, (record.last_logged, record.number))
+        if record.is_settled and not before.is_settled and not record.is_let_go:
+            heappush(self._settled, (record.last_logged, record.number))
 
     def _touch(self, kind: Kind, key: Key, record: Record) -> None:
         """Let whatever is kept beside the records know that one changed."""
@@ -249,7 +249,7 @@ class Cmo(CmoView):
     def _look(self, kpi: Kpi, key: Key, now: int) -> tuple[Scope, Iterable[Finding]] | None:
         kind = kpi.kinds[0]
         record = self.records(kind).get(key)
-        if record is None or record.view is None or not record.view.is_open:
+        if record is None or not record.is_open:
             return None
         terms, _ = terms_of(self, record.facts)
         assert kpi.exceptions is not None
@@ -304,7 +304,7 @@ class Cmo(CmoView):
                 yield
 
     def _let_go_of(self, kind: Kind, key: Key, record: Record, now: int) -> None:
-        if record.view is None or not record.view.is_settled:
+        if not record.is_settled:
             return  # it comes again when it is settled again
         says = (*record.evidence, *self._tables.corrections.healed((kind, key)))
         counts = any(each.hour >= first_hour(self._longest[kpi], now) for kpi, each in says)
@@ -314,7 +314,7 @@ class Cmo(CmoView):
             return
         view = kind.condense(record.view) if kind.condense else record.view
         logged, gone = record.last_logged, len(record.facts) + record.gone
-        kept = Record(record.number, (), view, (), logged, logged, gone=gone, past=view)
+        kept = Record(record.number, (), view, (), logged, logged, (), gone, view)
         self._tables.of[kind.name].records[key] = kept
         self._tables.corrections.forget((kind, key))
         self._find_elsewhere(record, (kind, key))

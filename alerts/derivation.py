@@ -1,9 +1,9 @@
 """What the facts of a record amount to, after one more or one less of them."""
 
 from bisect import insort
-from collections.abc import Container, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 from msgspec import structs
 
@@ -11,8 +11,8 @@ from alerts.agreements import Agreement
 from alerts.calendar import DAY
 from alerts.changes import Changes, Place
 from alerts.facts import Fact
-from alerts.formulas import NO_LINKS, Evidences, Route, evidence_after, evidence_of
-from alerts.kind import MOST_LINKS, Kind, Link, Record, Withdrawn
+from alerts.formulas import NO_LINKS, Route, evidence_after, evidence_of
+from alerts.kind import MOST_LINKS, Kind, Link, Record, Withdrawn, outline
 from alerts.lateness import LATE, counted
 from alerts.records import BY_KIND
 
@@ -45,8 +45,8 @@ def one_more(changes: Changes, route: Route, before: Record, fact: Fact) -> Reco
         return rework(changes, kind, before, _joined(before.facts, fact))
     else:  # what only shows progress tells nothing where more is known already
         facts = _joined(before.facts, fact)
-    gone = before.withdrawn, before.gone
-    return Record(before.number, facts, view, evidence, first, last, *gone, None, terms)
+    number, withdrawn, gone, beside = before.number, before.withdrawn, before.gone, outline(view)
+    return Record(number, facts, view, evidence, first, last, withdrawn, gone, None, terms, *beside)
 
 
 def _begun(changes: Changes, route: Route, number: int, fact: Fact) -> Record:
@@ -61,7 +61,7 @@ def _begun(changes: Changes, route: Route, number: int, fact: Fact) -> Record:
     else:
         evidence = evidence_after(route, (), view, terms)
     held = terms if fixed else None
-    return Record(number, facts, view, evidence, logged, logged, (), 0, None, held)
+    return Record(number, facts, view, evidence, logged, logged, (), 0, None, held, *outline(view))
 
 
 def _joined(facts: tuple[Fact, ...], fact: Fact) -> tuple[Fact, ...]:
@@ -79,22 +79,13 @@ def rework(changes: Any, kind: Kind, before: Record, facts: tuple[Fact, ...]) ->
     if kind.settles and last - first > LATE:
         counts = counted(kind, facts, before.withdrawn, partial(_view, changes, kind))
     terms, fixed = terms_of(changes, counts)
-    view: Any = None
-    evidence: Evidences = ()
-    if terms is not None:
-        view = kind.derive(counts, terms)
-        evidence = evidence_of(kind, view, links_of(changes, view), terms)
-    return Record(
-        before.number,
-        facts,
-        view,
-        evidence,
-        first,
-        last,
-        before.withdrawn,
-        before.gone,
-        terms=terms if fixed and counts is facts else None,
-    )
+    number, withdrawn, gone = before.number, before.withdrawn, before.gone
+    if terms is None:
+        return Record(number, facts, None, (), first, last, withdrawn, gone)
+    view = kind.derive(counts, terms)
+    evidence = evidence_of(kind, view, links_of(changes, view), terms)
+    held, beside = terms if fixed and counts is facts else None, outline(view)
+    return Record(number, facts, view, evidence, first, last, withdrawn, gone, None, held, *beside)
 
 
 def _logged(facts: Sequence[Fact], withdrawn: Sequence[Withdrawn]) -> tuple[int, int]:
@@ -141,13 +132,45 @@ def _long_settled(changes: Any, kind: Kind, before: Record, facts: tuple[Fact, .
         if type(fact.data) in kind.never_late:
             assert kind.advance is not None, "a kind says so at import"
             view = kind.advance(view, fact, changes.terms_on(fact.logged // DAY))
-    return structs.replace(before, facts=facts, view=view)
+    scope, is_open, is_settled = outline(view)
+    beside = {"scope": scope, "is_open": is_open, "is_settled": is_settled}
+    return structs.replace(before, facts=facts, view=view, **beside)
 
 
-def rework_linked(changes: Changes, record: Record, changed: Container[Place]) -> None:
-    """Work out anew what the records say that one just changed is linked to, and no further."""
-    for link in record.view.links:
-        place = BY_KIND[link.kind], link.key
-        other = changes.record(place) if place not in changed else None
-        if other is not None and other.view is not None and not other.is_let_go:
-            changes.records[place] = rework(changes, place[0], other, other.facts)
+class Made(NamedTuple):
+    """What one event makes of one record."""
+
+    place: Place
+    before: Record
+    record: Record
+
+
+def put(changes: Changes, made: Sequence[Made]) -> None:
+    """Make records part of the changes, and work out anew what those say that are linked to them.
+
+    Raises `Unfoldable`, having changed nothing.
+    """
+    linked: list[Link] = []
+    for place, before, record in made:
+        changes.records[place] = record
+        for view in (before.view, record.view):
+            if view is not None and view.links:
+                linked += view.links
+    if linked:
+        _rework_linked(changes, made, [(BY_KIND[link.kind], link.key) for link in linked])
+
+
+def _rework_linked(changes: Changes, made: Sequence[Made], places: Iterable[Place]) -> None:
+    befores = {place: changes.record(place) for place in places}
+    befores.update((place, before if before.first_logged else None) for place, before, _ in made)
+    try:
+        for place in places:
+            record = changes.record(place)
+            if record is not None and record.view is not None and not record.is_let_go:
+                changes.records[place] = rework(changes, place[0], record, record.facts)
+    except Exception as error:
+        for place, before in befores.items():
+            changes.records.pop(place, None)
+            if before is not None:
+                changes.records[place] = before
+        raise Unfoldable(f"{type(error).__name__}: {error}") from error

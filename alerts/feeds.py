@@ -1,22 +1,53 @@
 """Feeds: what was heard of a CMO on one topic, and what of it is missing."""
 
+from bisect import insort
+
 from alerts.sequences import Sequence
+
+Word = tuple[int, str]
+"""When an event of the CMO, or on its behalf, was recorded, and its id."""
+
+NO_WORD: Word = (0, "")
 
 
 class Feed:
-    """What was heard on one topic: the last word of the CMO, and each source's sequence."""
+    """What was heard on one topic: the last word of the CMO, and each source's sequence.
 
-    __slots__ = ("heard", "heard_from", "sequences")
+    A word about a time still to come counts as heard; should it be refused then, it never was.
+    """
+
+    __slots__ = ("_ahead", "_word", "sequences")
 
     def __init__(self) -> None:
-        self.heard = 0
-        self.heard_from = ""
+        self._word = NO_WORD
+        self._ahead: list[Word] = []
         self.sequences: dict[str, Sequence] = {}
 
-    def hear(self, recorded: int, event: str) -> None:
+    @property
+    def heard(self) -> int:
+        """When the CMO was last heard, 0 for never."""
+        return self._last[0]
+
+    @property
+    def heard_from(self) -> str:
+        """The id of the event it was last heard by."""
+        return self._last[1]
+
+    @property
+    def _last(self) -> Word:
+        return max(self._word, self._ahead[-1]) if self._ahead else self._word
+
+    def hear(self, word: Word) -> None:
         """The CMO said something, or somebody on its behalf."""
-        if recorded > self.heard or (recorded == self.heard and event > self.heard_from):
-            self.heard, self.heard_from = recorded, event
+        self._word = max(self._word, word)
+
+    def hear_ahead(self, word: Word) -> None:
+        """The same about a time still to come."""
+        insort(self._ahead, word)
+
+    def forget_ahead(self, word: Word) -> None:
+        """The time has come that a word was about."""
+        self._ahead.remove(word)
 
     def see(self, source: str, first: int, last: int) -> None:
         """Numbers of a source's sequence are accounted for."""

@@ -130,7 +130,7 @@ class Record(msgspec.Struct, frozen=True, gc=False):
     that were taken back, in time or too late; `gone` is how many those are and the facts that were
     let go. `past` is the view of the latter, if any; facts that came since are too late, and stay.
     `terms` are those agreed on the day of its first fact; where there were none yet, others may
-    come to hold.
+    come to hold. `scope`, `is_open` and `is_settled` are the view's, `WHOLE` and False for none.
     """
 
     number: int
@@ -143,6 +143,9 @@ class Record(msgspec.Struct, frozen=True, gc=False):
     gone: int = 0
     past: Any = None
     terms: Agreement | None = None
+    scope: Scope = WHOLE
+    is_open: bool = False
+    is_settled: bool = False
 
     @property
     def is_let_go(self) -> bool:
@@ -154,7 +157,10 @@ class Record(msgspec.Struct, frozen=True, gc=False):
         gone = self.gone - len(self.withdrawn) + len(withdrawn)
         return structs.replace(self, withdrawn=withdrawn, gone=gone)
 
-    @property
-    def scope(self) -> Scope:
-        """What its evidence is counted for."""
-        return self.view.scope if self.view is not None else WHOLE
+
+def outline(view: View) -> tuple[Scope, bool, bool]:
+    """What a record has of its view beside it: scope, whether it is open, whether it is settled.
+
+    So whatever a view may raise, it raises before anything is changed.
+    """
+    return view.scope, view.is_open, view.is_settled

@@ -4,9 +4,9 @@ from typing import Any, Final
 
 from msgspec.structs import replace
 
-from alerts.changes import Changes, Place
+from alerts.changes import Changes
 from alerts.corrections import Retraction
-from alerts.derivation import Unfoldable, rework, rework_linked
+from alerts.derivation import Made, Unfoldable, put, rework
 from alerts.facts import Fact
 from alerts.identities import Known, identity
 from alerts.kind import Kind, Record, Withdrawn
@@ -31,18 +31,14 @@ def retract(changes: Changes, retraction: Any, fact: Fact) -> None:
     if loose is not None and type(loose.data) is _RETRACTED:
         return
     taken_back = Retraction.of(fact, changes.retraction(key))
-    target, made = loose, list[tuple[Place, Record]]()
+    target, made = loose, list[Made]()
     if known is not None and known.record:
         target = _find(changes, known.record, retraction)
         made = _without(changes, target, taken_back.logged) if target is not None else []
+    put(changes, made)
     changes.retract(key, taken_back)
     if known is None:
         return
-    for place, record in made:
-        changes.records[place] = record
-    for _, record in made:
-        if record.view is not None and record.view.links:
-            rework_linked(changes, record, {place for place, _ in made})
     changes.corrected.append((retraction.event, key))
     if target is not None and not is_too_late(taken_back, target):
         _undo(changes, key, known, target)
@@ -86,9 +82,9 @@ def _find(changes: Changes, number: int, retraction: Any) -> Fact | None:
     return None
 
 
-def _without(changes: Changes, target: Fact, logged: int) -> list[tuple[Place, Record]]:
+def _without(changes: Changes, target: Fact, logged: int) -> list[Made]:
     """The records a fact was about that have it still, without it; raises `Unfoldable`."""
-    made: list[tuple[Place, Record]] = []
+    made: list[Made] = []
     for place in places(target.data):
         kind, before = place[0], changes.record(place)
         assert before is not None, "a fact is in all the records it is about"
@@ -99,7 +95,7 @@ def _without(changes: Changes, target: Fact, logged: int) -> list[tuple[Place, R
                 record = _reworked(changes, kind, before, facts, Withdrawn(gone, logged))
             except Exception as error:
                 raise Unfoldable(f"{type(error).__name__}: {error}") from error
-            made.append((place, record))
+            made.append(Made(place, before, record))
     return made
 
 

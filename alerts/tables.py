@@ -35,13 +35,12 @@ class Table:
     def put(self, key: Key, record: Record) -> None:
         """Keep a record as it is now."""
         self.records[key] = record
-        view = record.view
-        if view is not None and view.is_open:
-            self.open[key] = view
+        if record.is_open:
+            self.open[key] = record.view
         elif self.open:
             self.open.pop(key, None)
         if self.kind.group is not None:
-            self._group(self.kind.group(key), key, view)
+            self._group(self.kind.group(key), key, record.view)
 
     def _group(self, name: str, key: Key, view: Any) -> None:
         self.changed[name] = self.changed.get(name, 0) + 1

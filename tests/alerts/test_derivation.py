@@ -8,17 +8,22 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from alerts import apply
+from alerts.changes import Changes
 from alerts.cmo import Cmo
-from alerts.derivation import links_of, terms_of
+from alerts.derivation import Unfoldable, links_of, terms_of
 from alerts.formulas import FORMULAS, Formula, evidence_of, routes
 from alerts.kind import Kind, Record
 from alerts.kpi import Kpi
 from alerts.kpis import KPIS
 from alerts.records import KINDS
+from alerts.records.lot import LOT, LotView
+from alerts.records.order_line import ORDER_LINE
 from events import data as said
 from events.compact import COMPACT, Said
+from events.dimensions import WHOLE, Scope
 from tests.alerts import laws
 from tests.builders import (
     ACME,
@@ -307,3 +312,28 @@ def test_a_declaration_that_lacks_an_event_type_is_found_out(kpi: Kpi, moving: t
     with not_moved_by(kpi, moving):
         found = any(map(_is_found_out, endings))
     assert found, f"{moving.TYPE} changes nothing {kpi.name} says; leave it out of moved_by"
+
+
+def test_a_view_that_cannot_be_asked_refuses_its_event_and_changes_nothing(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    cmo = taken_one_by_one([started("L1")])
+    before = dict(cmo.records(LOT)), cmo.revision
+
+    def fails(_: LotView) -> bool:
+        raise KeyError("no state")
+
+    monkeypatch.setattr(LotView, "is_open", property(fails))
+    with pytest.raises(Unfoldable, match="no state"):
+        cmo.take(accepted(started("L2"), 1))
+    assert (dict(cmo.records(LOT)), cmo.revision) == before
+
+
+def test_evidence_that_stays_as_it_is_moves_with_the_scope_of_its_record() -> None:
+    cmo = taken_one_by_one([promised("1", 10)])
+    changes, place = Changes(cmo), (ORDER_LINE, ("O", "1"))
+    record = cmo.records(ORDER_LINE)["O", "1"]
+    changes.records[place] = replace(record, scope=Scope(product="drops"))
+    cmo.commit(changes)
+    held = cmo.windows("delivery_otif")
+    assert set(held) == {WHOLE, Scope(product="drops")}

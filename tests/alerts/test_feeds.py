@@ -1,13 +1,17 @@
 """Feeds: silence in working time, how much could be taken, and how late it was said."""
 
 from datetime import UTC, date, datetime
+from random import Random
 
 from alerts.agreements import Agreements
 from alerts.breaches import Ledger, transitions
 from alerts.judge import Verdict
 from alerts.readings import readings
+from events.data import LotPlanned
 from events.outcomes import Reason, Rejection
 from events.values import microseconds
+from tests.alerts import laws
+from tests.alerts.standing import Standing, both_agree
 from tests.builders import (
     FIRST,
     Told,
@@ -25,6 +29,7 @@ from tests.builders import (
     read,
     retracted,
     started,
+    told,
 )
 
 SILENCE, VALIDITY, TIMELINESS = "feed_silence", "feed_validity", "data_timeliness"
@@ -222,3 +227,22 @@ def test_a_silence_that_stands_is_not_worsened_while_we_may_have_been_deaf() -> 
     assert transitions_at(on(2)) == ["opened"]
     assert transitions_at(on(4), heard_again=microseconds(on(4))) == []
     assert transitions_at(on(4)) == ["worsened"]
+
+
+def test_a_word_ahead_of_its_time_never_was_if_it_is_refused_when_that_comes() -> None:
+    told_all = [started("L", 0), *(completed("L", 1 + each / 1_000) for each in range(499))]
+    plan = told(LotPlanned(lot="L", product="pills"), on(30), recorded=on(20))
+    standing = Standing([*told_all, plan], DAILY)
+    standing.ticks(21, 31)
+    anew = standing.anew(32, Random(0))
+    laws.same(standing.looks(32), laws.judged(anew, on(32)))
+    silent = [r for r in standing.shard.readings() if r.kpi.name == SILENCE]
+    assert [r.value for r in silent] == [(on(32) - on(1.498)).total_seconds()]
+    assert standing.shard.rejected == anew.rejected == {(LOTS, Reason.UNFOLDABLE): 1}
+
+
+def test_a_word_ahead_of_its_time_is_heard_as_long_as_it_waits_and_after() -> None:
+    plan = told(LotPlanned(lot="L", product="pills"), on(30), recorded=on(20))
+    standing = both_agree([started("L", 0), plan], (21, 31), (21, 32), Random(0), DAILY)
+    silent = [r for r in standing.shard.readings() if r.kpi.name == SILENCE]
+    assert [r.value for r in silent] == [12 * DAY]
