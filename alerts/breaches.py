@@ -3,102 +3,25 @@
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from datetime import date
-from typing import NamedTuple
 
 from alerts.calendar import DAY, HOUR, civil_day, moment
 from alerts.facts import Evidence
+from alerts.index import Fails
 from alerts.judge import Bounds, Verdict, beyond
 from alerts.kpi import FEED, Kpi, hundredths
 from alerts.kpis import BY_NAME
 from alerts.kpis.feed import FEED_SILENCE, FEED_VALIDITY
 from alerts.ladder import NO_LADDER, Ladder, is_acknowledged
-from alerts.readings import Reading, unheard, verdict
+from alerts.ledger import SEVERITY, Ledger, Standing, Where, is_corrected, since_of
+from alerts.readings import Reading, instead, unheard, verdict
 from alerts.sums import Total
 from alerts.view import CmoView, days_of
 from alerts.windows import Spread, Window, first_hour
-from events.breaches import Breach, BreachEvent, ClearedBy, Severity, Transition
-from events.dimensions import Scope
+from events.breaches import Breach, BreachEvent, ClearedBy, Transition
 from events.values import MILLION, microseconds
 
 SILENCE_WAITS = HOUR // 6
 """For how long after we heard nothing ourselves no CMO's silence is held against it."""
-
-_SEVERITY: dict[Verdict, Severity] = {Verdict.WARNING: "warning", Verdict.CRITICAL: "critical"}
-_STATE: dict[str, Verdict] = {name: state for state, name in _SEVERITY.items()}
-
-
-class Where(NamedTuple):
-    """What a breach is about."""
-
-    cmo: str
-    kpi: str
-    scope: Scope
-
-    @property
-    def text(self) -> str:
-        """The beginning of the breach's id."""
-        return ":".join([self.kpi, self.cmo, *(part for part in self.scope if part)])
-
-
-class Standing(NamedTuple):
-    """A breach that stands published; times in microseconds from the epoch."""
-
-    breach: Breach
-    at: int
-
-    @property
-    def severity(self) -> Verdict:
-        """How bad it stands."""
-        return _STATE[self.breach.severity]
-
-    @property
-    def since(self) -> int:
-        """When it opened."""
-        return microseconds(self.breach.since)
-
-    @property
-    def bounds(self) -> Bounds:
-        """The limit it was judged by."""
-        return Bounds(self.breach.warning, self.breach.critical, self.breach.minimum)
-
-
-class Ledger:
-    """What stands on `cmo.breaches`: a fold of it, in which the lowest offset of an id wins.
-
-    Of one scope and KPI the last word stands: one that comes late takes nothing back.
-    """
-
-    def __init__(self) -> None:
-        self.standing: dict[Where, Standing] = {}
-        self._last: dict[Where, tuple[int, int]] = {}
-
-    def fold(self, event: BreachEvent) -> None:
-        """Take in a transition as it was read back."""
-        breach, where = event.data, where_of(event.data)
-        place = _number(breach.breach), breach.ordinal
-        if place <= self._last.get(where, (0, 0)):
-            return
-        self._last[where] = place
-        if breach.transition == "cleared":
-            self.standing.pop(where, None)
-        else:
-            self.standing[where] = Standing(breach, microseconds(event.time))
-
-    def next_id(self, where: Where) -> str:
-        """The id of the next breach of this scope and KPI."""
-        last, _ = self._last.get(where, (0, 0))
-        return f"{where.text}:{last + 1}"
-
-
-def _number(breach_id: str) -> int:
-    """The how manyth of its scope and KPI a breach is, by its id."""
-    number = breach_id.rpartition(":")[2]
-    return int(number) if number.isascii() and number.isdigit() else 0
-
-
-def where_of(breach: Breach) -> Where:
-    """What a published breach is about."""
-    return Where(breach.cmo, breach.kpi, breach.scope)
 
 
 def transitions(
@@ -121,7 +44,7 @@ def transitions(
             continue
         if (standing := ledger.standing.get(where)) is not None:
             yield from _next(cmo, where, standing, reading, now)
-        elif reading.state in _SEVERITY:
+        elif reading.state in SEVERITY:
             yield from _and_on(cmo, _opened(cmo, where, ledger, reading, now), now)
     missing = unheard(cmo, now)
     for where, standing in ledger.standing.items():
@@ -135,7 +58,7 @@ def transitions(
 
 
 def _is_worse(reading: Reading, standing: Standing | None) -> bool:
-    return reading.state in _SEVERITY and (standing is None or reading.state > standing.severity)
+    return reading.state in SEVERITY and (standing is None or reading.state > standing.severity)
 
 
 def _next(
@@ -144,7 +67,7 @@ def _next(
     state = _state_from(standing, reading)
     if state < standing.severity and _awaits_acceptance(cmo, where, standing, reading, now):
         state = standing.severity
-    if state in _SEVERITY:
+    if state in SEVERITY:
         if state is not standing.severity:
             yield from _and_on(cmo, _moved(cmo, standing, reading, state, now), now)
         else:
@@ -196,39 +119,25 @@ def _state_from(standing: Standing, reading: Reading) -> Verdict:
 def _awaits_acceptance(
     cmo: CmoView, where: Where, standing: Standing, reading: Reading | None, now: int
 ) -> bool:
-    """Whether a critical breach would end by corrections the sponsor has not accepted."""
-    if standing.severity is not Verdict.CRITICAL:
-        return False
-    acceptance = cmo.acceptance(standing.breach.breach)
-    if acceptance is not None and acceptance.accepted:
-        return False
-    corrected = sum(not by_sponsor for by_sponsor in _corrections(cmo, where, standing, now))
-    if not corrected or reading is None:
-        return corrected > 0
-    return _state_from(standing, _without(corrected, reading)) > Verdict.WARNING
+    """Whether a critical breach would end by corrections the sponsor has not accepted.
 
-
-def _corrections(cmo: CmoView, where: Where, standing: Standing, now: int) -> Iterator[bool]:
-    """For each correction since a breach opened, in its window now, whether by the sponsor."""
+    So it does, too, while it is not worked out yet what would be without them.
+    """
     kpi = BY_NAME.get(where.kpi)
-    days = _days(cmo, kpi, now) if kpi else 0
-    first = first_hour(days, now) if days else 0
-
-    def counts(says: Evidence) -> bool:
-        return says.hour >= first and says.visible <= now
-
-    return cmo.corrections(where.kpi, standing.since, counts, standing.breach.events)
-
-
-def _without(corrected: int, reading: Reading) -> Reading:
-    """A reading as it would be with so many failures uncorrected; critical where that is open."""
-    n, sign = int(reading.denominator or 0), -1 if reading.kpi.higher_is_better else 1
-    if reading.n_eff is None or not n:
-        return replace(reading, state=Verdict.CRITICAL, value=reading.value or 0)
-    counted = min(max((reading.numerator or 0) + sign * corrected, 0), n)
-    value, evidence = counted / n, reading.n + corrected
-    state = verdict(reading.kpi, value, reading.n_eff, evidence, reading.bounds)
-    return replace(reading, value=value, n=evidence, state=state)
+    if standing.severity is not Verdict.CRITICAL or kpi is None:
+        return False
+    since = since_of(cmo, standing)
+    if kpi.evidence is None:
+        words = cmo.withdrawn(standing.breach.events, max(since))
+        return any(not word.by_sponsor for word in words)
+    uncorrected = cmo.uncorrected(kpi, where.scope)
+    if uncorrected is None or uncorrected.since != since:
+        return True
+    if uncorrected.window is None or reading is None:
+        return uncorrected.window is not None
+    measured = cmo.measured(kpi, where.scope, uncorrected.window, now)
+    without = next(each for each in measured if each.quantile == reading.quantile)
+    return _state_from(standing, instead(reading, without)) > Verdict.WARNING
 
 
 def _newly_acknowledged(cmo: CmoView, breach: Breach) -> dict[str, object] | None:
@@ -255,7 +164,7 @@ def _opened(cmo: CmoView, where: Where, ledger: Ledger, reading: Reading, now: i
         kpi=where.kpi,
         cmo=where.cmo,
         **where.scope._asdict(),
-        severity=_SEVERITY[reading.state],
+        severity=SEVERITY[reading.state],
         since=moment(now),
     )
     return _event(breach.model_copy(update=_figures(cmo, reading, now)), now)
@@ -264,7 +173,7 @@ def _opened(cmo: CmoView, where: Where, ledger: Ledger, reading: Reading, now: i
 def _moved(
     cmo: CmoView, standing: Standing, reading: Reading, state: Verdict, now: int
 ) -> BreachEvent:
-    news = {"severity": _SEVERITY[state], **_figures(cmo, reading, now)}
+    news = {"severity": SEVERITY[state], **_figures(cmo, reading, now)}
     if state < standing.severity:
         return _with(standing.breach, "eased", now, **news)
     return _with(standing.breach, "worsened", now, **news, worsened=moment(now))
@@ -284,11 +193,12 @@ def _cleared_by(
     """Why a breach ended, the first reason that fits."""
     if reading is not None and _stands_under(standing.bounds, standing, reading):
         return "limit_changed"
-    if any(True for _ in _corrections(cmo, where, standing, now)):
+    kpi = BY_NAME.get(where.kpi)
+    if kpi is not None and is_corrected(cmo, kpi, standing):
         return "corrected"
     if reading is not None and reading.n < max(1, reading.bounds.minimum):
         return "aged_out" if reading.kpi.exceptions is None else "improved"
-    kpi, window = BY_NAME.get(where.kpi), cmo.window(where.kpi, where.scope)
+    window = cmo.window(where.kpi, where.scope)
     about = [kind.name for kind in kpi.kinds] or [FEED] if kpi else []
     newest = max((cmo.latest.get(name, 0) for name in about), default=0)
     newest = max(newest, window.newest(now) if window else 0)
@@ -346,19 +256,18 @@ def _failing(cmo: CmoView, reading: Reading, now: int) -> tuple[tuple[str, ...],
         n = int((reading.denominator or 0) - (reading.numerator or 0))
         newest = tuple(where for _, where in reversed(cmo.refused))[:n]
         return newest, n - len(newest)
-    first = first_hour(days, now)
-
-    def counts(says: Evidence) -> bool:
-        return says.hour >= first and says.visible <= now and _fails(kpi, reading.bounds, says)
-
-    return cmo.failing(kpi.name, reading.scope, counts)
+    fails = _beyond_limit(kpi, reading.bounds) if kpi.quantiles else None
+    return cmo.failing(kpi.name, reading.scope, first_hour(days, now), now, fails)
 
 
-def _fails(kpi: Kpi, bounds: Bounds, says: Evidence) -> bool:
-    if not kpi.quantiles:
-        return says.adverse
+def _beyond_limit(kpi: Kpi, bounds: Bounds) -> Fails:
     limit = bounds.warning if bounds.warning is not None else bounds.critical
-    return beyond(says.numerator / MILLION, limit, higher_is_better=kpi.higher_is_better)
+
+    def fails(says: Evidence) -> bool:
+        value = says.numerator / MILLION
+        return beyond(value, limit, higher_is_better=kpi.higher_is_better)
+
+    return fails
 
 
 def _days(cmo: CmoView, kpi: Kpi, now: int) -> int:

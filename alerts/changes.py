@@ -26,9 +26,10 @@ class Acceptance(NamedTuple):
         return max(self.said)
 
     @property
-    def accepted(self) -> bool:
-        """Whether corrections hold."""
-        return any(fact.data.accepts_correction for fact in self.said)
+    def accepts_until(self) -> int:
+        """Up to when corrections hold, by the last word that accepts them; 0 for no such word."""
+        accepting = (fact.recorded for fact in self.said if fact.data.accepts_correction)
+        return max(accepting, default=0)
 
 
 class Pending(NamedTuple):

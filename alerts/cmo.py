@@ -1,8 +1,9 @@
 """One CMO as its events made it: changes are committed to it, and what is past is let go."""
 
 from bisect import insort
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from heapq import heappop, heappush
+from typing import Final
 
 from msgspec.structs import replace
 
@@ -10,11 +11,12 @@ from alerts.agreements import Agreements
 from alerts.apply import apply, apply_due, refuse
 from alerts.calendar import DAY, HOUR
 from alerts.changes import Changes, Place
-from alerts.corrections import Evidences
-from alerts.derivation import Unfoldable, links_of, rework, terms_of
+from alerts.corrections import Instead, Since, Windowed
+from alerts.derivation import Unfoldable, links_of, terms_of
 from alerts.facts import Evidence
 from alerts.identities import identity
 from alerts.index import LISTED
+from alerts.instead import had_nothing_been_withdrawn, instead, is_corrected
 from alerts.kind import Key, Kind, Record
 from alerts.kpi import FEED, Finding, Kpi
 from alerts.kpis import BY_NAME, KPIS
@@ -34,6 +36,7 @@ _PAST = LATE + DAY  # a day more, for brokers whose clocks are not ours
 _FAR = float("inf")
 _RETRACTED = COMPACT[Retracted]
 _NOTHING = Record(0)
+NOTHING_STANDS: Final[Mapping[Windowed, Since]] = {}
 _AT_ONCE = 200  # records looked at before others have their turn
 
 
@@ -180,8 +183,10 @@ class Cmo(CmoView):
     def _replace(self, place: Place, record: Record) -> None:
         """Keep a record as it is now: its old evidence out of the sums, its new evidence in."""
         kind, key = place
-        table = self._tables.of[kind.name]
+        table, corrections = self._tables.of[kind.name], self._tables.corrections
         before = table.records.get(key, _NOTHING)
+        if place in corrections.corrected or is_corrected(record):
+            corrections.touch(place)
         table.put(key, record)
         self._touch(kind, key, record)
         if record.evidence or before.evidence:
@@ -194,8 +199,6 @@ class Cmo(CmoView):
         tables = self._tables
         for watching in tables.watching[kind.name]:
             watching.touch(key)
-        if record.withdrawn:
-            tables.corrections.touch((kind, key))
         if kind is LOT:
             view = record.view
             if view is not None and view.unexpected:
@@ -223,8 +226,6 @@ class Cmo(CmoView):
             window.count(says, sign)
             if adverse:
                 against.count(says, sign)
-        if says.claimed:
-            self._tables.index.claim(kpi, says, sign)
 
     def _is_adverse(self, kpi: str, value: int) -> bool:
         """Whether a value is beyond the mildest limit there is for it."""
@@ -236,15 +237,20 @@ class Cmo(CmoView):
 
     # --- what is worked out when somebody looks
 
-    def refresh(self, now: int) -> Iterator[None]:
-        """Bring up to date what readings and breaches are read from, step by step."""
+    def refresh(
+        self, now: int, standing: Mapping[Windowed, Since] = NOTHING_STANDS
+    ) -> Iterator[None]:
+        """Bring up to date what readings and breaches are read from, step by step.
+
+        `standing` are the breaches that stand on windows of evidence from records.
+        """
         tables = self._tables
         for kind, ranking in tables.rankings.values():
             yield from ranking.refresh(tables.of[kind.name].open)
         for name, exceptions in tables.exceptions.items():
             kind = BY_NAME[name].kinds[0]
             yield from exceptions.refresh(tables.of[kind.name].open, self._look, now)
-        yield from tables.corrections.refresh(self._would_say)
+        yield from tables.corrections.refresh(standing, self._window_of, self._instead)
 
     def _look(self, kpi: Kpi, key: Key, now: int) -> tuple[Scope, Iterable[Finding]] | None:
         kind = kpi.kinds[0]
@@ -258,18 +264,13 @@ class Cmo(CmoView):
         found = kpi.exceptions(record.view, links_of(self, record.view), terms, now)
         return record.scope, found
 
-    def _would_say(self, kind: Kind, key: Key) -> Iterator[tuple[bytes, Evidences, Evidences]]:
-        """For each fact a record had that is withdrawn: what it would say with it, and says now."""
-        record = self.records(kind)[key]
-        for gone in record.withdrawn:
-            fact = gone.fact
-            others = tuple(each for each in record.withdrawn if each is not gone)
-            facts = tuple(sorted((*record.facts, fact)))
-            try:
-                before = rework(self, kind, record.having_withdrawn(others), facts).evidence
-            except Exception:  # it was withdrawn before anybody asked what it means
-                continue
-            yield identity(fact.topic, fact.source, fact.id), before, record.evidence
+    def _window_of(self, of: Windowed) -> Window | Values:
+        kpi, scope = of
+        counting = self._tables.windows.counting(kpi, scope)
+        return next(each.window for each in counting if each.scope == scope)
+
+    def _instead(self, place: Place, of: Windowed, since: Since) -> Instead | None:
+        return instead(self, place, of, since)
 
     # --- what is let go
 
@@ -278,10 +279,9 @@ class Cmo(CmoView):
         if now // DAY == self._let_go_on:
             return
         self._let_go_on = now // DAY
-        yield from self._tables.corrections.refresh(self._would_say)
-        for kpi, window in self._tables.windows:
+        for kpi, window in list(self._tables.windows):
             window.let_go(self._longest[kpi.name], now)
-        yield
+            yield
         for name, days in self._longest.items():
             self._tables.index.let_go(name, first_hour(days, now))
         for table in self._tables.of.values():
@@ -306,7 +306,7 @@ class Cmo(CmoView):
     def _let_go_of(self, kind: Kind, key: Key, record: Record, now: int) -> None:
         if not record.is_settled:
             return  # it comes again when it is settled again
-        says = (*record.evidence, *self._tables.corrections.healed((kind, key)))
+        says = (*record.evidence, *had_nothing_been_withdrawn(self, kind, record))
         counts = any(each.hour >= first_hour(self._longest[kpi], now) for kpi, each in says)
         if counts or record.last_logged + _PAST >= now:
             again = max(record.last_logged, now - _PAST + DAY)

@@ -1,19 +1,20 @@
-"""Corrections: what was withdrawn or claimed late, and which KPIs that heals."""
+"""Corrections: what was taken back or claimed late, and what would be read had nothing been."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import islice
-from typing import NamedTuple
+from typing import Any, NamedTuple
+
+import msgspec
 
 from alerts.facts import Evidence, Fact
 from alerts.kind import Key, Kind
+from events.dimensions import Scope
 
-Counts = Callable[[Evidence], bool]
 Place = tuple[Kind, Key]
 """Where a record is kept."""
 
-Evidences = tuple[tuple[str, Evidence], ...]
-WouldSay = Callable[[Kind, Key], Iterable[tuple[bytes, Evidences, Evidences]]]
-"""For each fact a record had that is withdrawn: what it would say with it, and what it says."""
+Windowed = tuple[str, Scope]
+"""The name of a KPI that has its evidence from records, and the scope of one of its windows."""
 
 _AT_ONCE = 100  # records looked through before others have their turn
 
@@ -36,73 +37,137 @@ def _sponsor_first(retraction: Fact) -> tuple[bool, Fact]:
     return not retraction.by_sponsor, retraction
 
 
-class Corrections:
-    """Retractions by the identity of what they withdraw, and what evidence they have healed.
+class Since(NamedTuple):
+    """Since when a breach stands, and up to when its sponsor accepts what corrects it."""
 
-    A retraction heals a KPI where a record would fail with what it withdrew, and does not without.
-    That is worked out for records that changed, when somebody asks.
+    opened: int
+    accepted: int
+
+
+class Instead(msgspec.Struct, frozen=True, gc=False):
+    """What a record says for a window, and would say had a CMO not corrected it.
+
+    `healed` says that it speaks against the CMO no more because somebody corrected it.
+    """
+
+    now: tuple[Evidence, ...]
+    uncorrected: tuple[Evidence, ...]
+    healed: bool
+
+
+Look = Callable[[Place, Windowed, Since], Instead | None]
+"""What corrections since a breach opened make of a record for its window; None for nothing."""
+
+
+class Uncorrected:
+    """The window of a breach as it would be, had the CMO corrected nothing that is not accepted.
+
+    It is a fork of the window, and counts with it; for records that were corrected it counts what
+    they would say instead. There is none before there is such a record.
+    """
+
+    def __init__(self, since: Since, corrected: Iterable[Place]) -> None:
+        self.since = since
+        self.window: Any = None
+        self._instead: dict[Place, Instead] = {}
+        self._healed: set[Place] = set()
+        self._touched = dict.fromkeys(corrected)
+
+    @property
+    def has_healed(self) -> bool:
+        """Whether a correction, of anybody, healed anything since the breach opened."""
+        return bool(self._healed)
+
+    def touch(self, place: Place) -> None:
+        """A record is about to change: what it would say instead is so no more."""
+        self._touched[place] = None
+        self._healed.discard(place)
+        instead = self._instead.pop(place, None)
+        if instead is not None:
+            self._swap(instead.uncorrected, instead.now)
+
+    def forget(self, place: Place) -> None:
+        """No window asks any more for what a record says."""
+        self._touched.pop(place, None)
+        self._healed.discard(place)
+        self._instead.pop(place, None)
+
+    def refresh(self, of: Windowed, window: Any, look: Look) -> Iterator[None]:
+        """Work out what changed records would say, pausing wherever others may have their turn."""
+        while self._touched:
+            for place in list(islice(self._touched, _AT_ONCE)):
+                del self._touched[place]
+                if (instead := look(place, of, self.since)) is not None:
+                    self._count(place, instead, window)
+            yield
+
+    def _count(self, place: Place, instead: Instead, window: Any) -> None:
+        if instead.healed:
+            self._healed.add(place)
+        if instead.now != instead.uncorrected:
+            self.window = self.window or window.fork()
+            self._instead[place] = instead
+            self._swap(instead.now, instead.uncorrected)
+
+    def _swap(self, out: Iterable[Evidence], into: Iterable[Evidence]) -> None:
+        for says in into:
+            self.window.count(says, 1)
+        for says in out:
+            self.window.count(says, -1)
+
+
+class Corrections:
+    """Retractions by the identity of what they withdraw, and what windows were without corrections.
+
+    That is kept for breaches that stand, and brought up to date when somebody asks.
     """
 
     def __init__(self) -> None:
         self.retractions: dict[bytes, Retraction] = {}
+        self.corrected: dict[Place, None] = {}
         self._identities: dict[str, set[bytes]] = {}
-        self._healed: dict[str, dict[bytes, list[Evidence]]] = {}
-        self._healed_of: dict[Place, list[tuple[str, bytes, Evidence]]] = {}
-        self._touched: dict[Place, None] = {}
+        self._breaches: dict[Windowed, Uncorrected] = {}
 
     def withdraw(self, event: str, identity: bytes) -> None:
         """An event that was taken is withdrawn."""
         self._identities.setdefault(event, set()).add(identity)
 
     def touch(self, place: Place) -> None:
-        """A record changed of which a fact is withdrawn."""
-        self._touched[place] = None
+        """A record that was corrected, or claims late, is about to change, or did for the first."""
+        self.corrected[place] = None
+        for each in self._breaches.values():
+            each.touch(place)
 
     def forget(self, place: Place) -> None:
-        """Nothing can ask any more for what a record heals."""
-        self._touched.pop(place, None)
-        self._heals_no_more(place)
+        """Nothing can ask any more for what a record said."""
+        self.corrected.pop(place, None)
+        for each in self._breaches.values():
+            each.forget(place)
 
-    def healed(self, place: Place) -> Iterator[tuple[str, Evidence]]:
-        """What a record would say, for each KPI, had nothing of it been withdrawn."""
-        for kpi, _, says in self._healed_of.get(place, ()):
-            yield kpi, says
+    def refresh(
+        self,
+        standing: Mapping[Windowed, Since],
+        window_of: Callable[[Windowed], Any],
+        look: Look,
+    ) -> Iterator[None]:
+        """Work out what the windows of breaches would be, pausing for others."""
+        for of, kept in list(self._breaches.items()):
+            if standing.get(of) != kept.since:
+                del self._breaches[of]
+                window_of(of).join()
+        for of, since in standing.items():
+            if of not in self._breaches:
+                self._breaches[of] = Uncorrected(since, self.corrected)
+        for of, each in list(self._breaches.items()):
+            yield from each.refresh(of, window_of(of), look)
 
-    def refresh(self, would_say: WouldSay) -> Iterator[None]:
-        """Work out what changed records heal, pausing wherever others may have their turn."""
-        while self._touched:
-            for place in list(islice(self._touched, _AT_ONCE)):
-                del self._touched[place]
-                self._heals_no_more(place)
-                self._heal(place, would_say)
-            yield
+    def uncorrected(self, of: Windowed) -> Uncorrected | None:
+        """What a window would be without corrections, for a breach that stands."""
+        return self._breaches.get(of)
 
-    def _heals_no_more(self, place: Place) -> None:
-        for kpi, identity, says in self._healed_of.pop(place, ()):
-            held = self._healed[kpi][identity]
-            held.remove(says)
-            if not held:
-                del self._healed[kpi][identity]
-
-    def _heal(self, place: Place, would_say: WouldSay) -> None:
-        for identity, before, now in would_say(*place):
-            failing = {kpi for kpi, says in now if says.adverse}
-            for kpi, says in dict(before).items():
-                if says.adverse and kpi not in failing:
-                    self._healed.setdefault(kpi, {}).setdefault(identity, []).append(says)
-                    self._healed_of.setdefault(place, []).append((kpi, identity, says))
-
-    def since(
-        self, kpi: str, since: int, counts: Counts, rests_on: tuple[str, ...]
-    ) -> Iterator[bool]:
-        """For each retraction since then that corrects a KPI, or a breach's own events: by whom.
-
-        True stands for the sponsor.
-        """
-        healed = self._healed.get(kpi, {})
-        found = {key for event in rests_on for key in self._identities.get(event, ())}
-        found |= {key for key, says in healed.items() if any(map(counts, says))}
-        for key in found:
-            retraction = self.retractions[key].said
-            if retraction.recorded > since:
-                yield retraction.by_sponsor
+    def withdrawn(self, events: Iterable[str], since: int) -> Iterator[Fact]:
+        """The words since then by which any of these events is taken back."""
+        for key in {key for event in events for key in self._identities.get(event, ())}:
+            word = self.retractions[key].said
+            if word.recorded > since:
+                yield word

@@ -1,7 +1,7 @@
 """Readings: what each KPI of a CMO is as of now, and what that is worth."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from alerts.agreements import Agreement, Limit
 from alerts.judge import NO_BOUNDS, Bounds, Interval, Verdict, beyond, judge, wilson
@@ -177,6 +177,21 @@ def verdict(kpi: Kpi, value: float, n_eff: float | None, n: int, bounds: Bounds)
         bounds,
         higher_is_better=kpi.higher_is_better,
         inclusive=kpi.exceptions is not None,
+    )
+
+
+def instead(reading: Reading, measured: Measured) -> Reading:
+    """A reading as it would be by other figures, judged by the same limits."""
+    kpi, why = reading.kpi, measured.why or reading.why
+    return replace(
+        reading,
+        value=measured.value,
+        numerator=measured.numerator,
+        denominator=measured.denominator,
+        n=measured.n,
+        n_eff=measured.n_eff,
+        state=_state(kpi, measured, reading.bounds, why=why, worst=False),
+        why=why,
     )
 
 

@@ -1,15 +1,16 @@
 """What there is to read of one CMO: for KPIs, breaches and metrics; nothing here changes it."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import date
 from typing import Any
 
 from alerts.agreements import Agreement, Agreements
 from alerts.calendar import DAY, civil_day
 from alerts.changes import Acceptance, Pending, Place
-from alerts.corrections import Retraction
-from alerts.facts import Evidence, Fact
+from alerts.corrections import Retraction, Uncorrected
+from alerts.facts import Fact
 from alerts.feeds import Feed
+from alerts.index import Fails
 from alerts.kind import Key, Kind, Record
 from alerts.kpi import Kpi, Measured, hundredths
 from alerts.ranking import Oldest
@@ -122,29 +123,29 @@ class CmoView:
         for scope in (WHOLE, *sorted(windows.keys() - {WHOLE}, key=str)):
             yield from _measured(kpi, scope, windows.get(scope), days, now)
 
+    def measured(
+        self, kpi: Kpi, scope: Scope, window: Window | Values, now: int
+    ) -> Iterator[Measured]:
+        """What a KPI would be as of now by a window, one for each quantile if it has those."""
+        return _measured(kpi, scope, window, days_of(kpi, self.agreement(now)), now)
+
     def exceptional(self, kpi: Kpi) -> Iterator[Measured]:
         """What a KPI finds wrong, as of when that was last refreshed."""
         return self._tables.exceptions[kpi.name].measured()
 
     def failing(
-        self, kpi: str, scope: Scope, counts: Callable[[Evidence], bool]
+        self, kpi: str, scope: Scope, first: int, now: int, fails: Fails | None
     ) -> tuple[tuple[str, ...], int]:
-        """The events of the newest adverse evidence that counts, and of how many more there are."""
-        return self._tables.index.newest(kpi, scope, counts)
+        """The events of the newest evidence that fails, and of how many more there are."""
+        return self._tables.index.newest(kpi, scope, first, now, fails)
 
-    def corrections(
-        self, kpi: str, since: int, counts: Callable[[Evidence], bool], rests_on: tuple[str, ...]
-    ) -> Iterator[bool]:
-        """For each correction of a KPI since then, whether it is the sponsor's.
+    def uncorrected(self, kpi: Kpi, scope: Scope) -> Uncorrected | None:
+        """What a window would be without corrections, for a breach that stands."""
+        return self._tables.corrections.uncorrected((kpi.name, scope))
 
-        A retraction corrects where the evidence fails with what it withdrew, and does not without,
-        or where a breach rests on what it withdrew; an on-time claim of a CMO that was recorded
-        only after the due day does so, too. `counts` tells whether evidence is in the window.
-        """
-        yield from self._tables.corrections.since(kpi, since, counts, rests_on)
-        for says in self._tables.index.claims(kpi):
-            if says.claimed > since and counts(says):
-                yield False
+    def withdrawn(self, events: Iterable[str], since: int) -> Iterator[Fact]:
+        """The words since then by which any of these events is taken back."""
+        return self._tables.corrections.withdrawn(events, since)
 
     # --- feeds and people
 

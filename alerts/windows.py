@@ -2,7 +2,7 @@
 
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Final, Generic, TypeVar
+from typing import Final, Generic, Self, TypeVar
 
 from alerts.calendar import DAY, HOUR
 from alerts.errors import NoEvidence
@@ -54,13 +54,14 @@ _AtPlace = TypeVar("_AtPlace")
 class _Held(Generic[_AtPlace]):
     """What a window and the values of one have in common: places, and what is past all windows."""
 
-    __slots__ = ("_dropped", "_held", "_merged", "_pieces", "_span")
+    __slots__ = ("_dropped", "_fork", "_held", "_merged", "_pieces", "_span")
 
     def __init__(self) -> None:
         self._held: dict[Place, _AtPlace] = {}
         self._span = _Span()
         self._merged = self._dropped = -_NEVER
         self._pieces = 0
+        self._fork: Self | None = None
 
     def __bool__(self) -> bool:
         """Whether it holds any evidence, past every window or not."""
@@ -87,6 +88,18 @@ class _Held(Generic[_AtPlace]):
         """Take a piece of evidence out again."""
         self.count(says, -1)
 
+    def fork(self) -> Self:
+        """Another one that holds the same, and counts with this one from now on; it has one."""
+        made = self._fork = type(self)()
+        made._merged, made._dropped, made._pieces = self._merged, self._dropped, self._pieces
+        for place, each in self._held.items():
+            made._merge(place, each)
+        return made
+
+    def join(self) -> None:
+        """Have no other one count with it."""
+        self._fork = None
+
     def newest(self, now: int) -> int:
         """When the newest evidence that counts became visible, 0 for none."""
         return max((seen for _, seen in self._held if seen <= now), default=0)
@@ -100,6 +113,8 @@ class _Held(Generic[_AtPlace]):
                 if (now_at := self._place(*place)) is not None:
                     self._merge(now_at, each)
             self._begin_anew()
+        if self._fork is not None:
+            self._fork.let_go(longest, now)
 
     def _merge(self, place: Place, more: _AtPlace) -> None:
         """Hold what was held at another place at this one besides."""
@@ -124,6 +139,8 @@ class Window(_Held[Sums]):
         numerator, denominator = sign * says.numerator, sign * says.denominator
         unlike = sign if says.unlike else 0
         self._more(says.hour, says.visible, numerator, denominator, sign, unlike, says.cluster)
+        if self._fork is not None:
+            self._fork.count(says, sign)
 
     def tally(self, hours: Mapping[int, Sequence[int]]) -> None:
         """Count messages read in these hours: how many were taken, and how many there were."""
@@ -222,6 +239,8 @@ class Values(_Held[dict[int, int]]):
     def count(self, says: Evidence, sign: int) -> None:
         """Count a value in, or out again where the sign is -1."""
         self.tally(says.hour, says.visible, says.numerator, sign)
+        if self._fork is not None:
+            self._fork.count(says, sign)
 
     def tally(self, hour: int, visible: int, value: int, sign: int) -> None:
         """Count a value of an hour in, or out again where the sign is -1."""

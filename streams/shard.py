@@ -1,6 +1,6 @@
 """A shard: all that is known of the CMOs of one partition number, and what it has to say."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from datetime import datetime
 from functools import partial
 from time import monotonic
@@ -8,9 +8,10 @@ from time import monotonic
 from pydantic import ValidationError
 
 from alerts.agreements import Agreements
-from alerts.breaches import Ledger, transitions
+from alerts.breaches import transitions
 from alerts.cmo import Cmo
 from alerts.fold import Fold, Slice
+from alerts.ledger import Ledger, on_windows
 from alerts.readings import Figures, Reading, readings
 from events.breaches import BREACH_EVENT, BreachEvent
 from events.data import BREACHES, DEAD_LETTERS, INBOUND
@@ -22,6 +23,7 @@ from events.values import microseconds
 from streams.dead_letters import OutboxMessage, read_back
 from streams.outbox import Outbox
 
+_ATTEMPTS = 3  # to read a CMO while others have their turn
 _AT_ONCE = 100  # readings judged before others have their turn on the loop
 
 
@@ -116,16 +118,36 @@ class Shard:
 
     def _judge(self, cmo: Cmo, at: int, heard_again: int) -> Iterator[None]:
         yield from cmo.let_go(at)
-        yield from cmo.refresh(at)
-        found: list[Reading] = []
-        for reading in readings(cmo, at, self._figures.setdefault(cmo.id, Figures())):
-            found.append(reading)
-            if len(found) % _AT_ONCE == 0:
-                yield
+        found = yield from self._read(cmo, at)
         self.judged[cmo.id] = found
         for event in transitions(cmo, found, self.ledger, at, heard_again):
             if event.id not in self.outbox:
                 self.outbox.put(self._breach(event))
+
+    def _read(self, cmo: Cmo, at: int) -> Generator[None, None, list[Reading]]:
+        """The readings of a CMO, all of one state: what is folded meanwhile has it begin again.
+
+        After some attempts it reads without giving others their turn: little is left to do by then.
+        """
+        for _ in range(_ATTEMPTS):
+            revision, found = cmo.revision, list[Reading]()
+            for reading in self._readings(cmo, at):
+                if reading is None:
+                    yield
+                else:
+                    found.append(reading)
+            if cmo.revision == revision:
+                return found
+        return [reading for reading in self._readings(cmo, at) if reading is not None]
+
+    def _readings(self, cmo: Cmo, at: int) -> Iterator[Reading | None]:
+        """The readings of a CMO, and None wherever others may have their turn."""
+        yield from cmo.refresh(at, on_windows(cmo, self.ledger))
+        figures = self._figures.setdefault(cmo.id, Figures())
+        for number, reading in enumerate(readings(cmo, at, figures), start=1):
+            yield reading
+            if number % _AT_ONCE == 0:
+                yield None
 
     def _breach(self, event: BreachEvent) -> OutboxMessage:
         key = event.partitionkey.encode()

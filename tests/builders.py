@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 from alerts.agreements import Agreement, Agreements
 from alerts.cmo import Cmo
 from alerts.kind import Kind
+from alerts.ledger import Ledger, on_windows
 from alerts.readings import Reading, readings
 from events import data as said
 from events.compact import compact
@@ -282,10 +283,10 @@ def folded(events: Iterable[Told], agreements: Agreements | None = None, cmo: st
     return made
 
 
-def looked_at(cmo: Cmo, at: int) -> Cmo:
+def looked_at(cmo: Cmo, at: int, ledger: Ledger | None = None) -> Cmo:
     """A CMO with all done that a tick does before it reads: nothing of it may be refused."""
     assert not list(cmo.due(at))
-    for _ in cmo.refresh(at):
+    for _ in cmo.refresh(at, on_windows(cmo, ledger or Ledger())):
         pass
     return cmo
 

@@ -10,8 +10,9 @@ import pytest
 import yaml
 from prometheus_client.parser import text_string_to_metric_families
 
-from alerts.breaches import Ledger, transitions
+from alerts.breaches import transitions
 from alerts.kpis import BY_NAME
+from alerts.ledger import Ledger
 from alerts.readings import Reading, readings
 from events.breaches import BREACH_EVENT, Breach
 from events.data import CapaClosed, CapaOpened
@@ -45,7 +46,7 @@ def opened(
 ) -> list[Breach]:
     """What is due to be published of a KPI at a moment."""
     at = microseconds(now)
-    cmo = looked_at(folded(told_so), at)
+    cmo = looked_at(folded(told_so), at, ledger)
     found = transitions(cmo, readings(cmo, at), ledger or Ledger(), at)
     return [each.data for each in found if each.data.kpi == kpi]
 

@@ -62,8 +62,9 @@ IMPURE_CALLS = {"now", "utcnow", "today", "open", "print", "input", "read_text",
 # Where everything may be caught and not raised again, and why.
 CATCHES_ALL = {
     "alerts/apply.py": "a formula that raises quarantines the event, and nothing has changed",
+    "alerts/derivation.py": "a formula that raises for a linked record refuses the event",
     "alerts/retraction.py": "a formula that raises without a fact refuses to take it back",
-    "alerts/cmo.py": "what was withdrawn before anybody asked what it means heals nothing",
+    "alerts/instead.py": "what was taken back before it was read says nothing if it is put back",
     "streams/app.py": "what nobody foresaw ends the process, or Faust would acknowledge and go on",
     "deploy/lab/kafka.py": "the resolver of the jars raises whatever its network and cache raise",
 }

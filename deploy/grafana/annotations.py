@@ -8,8 +8,8 @@ from hashlib import blake2b
 from html import escape
 from typing import Final
 
-from alerts.breaches import where_of
 from alerts.kpis import BY_NAME
+from alerts.ledger import where_of
 from deploy.grafana.api import Grafana
 from deploy.grafana.board import MADE
 from deploy.grafana.panels import Json

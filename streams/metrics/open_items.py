@@ -4,11 +4,12 @@ from collections.abc import Iterator, Sized
 from datetime import date, timedelta
 from typing import Final
 
-from alerts.breaches import Where, ladder_of
+from alerts.breaches import ladder_of
 from alerts.calendar import midnight
 from alerts.kind import Key
 from alerts.kpis import BY_NAME
 from alerts.ladder import Step, is_acknowledged
+from alerts.ledger import Where
 from alerts.records.lot import LOT
 from alerts.records.order_line import ORDER_LINE
 from alerts.records.stock import STOCK, StockView, doubt, product, site, status, total

@@ -8,9 +8,9 @@ from typing import Any
 from hypothesis import strategies as st
 
 from alerts.agreements import Agreements, Limit
-from alerts.breaches import Where
 from alerts.judge import Verdict
 from alerts.ladder import Contact, Role, Rung
+from alerts.ledger import Where
 from alerts.readings import Reading
 from events.data import BREACHES, DEAD_LETTERS, INBOUND, Tolerance
 from events.outcomes import Message

@@ -7,9 +7,10 @@ from typing import Any
 import pytest
 
 from alerts.agreements import Limit
-from alerts.breaches import Ledger, transitions
+from alerts.breaches import transitions
 from alerts.cmo import Cmo
 from alerts.judge import Verdict
+from alerts.ledger import Ledger
 from alerts.readings import readings
 from alerts.records.order_line import ORDER_LINE, derive
 from alerts.records.stock import STOCK
@@ -58,7 +59,7 @@ class Watch:
 
     def due(self, now: datetime) -> list[BreachEvent]:
         at = microseconds(now)
-        looked_at(self.cmo, at)
+        looked_at(self.cmo, at, self.ledger)
         found = transitions(self.cmo, readings(self.cmo, at), self.ledger, at)
         return [event for event in found if event.data.kpi == self.kpi]
 

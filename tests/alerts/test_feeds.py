@@ -4,8 +4,9 @@ from datetime import UTC, date, datetime
 from random import Random
 
 from alerts.agreements import Agreements
-from alerts.breaches import Ledger, transitions
+from alerts.breaches import transitions
 from alerts.judge import Verdict
+from alerts.ledger import Ledger
 from alerts.readings import readings
 from events.data import LotPlanned
 from events.outcomes import Reason, Rejection

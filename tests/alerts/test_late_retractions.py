@@ -265,7 +265,7 @@ def test_the_word_before_one_that_is_taken_back_holds_again() -> None:
     cmo = folded([*words, retracted(words[1], on(22), "sponsor")])
     held = cmo.acceptance(BREACH)
     assert held is not None
-    assert (held.fact.id, held.accepted) == (words[0].id, False)
+    assert (held.fact.id, held.accepts_until) == (words[0].id, 0)
 
 
 def test_an_acknowledgement_that_is_taken_back_before_its_time_never_counts() -> None:
@@ -289,8 +289,7 @@ def test_taking_back_a_retraction_does_nothing_before_and_after_it_is_let_go() -
         standing = both_agree(
             [bad, withdrawal, same_id, each], monthly(1, LATE + 40), [LATE + 60], Random(1)
         )
-        corrections = standing.shard.cmos[ACME].corrections("right_first_time", 0, bool, ("same",))
-        assert not list(corrections)
+        assert not list(standing.shard.cmos[ACME].withdrawn(("same",), 0))
 
 
 def test_a_declared_gap_is_known_when_it_is_let_go_and_comes_again() -> None:

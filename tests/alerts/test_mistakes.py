@@ -10,9 +10,9 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from alerts import breaches, derivation, judge, readings, sums, windows
-from alerts.breaches import Ledger
 from alerts.changes import Changes
 from alerts.kpis import release
+from alerts.ledger import Ledger
 from alerts.records import order_line
 from streams import shard
 from tests.alerts import laws
@@ -154,13 +154,13 @@ MISTAKES: dict[str, tuple[Any, str, Any, Law]] = {
         laws.a_breach_ends_past_the_eased_limits,
     ),
     "a breach is named by a clock": (
-        breaches.Ledger,
+        Ledger,
         "next_id",
         _id_of_the_clock,
         laws.the_same_log_and_breaches_give_the_same_difference,
     ),
     "breaches are not read back": (
-        breaches.Ledger,
+        Ledger,
         "fold",
         _nothing,
         laws.the_same_log_and_breaches_give_the_same_difference,

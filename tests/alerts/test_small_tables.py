@@ -275,26 +275,16 @@ def test_the_newest_evidence_is_what_sorting_gives(random: Random) -> None:
         other.count(held[-1], 1)
         if random.random() < 0.3:
             whole.count(held.pop(random.randrange(len(held))), -1)
-    first = random.randint(0, 12)
-    index.let_go("delivery_otif", first)
+    first, now = random.randint(0, 12), random.randint(0, 40) * HOUR
+    index.let_go("delivery_otif", first - 1)
     whole.count(Evidence(0, 0, 0, 1, "never there", adverse=True), -1)
-    kept = [says for says in held if says.hour >= first]
-    newest = sorted(((says.hour, says.event) for says in kept if says.event != "e1"), reverse=True)
-    events, omitted = index.newest("delivery_otif", WHOLE, lambda says: says.event != "e1")
-    assert events == tuple(event for _, event in newest[:LISTED])
-    assert omitted == max(0, len(newest) - LISTED)
-
-
-def test_late_claims_are_kept_until_they_are_taken_out_or_let_go() -> None:
-    index = EvidenceIndex()
-    claims = [Evidence(hour, hour * HOUR, 1, 1, f"e{hour}", claimed=1) for hour in range(4)]
-    for says in claims:
-        index.claim("delivery_otif", says, 1)
-    index.claim("delivery_otif", claims[3], -1)
-    index.claim("delivery_otif", claims[3], -1)
-    index.let_go("delivery_otif", 1)
-    assert list(index.claims("delivery_otif")) == claims[1:3]
-    assert not list(index.claims("release_on_time"))
+    kept = [says for says in held if says.hour >= first and says.visible <= now]
+    for fails in (None, lambda says: says.event != "e1"):
+        there = ((s.hour, s.event) for s in kept if fails is None or fails(s))
+        newest = sorted(there, reverse=True)
+        events, omitted = index.newest("delivery_otif", WHOLE, first, now, fails)
+        assert events == tuple(event for _, event in newest[:LISTED])
+        assert omitted == max(0, len(newest) - LISTED)
 
 
 # --- exceptions

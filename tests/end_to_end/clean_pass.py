@@ -10,8 +10,9 @@ from typing import Any, NamedTuple
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from alerts.agreements import Agreements
-from alerts.breaches import Ledger, transitions
+from alerts.breaches import transitions
 from alerts.calendar import moment
+from alerts.ledger import Ledger
 from alerts.readings import readings
 from deploy.lab.demo import AGREEMENTS
 from events.breaches import BREACH_EVENT

@@ -1,0 +1,113 @@
+"""The ledger: what stands published on `cmo.breaches`."""
+
+from typing import NamedTuple
+
+from alerts.corrections import Since, Windowed
+from alerts.judge import Bounds, Verdict
+from alerts.kpi import Kpi
+from alerts.kpis import BY_NAME
+from alerts.view import CmoView
+from events.breaches import Breach, BreachEvent, Severity
+from events.dimensions import Scope
+from events.values import microseconds
+
+SEVERITY: dict[Verdict, Severity] = {Verdict.WARNING: "warning", Verdict.CRITICAL: "critical"}
+_STATE: dict[str, Verdict] = {name: state for state, name in SEVERITY.items()}
+
+
+class Where(NamedTuple):
+    """What a breach is about."""
+
+    cmo: str
+    kpi: str
+    scope: Scope
+
+    @property
+    def text(self) -> str:
+        """The beginning of the breach's id."""
+        return ":".join([self.kpi, self.cmo, *(part for part in self.scope if part)])
+
+
+class Standing(NamedTuple):
+    """A breach that stands published; times in microseconds from the epoch."""
+
+    breach: Breach
+    at: int
+
+    @property
+    def severity(self) -> Verdict:
+        """How bad it stands."""
+        return _STATE[self.breach.severity]
+
+    @property
+    def since(self) -> int:
+        """When it opened."""
+        return microseconds(self.breach.since)
+
+    @property
+    def bounds(self) -> Bounds:
+        """The limit it was judged by."""
+        return Bounds(self.breach.warning, self.breach.critical, self.breach.minimum)
+
+
+class Ledger:
+    """What stands on `cmo.breaches`: a fold of it, in which the lowest offset of an id wins.
+
+    Of one scope and KPI the last word stands: one that comes late takes nothing back.
+    """
+
+    def __init__(self) -> None:
+        self.standing: dict[Where, Standing] = {}
+        self._last: dict[Where, tuple[int, int]] = {}
+
+    def fold(self, event: BreachEvent) -> None:
+        """Take in a transition as it was read back."""
+        breach, where = event.data, where_of(event.data)
+        place = _number(breach.breach), breach.ordinal
+        if place <= self._last.get(where, (0, 0)):
+            return
+        self._last[where] = place
+        if breach.transition == "cleared":
+            self.standing.pop(where, None)
+        else:
+            self.standing[where] = Standing(breach, microseconds(event.time))
+
+    def next_id(self, where: Where) -> str:
+        """The id of the next breach of this scope and KPI."""
+        last, _ = self._last.get(where, (0, 0))
+        return f"{where.text}:{last + 1}"
+
+
+def _number(breach_id: str) -> int:
+    """The how manyth of its scope and KPI a breach is, by its id."""
+    number = breach_id.rpartition(":")[2]
+    return int(number) if number.isascii() and number.isdigit() else 0
+
+
+def where_of(breach: Breach) -> Where:
+    """What a published breach is about."""
+    return Where(breach.cmo, breach.kpi, breach.scope)
+
+
+def on_windows(cmo: CmoView, ledger: Ledger) -> dict[Windowed, Since]:
+    """The breaches of a CMO that stand on windows of evidence from records."""
+    return {
+        (where.kpi, where.scope): since_of(cmo, standing)
+        for where, standing in ledger.standing.items()
+        if where.cmo == cmo.id and where.kpi in BY_NAME and BY_NAME[where.kpi].evidence is not None
+    }
+
+
+def since_of(cmo: CmoView, standing: Standing) -> Since:
+    """Since when a breach stands, and up to when the sponsor accepts what corrects it."""
+    acceptance = cmo.acceptance(standing.breach.breach)
+    accepted = acceptance.accepts_until if acceptance is not None else 0
+    return Since(standing.since, accepted)
+
+
+def is_corrected(cmo: CmoView, kpi: Kpi, standing: Standing) -> bool:
+    """Whether a breach had what it rests on corrected, by whomever, since it opened."""
+    if any(True for _ in cmo.withdrawn(standing.breach.events, standing.since)):
+        return True
+    uncorrected = cmo.uncorrected(kpi, standing.breach.scope)
+    return uncorrected is not None and uncorrected.has_healed
