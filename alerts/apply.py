@@ -13,7 +13,7 @@ from alerts.formulas import ROUTES, Route
 from alerts.identities import Known, identity
 from alerts.kind import Record
 from alerts.records import TAKERS
-from alerts.retraction import is_too_late, retract, withhold
+from alerts.retraction import declare, is_too_late, retract, withhold
 from events.compact import COMPACT
 from events.data import BreachAcknowledged, GapDeclared, Retracted, Speaker
 from events.outcomes import AcceptedEvent, Reason, Rejection
@@ -197,13 +197,11 @@ def _add_loose(changes: Changes, key: bytes, event: AcceptedEvent) -> None:
         changes.corrected.append((event.id, key))
     if said is _RETRACTED:
         retract(changes, data, fact)
-    elif said is _GAP_DECLARED and data.first <= data.last:
-        changes.hear(fact.topic).seen.append((data.source or fact.source, data.first, data.last))
-    elif (
-        said is _ACKNOWLEDGED
-        and fact.by_sponsor  # or a CMO could keep its own ladder down
-        and (retraction is None or is_too_late(retraction, fact))
-    ):
+    elif retraction is not None and not is_too_late(retraction, fact):
+        return  # taken back before it was read
+    elif said is _GAP_DECLARED:
+        declare(changes, fact, 1)
+    elif said is _ACKNOWLEDGED and fact.by_sponsor:  # or a CMO could keep its own ladder down
         changes.acknowledge(data.breach, fact)
 
 

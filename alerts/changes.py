@@ -84,10 +84,11 @@ class Heard:
     `hours` counts by the hour how many messages were taken, and how many there were; `last` is when
     the last of them was recorded. `word` is the last of the CMO, or on its behalf; `ahead` are its
     words about a time still to come, each with 1, or with -1 once it has come. `seen` are the
-    sources with the first and the last of their numbers that are accounted for.
+    sources with the first and the last of their numbers that were seen, `declared` those that were
+    declared never to come, each with 1, or with -1 where that was taken back.
     """
 
-    __slots__ = ("ahead", "hours", "last", "seen", "word")
+    __slots__ = ("ahead", "declared", "hours", "last", "seen", "word")
 
     def __init__(self) -> None:
         self.hours: dict[int, list[int]] = {}
@@ -95,6 +96,7 @@ class Heard:
         self.word = NO_WORD
         self.ahead: list[tuple[int, Word]] = []
         self.seen: list[tuple[str, int, int]] = []
+        self.declared: list[tuple[str, int, int, int]] = []
 
     def read(self, recorded: int, taken: int, n: int) -> None:
         """Count `n` messages, so many of them taken; what counts no more is less than none."""

@@ -145,13 +145,15 @@ class Cmo(CmoView):
             for window in self._validity(topic):
                 window.tally(heard.hours)
             self.latest[FEED] = max(self.latest.get(FEED, 0), heard.last)
-            if heard.seen or heard.word[0] or heard.ahead:
+            if heard.seen or heard.word[0] or heard.ahead or heard.declared:
                 feed = self._tables.feed(topic)
                 feed.hear(heard.word)
                 for sign, word in heard.ahead:
                     (feed.hear_ahead if sign > 0 else feed.forget_ahead)(word)
                 for source, first, last in heard.seen:
                     feed.see(source, first, last)
+                for declared in heard.declared:
+                    feed.declare(*declared)
         if changes.refused:
             for each in changes.refused:
                 insort(self.refused, each)

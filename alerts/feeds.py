@@ -50,8 +50,15 @@ class Feed:
         self._ahead.remove(word)
 
     def see(self, source: str, first: int, last: int) -> None:
-        """Numbers of a source's sequence are accounted for."""
+        """Numbers of a source's sequence were seen."""
+        self._sequence(source).see(first, last)
+
+    def declare(self, source: str, first: int, last: int, sign: int) -> None:
+        """Numbers of a source's sequence never come, or that was taken back."""
+        self._sequence(source).declare(first, last, sign)
+
+    def _sequence(self, source: str) -> Sequence:
         sequence = self.sequences.get(source)
         if sequence is None:
             sequence = self.sequences[source] = Sequence()
-        sequence.see(first, last)
+        return sequence

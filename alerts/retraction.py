@@ -13,10 +13,11 @@ from alerts.kind import Kind, Record, Withdrawn
 from alerts.lateness import LATE
 from alerts.records import TAKERS, places
 from events.compact import COMPACT
-from events.data import BreachAcknowledged, Retracted
+from events.data import BreachAcknowledged, GapDeclared, Retracted
 
 _RETRACTED: Final = COMPACT[Retracted]
 _ACKNOWLEDGED: Final = COMPACT[BreachAcknowledged]
+_GAP_DECLARED: Final = COMPACT[GapDeclared]
 
 
 def retract(changes: Changes, retraction: Any, fact: Fact) -> None:
@@ -57,6 +58,14 @@ def is_too_late(retraction: Retraction, fact: Fact) -> bool:
     return retraction.logged - fact.logged > LATE
 
 
+def declare(changes: Changes, fact: Fact, sign: int) -> None:
+    """Numbers are declared never to come, or not any more where the sign is -1."""
+    gap: Any = fact.data
+    if gap.first <= gap.last:
+        declared = gap.source or fact.source, gap.first, gap.last, sign
+        changes.hear(fact.topic).declared.append(declared)
+
+
 def _undo(changes: Changes, key: bytes, known: Known, target: Fact) -> None:
     """What a target that is taken back had said besides."""
     if known.timed:
@@ -66,6 +75,8 @@ def _undo(changes: Changes, key: bytes, known: Known, target: Fact) -> None:
     said = type(data)
     if said is _ACKNOWLEDGED:
         changes.acknowledge_no_more(data.breach, target)
+    elif said is _GAP_DECLARED:
+        declare(changes, target, -1)
     if not known.record and not TAKERS[said]:  # what is of a record may be pending
         changes.loose[key] = None
 

@@ -12,7 +12,7 @@ from alerts.judge import Verdict
 from alerts.ladder import Contact, Role, Rung
 from alerts.ledger import Where
 from alerts.readings import Reading
-from events.data import BREACHES, DEAD_LETTERS, INBOUND, Tolerance
+from events.data import BREACHES, DEAD_LETTERS, INBOUND, INVENTORY, LOTS, Tolerance
 from events.outcomes import Message
 from events.partition import partition_of
 from streams.dead_letters import OutboxMessage
@@ -21,6 +21,7 @@ from tests.alerts import rule
 from tests.builders import (
     Log,
     Told,
+    acknowledged,
     adjusted,
     agreement,
     cancelled,
@@ -33,6 +34,7 @@ from tests.builders import (
     delivered,
     deviation,
     forecast,
+    gap,
     heartbeat,
     hours,
     log,
@@ -112,6 +114,20 @@ _EVENTS = st.one_of(
     st.builds(consumed, _PRODUCTS, _AMOUNTS, day=_DAYS, cmo=st.sampled_from(CMOS)),
     st.builds(forecast, _PRODUCTS, _AMOUNTS, end=st.just(60), cmo=st.sampled_from(CMOS)),
     st.builds(heartbeat, st.sampled_from(INBOUND), _DAYS.map(on), cmo=st.sampled_from(CMOS)),
+    st.builds(
+        gap,
+        st.sampled_from([LOTS, INVENTORY]),
+        st.integers(1, 4),
+        st.integers(1, 5),
+        _DAYS.map(on),
+        cmo=st.sampled_from(CMOS),
+    ),
+    st.builds(
+        acknowledged,
+        st.sampled_from([f"{kpi}:acme:1" for kpi in _JUDGED]),
+        _DAYS.map(on),
+        accepts=st.booleans(),
+    ),
 )
 
 

@@ -1,6 +1,7 @@
 """Feeds: silence in working time, how much could be taken, and how late it was said."""
 
 from datetime import UTC, date, datetime
+from itertools import permutations
 from random import Random
 
 from alerts.agreements import Agreements
@@ -125,6 +126,18 @@ def test_a_gap_makes_what_needs_the_topic_unknown_until_it_is_closed() -> None:
     assert read(folded([one, three, late]), on(9), "right_first_time").why == ""
     declared = gap(LOTS, 2, 2, on(6), sequence=4)
     assert read(folded([one, three, declared]), on(9), "right_first_time").why == ""
+
+
+def test_a_gap_whose_declaration_is_taken_back_is_open_again_in_whatever_order() -> None:
+    one, three = started("L1", sequence=1), completed("L1", sequence=3)
+    declared = gap(LOTS, 2, 2, on(6), sequence=4)
+    withdrawal = retracted(declared, on(7))
+    for events in permutations((one, three, declared, withdrawal)):
+        why = read(folded(events), on(9), "right_first_time").why
+        assert why.endswith("lacks sequence 2 to 2")
+    again = gap(LOTS, 2, 2, on(8), sequence=5)
+    for events in permutations((one, three, declared, withdrawal, again)):
+        assert read(folded(events), on(9), "right_first_time").why == ""
 
 
 def test_a_gap_declared_from_its_end_to_its_beginning_declares_nothing() -> None:

@@ -196,6 +196,23 @@ def test_a_sequence_misses_what_lies_between_what_it_saw(spans: list[tuple[int, 
     assert sequence.gapped == bool(missing)
 
 
+@given(st.lists(st.tuples(st.integers(0, 60), st.integers(0, 5), st.sampled_from([0, 1, -1]))))
+def test_what_is_declared_may_be_taken_back_at_any_time(given: list[tuple[int, int, int]]) -> None:
+    sequence, seen, declared = Sequence(), set[int](), list[tuple[int, int]]()
+    for first, more, sign in given:
+        span = first, first + more
+        if sign == 0:
+            sequence.see(*span)
+            seen |= set(range(first, first + more + 1))
+        elif sign > 0 or span in declared:
+            sequence.declare(*span, sign)
+            declared.append(span) if sign > 0 else declared.remove(span)
+        known = seen | {n for begin, end in declared for n in range(begin, end + 1)}
+        missing = {n for begin, end in sequence.missing for n in range(begin, end + 1)}
+        assert missing == set(range(min(known, default=0), max(known, default=-1) + 1)) - known
+        assert sequence.gapped == bool(missing)
+
+
 def test_a_sequence_counts_from_the_lowest_seen() -> None:
     sequence = Sequence()
     sequence.see(7, 7)
