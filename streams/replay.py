@@ -63,7 +63,11 @@ class _Fold:
 
 
 class Pass(_Fold):
-    """One clean pass over outcomes, as of a moment; what happened later is not known."""
+    """One clean pass over outcomes, as of a moment.
+
+    What had happened by then is known, whenever it was recorded; what is about a time after it is
+    heard as a worker heard it, if it was recorded by then, and joined by nobody yet.
+    """
 
     def __init__(self, agreements: Agreements, as_of: datetime) -> None:
         super().__init__(agreements)
@@ -75,10 +79,10 @@ class Pass(_Fold):
         for outcome in outcomes:
             if isinstance(outcome, Rejection):
                 self._refuse(changes, outcome)
+            elif outcome.recorded <= now:
+                self._add(changes, outcome)
             elif outcome.time <= now:
-                recorded = outcome.recorded <= now
-                known = outcome if recorded else outcome.untimely(heard=False)
-                self._add(changes, known)
+                self._add(changes, outcome.untimely(heard=False))
             else:
                 changes.pass_over(outcome)
         changes.commit()

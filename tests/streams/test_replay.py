@@ -5,18 +5,32 @@ from collections.abc import Iterable
 from dataclasses import replace
 from datetime import date
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from alerts.agreements import Agreements
 from alerts.readings import Reading
+from alerts.records.lot import LOT
+from events.data import LOTS, LotPlanned
 from events.dimensions import DIMENSIONS
 from events.outcomes import AcceptedEvent, Message, Rejection
 from events.values import microseconds
 from streams.replay import Diary, Pass, as_dict, as_json, end_of
 from streams.shard import Shard, decoder_of
 from tests.alerts.laws import AGREEMENTS, stories
-from tests.builders import Told, agreed, delivered, due, log, on, promised, retracted, started
+from tests.builders import (
+    Told,
+    agreed,
+    delivered,
+    due,
+    log,
+    on,
+    promised,
+    retracted,
+    started,
+    told,
+)
 
 FIELDS = [
     "kpi",
@@ -105,6 +119,25 @@ def test_an_event_that_is_not_to_be_known_yet_leaves_no_gap() -> None:
     events = [started(f"L{n}", day, sequence=n) for n, day in enumerate((1, 9, 2))]
     [cmo] = passed(events, 5).cmos.values()
     assert not any(s.gapped for feed in cmo.feeds.values() for s in feed.sequences.values())
+
+
+PLANS = [
+    told(LotPlanned(lot=f"L{n}", product="pills"), on(1 + n), recorded=on(n), sequence=n)
+    for n in range(20)
+]
+
+
+@pytest.mark.parametrize("day", [0, 3.5, 7, 30])
+def test_a_plan_is_heard_counted_and_timed_by_its_record_as_a_worker_does(day: float) -> None:
+    terms = agreed(cadence={LOTS: 86_400.0})
+    shard = Shard(0, 1, terms)
+    for topic, messages in log([each for each in PLANS if each.recorded <= on(day)]).items():
+        shard.fold(topic, len(messages), messages)
+    list(shard.tick(on(day)))
+    clean = passed(PLANS, day, terms)
+    assert list(clean.readings()) == list(shard.readings())
+    [cmo], [other] = clean.cmos.values(), shard.cmos.values()
+    assert cmo.records(LOT).keys() == other.records(LOT).keys()
 
 
 def told_by_day(events: list[Told], first: date, last: date) -> dict[date, list[Reading]]:
