@@ -48,7 +48,7 @@ def transitions(
             yield from _and_on(cmo, _opened(cmo, where, ledger, reading, now), now)
     missing = unheard(cmo, now)
     for where, standing in ledger.standing.items():
-        if where.cmo == cmo.id and where not in judged:
+        if where.cmo == cmo.id and where not in judged and now >= standing.at:
             kpi = BY_NAME.get(where.kpi)
             unheard_of = kpi is not None and any(topic in missing for topic in kpi.needs)
             if unheard_of or _awaits_acceptance(cmo, where, standing, None, now):
@@ -64,6 +64,8 @@ def _is_worse(reading: Reading, standing: Standing | None) -> bool:
 def _next(
     cmo: CmoView, where: Where, standing: Standing, reading: Reading, now: int
 ) -> Iterator[BreachEvent]:
+    if now < standing.at:
+        return  # a clock was ahead of ours: nothing follows before what it said
     state = _state_from(standing, reading)
     if state < standing.severity and _awaits_acceptance(cmo, where, standing, reading, now):
         state = standing.severity

@@ -22,6 +22,9 @@ from events.values import EPOCH, MILLION, microseconds
 _AHEAD = 24 * 3_600 * MILLION
 """Microseconds by which a fact's event time may lie after its record time."""
 
+_SKEW = 5 * MILLION
+"""Microseconds by which the clocks of an import and of the log may differ."""
+
 _DAY = 24 * 3_600 * MILLION
 _FIRST_STAMP = -62_135_596_800_000
 _LAST_STAMP = 253_402_300_799_999
@@ -129,7 +132,7 @@ class Decoder:
         if voice.imports:
             speaker = event.onbehalfof or speaker
             if event.recordedtime is not None:
-                recorded, timely = event.recordedtime, bool(event.timely)
+                recorded, timely = _recorded(event.recordedtime, logged), bool(event.timely)
         elif (event.recordedtime, event.timely, event.onbehalfof) != _NOT_SAID:
             raise _only_an_import_sets(event)
         if speaker not in data.SPEAKERS:
@@ -238,6 +241,15 @@ def _logged(message: Message) -> int:
         detail = "the log gave no time: its topic must have message.timestamp.type=LogAppendTime"
         raise Refused(Reason.INVALID_VALUE, detail, "timestamp", shown(stamp))
     return stamp * 1_000
+
+
+def _recorded(claimed: int, logged: int) -> int:
+    """When an import's event was recorded: before the log got it, but for what clocks differ."""
+    if claimed - logged > _SKEW:
+        got, said = _moment(logged).isoformat(), _moment(claimed).isoformat()
+        detail = f"after the log got it at {got}; an import tells of what was recorded before"
+        raise Refused(Reason.INVALID_VALUE, detail, "recordedtime", said)
+    return min(claimed, logged)
 
 
 def _moment(at: int) -> datetime:

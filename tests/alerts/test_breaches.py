@@ -403,3 +403,13 @@ def test_a_stock_out_stands_while_nobody_can_say_how_much_there_is() -> None:
     watch.tell(counted("p", 50, day=10, unit="KGM"))
     assert watch.transition(on(11)) is None
     assert watch.transition(on(40)) is None
+
+
+def test_nothing_is_said_of_a_breach_before_it_opened() -> None:
+    watch = Watch(lines(10, 10))
+    opened = watch.tick(on(20))
+    assert [event.data.transition for event in opened] == ["opened"]
+    watch.tell(acknowledged("delivery_on_time:acme:1", on(20)), *lines(900, 0, 10, "good"))
+    assert watch.due(on(19)) == []
+    assert watch.due(on(-400)) == []
+    assert [event.data.transition for event in watch.due(on(20))] == ["cleared"]

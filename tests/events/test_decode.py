@@ -290,6 +290,17 @@ def test_an_import_gives_no_evidence_of_timeliness_unless_it_says_so() -> None:
     assert taken(said(**history)).recorded == microseconds(datetime(2024, 5, 2, 11, tzinfo=UTC))
 
 
+def test_an_import_tells_of_what_was_recorded_before_the_log_got_it() -> None:
+    history = {"source": "/import", "onbehalfof": "cmo"}
+    skewed, ahead = (RECORDED + timedelta(seconds=seconds) for seconds in (5, 5.001))
+    event = taken(said(**history, recordedtime=skewed.isoformat()))
+    assert (event.recorded, event.logged) == (microseconds(RECORDED), microseconds(RECORDED))
+    rejection = refused(said(**history, recordedtime=ahead.isoformat()))
+    assert (rejection.reason, rejection.field) == (Reason.INVALID_VALUE, "recordedtime")
+    assert rejection.value == ahead.isoformat()
+    assert f"after the log got it at {RECORDED.isoformat()}" in rejection.detail
+
+
 def test_a_fact_more_than_a_day_ahead_of_its_record_is_refused() -> None:
     at, beyond = RECORDED + timedelta(hours=24), RECORDED + timedelta(hours=24, milliseconds=1)
     assert taken(said(time=at.isoformat()))
