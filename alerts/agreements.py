@@ -2,8 +2,9 @@
 
 from bisect import bisect_right
 from collections.abc import Iterable
-from datetime import date
+from datetime import date, timedelta
 from functools import cached_property
+from itertools import pairwise
 from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
@@ -49,13 +50,17 @@ class Limit(StrictModel, extra="forbid"):
 
 
 class Agreement(StrictModel, extra="forbid"):
-    """One version of what was agreed with a CMO, or of the default for a CMO without its own."""
+    """One version of what was agreed with a CMO, or of the default for a CMO without its own.
+
+    It holds from the day it is `effective` to the next version's, or to its `end`, both included.
+    """
 
     cmo: Slug | None = None
     default: bool = False
     name: Text | None = None
     version: Text
     effective: CivilDate
+    end: CivilDate | None = None
     zone: Zone = "UTC"
     working_days: Annotated[tuple[Weekday, ...], Field(min_length=1)] = WEEKDAYS
     holidays: tuple[CivilDate, ...] = ()
@@ -72,6 +77,12 @@ class Agreement(StrictModel, extra="forbid"):
     def _is_for_somebody(self) -> Self:
         if self.default == (self.cmo is not None):
             raise ValueError("name either the cmo, or default: true")
+        return self
+
+    @model_validator(mode="after")
+    def _ends_after_it_begins(self) -> Self:
+        if self.end is not None and self.end < self.effective:
+            raise ValueError(f"end {self.end} lies before effective {self.effective}")
         return self
 
     @model_validator(mode="after")
@@ -101,6 +112,15 @@ class Agreement(StrictModel, extra="forbid"):
 _NO_LIMIT = Limit()
 
 
+def _is_over(agreement: Agreement, day: date) -> bool:
+    return agreement.end is not None and agreement.end < day
+
+
+def _pauses_before(version: Agreement, then: Agreement) -> bool:
+    """Whether nothing was agreed on the day before a version, after the one there was."""
+    return _is_over(then, version.effective - timedelta(days=1))
+
+
 class Agreements:
     """Every version of every agreement; which one holds is a question of CMO and day.
 
@@ -119,22 +139,41 @@ class Agreements:
                     f"{cmo or 'the default'} has two versions effective on one day; "
                     "give each its own effective date"
                 )
-        self._versions = versions
-        self._days = {cmo: [each.effective for each in held] for cmo, held in versions.items()}
+        self._versions = {cmo: tuple(held) for cmo, held in versions.items()}
 
     def of(self, cmo: str, day: date) -> Agreement | None:
         """The agreement with `cmo` in force on `day`, None for a CMO that none covers then."""
-        key = cmo if cmo in self._versions else None
-        at = bisect_right(self._days.get(key, ()), day)
-        return self._versions[key][at - 1] if at else None
+        latest = self._latest(cmo, day)
+        return latest if latest and not _is_over(latest, day) else None
+
+    def has_ended(self, cmo: str, day: date) -> bool:
+        """Whether what was agreed with a CMO had its end before `day`, and nothing is since."""
+        latest = self._latest(cmo, day)
+        return latest is not None and _is_over(latest, day)
+
+    def _latest(self, cmo: str, day: date) -> Agreement | None:
+        """The version that came into force last by a day."""
+        held = self.versions(cmo)
+        at = bisect_right(held, day, key=lambda each: each.effective)
+        return held[at - 1] if at else None
 
     def versions(self, cmo: str) -> tuple[Agreement, ...]:
         """Every version of what was agreed with a CMO, the default's where it has none."""
-        return tuple(self._versions.get(cmo) or self._versions.get(None) or ())
+        return self._versions.get(cmo) or self._versions.get(None) or ()
 
-    def expects_since(self, cmo: str, topic: InboundTopic) -> date | None:
-        """The first day of a version that agrees a cadence on a topic, None when none does."""
-        held = self._versions.get(cmo) or self._versions.get(None, [])
+    def began_again(self, cmo: str, day: date) -> date | None:
+        """The first day after the last pause by a day in what was agreed; None without a pause."""
+        held = [each for each in self.versions(cmo) if each.effective <= day]
+        first = (now.effective for then, now in pairwise(held) if _pauses_before(now, then))
+        return max(first, default=None)
+
+    def expects_since(self, cmo: str, topic: InboundTopic, day: date) -> date | None:
+        """The first day of a version that agrees a cadence on a topic, None when none does.
+
+        What was agreed before it ended, and began again, is of no account.
+        """
+        again = self.began_again(cmo, day) or date.min
+        held = (each for each in self.versions(cmo) if each.effective >= again)
         return next((each.effective for each in held if topic in each.cadence), None)
 
     def in_force(self, day: date) -> list[Agreement]:

@@ -33,6 +33,9 @@ def transitions(
     is when we heard the log again after a spell of hearing nothing: the log cannot tell such a
     spell from a CMO's silence, so none opens or worsens a breach until the CMO had time to speak.
     """
+    if cmo.has_ended(now):
+        yield from _ended(cmo, ledger, now)
+        return
     judged = {Where(r.cmo, r.kpi.name, r.scope): r for r in readings if r.judged}
     waits = now - heard_again < SILENCE_WAITS
     for where, reading in judged.items():
@@ -55,6 +58,14 @@ def transitions(
                 yield from _follow_up(cmo, standing.breach, now)
             else:
                 yield _cleared(cmo, where, standing, None, now)
+
+
+def _ended(cmo: CmoView, ledger: Ledger, now: int) -> Iterator[BreachEvent]:
+    """Nothing stands of a CMO that was left."""
+    news = {"cleared_by": "agreement_ended", "clears_on": None}
+    for where, standing in ledger.standing.items():
+        if where.cmo == cmo.id and now >= standing.at:
+            yield _with(standing.breach, "cleared", now, **news)
 
 
 def _is_worse(reading: Reading, standing: Standing | None) -> bool:

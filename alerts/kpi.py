@@ -81,7 +81,10 @@ class Readable(Protocol):
     def silent_since(self, topic: str) -> int | None:
         """When the CMO was last heard on a topic, None for never."""
 
-    def expected_since(self, topic: InboundTopic) -> date | None:
+    def began_again(self, now: int) -> date | None:
+        """The first day after the last pause in what was agreed; None without a pause by `now`."""
+
+    def expected_since(self, topic: InboundTopic, now: int) -> date | None:
         """The day from which it was first agreed to be heard on a topic."""
 
     def oldest_open_lots(self) -> Iterator[Oldest]:

@@ -57,10 +57,12 @@ class Reading:
 
 
 def readings(cmo: CmoView, now: int, figures: "Figures | None" = None) -> Iterator[Reading]:
-    """Every reading of a CMO as of `now`, in microseconds from the epoch.
+    """Every reading of a CMO as of `now`, in microseconds from the epoch; none after it was left.
 
     `figures` are those of earlier readings of this CMO, to work out only what has changed.
     """
+    if cmo.has_ended(now):
+        return
     figures = figures or Figures()
     agreement = cmo.agreement(now)
     missing, unborn = unheard(cmo, now), _never_heard(cmo, agreement)

@@ -55,9 +55,18 @@ class CmoView:
             self._terms[day] = self._agreements.of(self.id, civil_day("UTC", day * DAY))
         return self._terms[day]
 
-    def expected_since(self, topic: InboundTopic) -> date | None:
-        """The day from which it was first agreed to be heard on a topic."""
-        return self._agreements.expects_since(self.id, topic)
+    def has_ended(self, now: int) -> bool:
+        """Whether what was agreed had its end by `now`: nothing is expected any more."""
+        over = self.agreement(now) is None
+        return over and self._agreements.has_ended(self.id, civil_day("UTC", now))
+
+    def began_again(self, now: int) -> date | None:
+        """The first day after the last pause in what was agreed; None without a pause by `now`."""
+        return self._agreements.began_again(self.id, civil_day("UTC", now))
+
+    def expected_since(self, topic: InboundTopic, now: int) -> date | None:
+        """The day from which it was first agreed to be heard on a topic, after any pause."""
+        return self._agreements.expects_since(self.id, topic, civil_day("UTC", now))
 
     def versions(self) -> Iterable[Agreement]:
         """Every version of what was agreed."""
@@ -162,6 +171,11 @@ class CmoView:
     def acceptance(self, breach: str) -> Acceptance | None:
         """What the sponsor said of a breach."""
         return self._acceptances.get(breach)
+
+    @property
+    def was_taken(self) -> bool:
+        """Whether an event of it was ever taken."""
+        return len(self._tables.identities) > 0
 
     # --- what changes are made to
 

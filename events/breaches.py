@@ -9,7 +9,7 @@ from events.values import CivilDate, Instant, StrictModel
 
 Transition = Literal["opened", "worsened", "eased", "acknowledged", "escalated", "cleared"]
 Severity = Literal["warning", "critical"]
-ClearedBy = Literal["limit_changed", "corrected", "improved", "aged_out"]
+ClearedBy = Literal["limit_changed", "corrected", "improved", "aged_out", "agreement_ended"]
 
 
 class _About(StrictModel):

@@ -60,9 +60,7 @@ class Decoder:
             return self._judged(message)
 
     def refused(self, message: Message, reason: Reason, detail: str) -> Rejection:
-        """The rejection of a message for a reason that stands outside of it."""
-        if reason is Reason.UNKNOWN_CMO:  # nobody's fault but ours, even once it is known
-            return Rejection(reason, detail, message)
+        """The rejection of a message for a reason that was found before, and holds for good."""
         try:
             cmo = self._cmo_of(message)
         except Refused:

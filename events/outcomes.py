@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from enum import StrEnum
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 import msgspec
 from msgspec.structs import replace
@@ -42,6 +42,17 @@ class Reason(StrEnum):
     NOT_ENTITLED = "not_entitled"
     OTHER_CONTENT = "other_content"
     UNFOLDABLE = "unfoldable"
+
+    @property
+    def holds_for_good(self) -> bool:
+        """Whether it stands in the message, or in what the fold is, whatever was agreed."""
+        return self not in _DECIDED_ANEW
+
+
+_DECIDED_ANEW: Final = frozenset(
+    (Reason.UNKNOWN_CMO, Reason.UNKNOWN_SOURCE, Reason.NOT_ENTITLED, Reason.OTHER_CONTENT)
+)
+"""What follows from the agreements: who may speak, and so which of two contradictions is first."""
 
 
 class AcceptedEvent(msgspec.Struct, frozen=True, gc=False):

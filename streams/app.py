@@ -14,7 +14,7 @@ import faust
 
 from events.data import TOPICS
 from streams.errors import WrongPartitions
-from streams.health import CatchingUp, health
+from streams.health import CatchingUp, health, lacking
 from streams.kafka.assignment import Assignment, PartitionProgress
 from streams.kafka.producer import Sink
 from streams.kafka.transport import Consumer, Transport
@@ -198,7 +198,7 @@ def _serve(app: App, settings: Settings, assignment: Assignment, pages: Pages) -
 
     @app.page("/health/ready", name="ready")
     async def ready(view: Any, request: Any) -> Any:
-        ok = assignment.ready and not app.rebalancing
+        ok = assignment.ready and not app.rebalancing and not lacking(assignment)
         return view.json(health(assignment, settings.stale_after), status=200 if ok else 503)
 
     for path, page in pages.items():

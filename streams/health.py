@@ -15,9 +15,10 @@ _BETWEEN: Final = timedelta(seconds=6)
 
 def health(assignment: Assignment, stale_after: float) -> dict[str, Any]:
     """What a person asks a worker: which partitions it holds, and what each still waits for."""
-    stale = assignment.stale(stale_after)
+    stale, lacks = assignment.stale(stale_after), lacking(assignment)
     return {
-        "ready": assignment.ready,
+        "ready": assignment.ready and not lacks,
+        "without_agreement": lacks,
         "partitions": {
             str(progress.shard.partition): {
                 "waits_for": progress.why_not_ready,
@@ -30,6 +31,11 @@ def health(assignment: Assignment, stale_after: float) -> dict[str, Any]:
             for progress in assignment
         },
     }
+
+
+def lacking(assignment: Assignment) -> dict[str, int]:
+    """CMOs of which events were taken and with which nothing is agreed: how many they have."""
+    return {cmo: n for progress in assignment for cmo, n in progress.shard.lacking.items()}
 
 
 def _rounded(figure: float | None) -> float | None:
@@ -56,9 +62,20 @@ class CatchingUp:
         if all(each.caught_up for each in partitions):
             self._finished, self._said_at = assigned, None
             log.info("caught up: %s", _speed(partitions, now))
+            self._say_who_is_lacking()
         elif self._said_at is None or now - self._said_at >= _BETWEEN:
             self._said_at = now
             log.info("reading the log: %s, %s", _speed(partitions, now), _left(partitions, now))
+
+    def _say_who_is_lacking(self) -> None:
+        for cmo, count in lacking(self._assignment).items():
+            log.error(
+                "nothing is agreed with %s, of which events were taken before: it is not watched, "
+                "and all that is on the log of it is refused: %s messages. Operator action: put "
+                "its agreement back and restart; where the work with it is over, with an end.",
+                cmo,
+                f"{count:,}",
+            )
 
 
 def _since(partitions: Sequence[PartitionProgress], now: datetime) -> float:

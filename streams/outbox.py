@@ -39,9 +39,13 @@ class Outbox:
         """A message is to be sent."""
         self._pending[message.id] = message
 
-    def refuse(self, rejection: Rejection) -> None:
-        """The dead letter of what was refused is to be sent."""
-        letter = dead_letter(rejection, whole=self._keeps_bytes(rejection.message))
+    def refuse(self, rejection: Rejection, ordinal: int) -> None:
+        """The dead letter of what was refused is to be sent, in place of what was to be before."""
+        whole = self._keeps_bytes(rejection.message)
+        self.replace(dead_letter(rejection, whole=whole, ordinal=ordinal))
+
+    def replace(self, letter: OutboxMessage) -> None:
+        """A word of a message is to be sent, in place of what was to be before."""
         self.confirm(letter.id)
         self.put(letter)
         self._bytes += len(letter.value)

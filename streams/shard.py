@@ -20,7 +20,17 @@ from events.outcomes import Message, Reason, Rejection
 from events.partition import partition_of
 from events.sources import Source
 from events.values import microseconds
-from streams.dead_letters import OutboxMessage, read_back
+from streams.dead_letters import (
+    Coordinates,
+    Covered,
+    OutboxMessage,
+    Word,
+    contradiction,
+    covered,
+    read_back,
+    withdrawal,
+)
+from streams.letters import Letters
 from streams.outbox import Outbox
 
 _ATTEMPTS = 3  # to read a CMO while others have their turn
@@ -63,7 +73,10 @@ class Shard:
         mine = (c for c in agreements.cmos if partition_of(c.encode(), partitions) == partition)
         self._fold = Fold(agreements, mine)
         self._decoder = decoder_of(agreements, partitions)
-        self._refused: dict[str, dict[int, Reason]] = {topic: {} for topic in INBOUND}
+        self._agreements = agreements
+        self._letters = Letters()
+        self._covered: set[str] = set()
+        self._lacking: dict[str, int] = {}
         self._figures: dict[str, Figures] = {}
 
     @property
@@ -75,7 +88,7 @@ class Shard:
         """Take in what stands on a topic up to `end`; messages in order, from `next[topic]` on."""
         changes = self._fold.begin()
         own = {DEAD_LETTERS: self._read_dead_letter, BREACHES: self._read_breach}.get(topic)
-        take = own or partial(self._apply, changes, self._refused[topic])
+        take = own or partial(self._apply, changes)
         for message in messages:
             try:
                 take(message)
@@ -95,8 +108,8 @@ class Shard:
         for name in sorted(self.cmos):
             cmo = self.cmos[name]
             for rejection in self._fold.due(cmo, at):
-                self._count_refused(rejection)
-                self.outbox.refuse(rejection)
+                self._refuse(rejection)
+            self._cover(cmo)
             for _ in self._judge(cmo, at, microseconds(heard_again) if heard_again else 0):
                 yield name
             yield name
@@ -115,6 +128,12 @@ class Shard:
         """The last judgement, CMO by CMO."""
         for name in sorted(self.judged):
             yield from self.judged[name]
+
+    @property
+    def lacking(self) -> Mapping[str, int]:
+        """CMOs of which events were taken and with which nothing is agreed: how many they have."""
+        lacking = (cmo for cmo in self._covered if not self._agreements.versions(cmo))
+        return {cmo: self._lacking.get(cmo, 0) for cmo in sorted(lacking)}
 
     def _judge(self, cmo: Cmo, at: int, heard_again: int) -> Iterator[None]:
         yield from cmo.let_go(at)
@@ -153,33 +172,65 @@ class Shard:
         key = event.partitionkey.encode()
         return OutboxMessage(event.id, BREACHES, self.partition, key, event.json_line(), [])
 
-    def _apply(self, changes: Slice, refused: Mapping[int, Reason], message: Message) -> None:
-        if refused and (reason := refused.get(message.offset)) is not None:
+    def _apply(self, changes: Slice, message: Message) -> None:
+        where = Coordinates(message.topic, message.offset)
+        reason = self._letters.for_good(*where)
+        if reason is not None:
             again = self._decoder.refused(message, reason, "it was refused before")
             changes.add(again)
-            self._count_refused(again)
+            self._refuse(again)
             return
         outcome = changes.add(self._decoder.decode(message))
-        if outcome is True:
-            self.accepted[message.topic] += 1
-        elif outcome is False:
-            self.duplicates[message.topic] += 1
-        else:
-            self._count_refused(outcome)
-            self.outbox.refuse(outcome)
+        if isinstance(outcome, Rejection):
+            self._refuse(outcome)
+            return
+        counts = self.accepted if outcome else self.duplicates
+        counts[message.topic] += 1
+        if ordinal := self._letters.decide(where, None):
+            self.outbox.replace(withdrawal(message, ordinal))
 
-    def _count_refused(self, rejection: Rejection) -> None:
-        kind = rejection.message.topic, rejection.reason
+    def _refuse(self, rejection: Rejection) -> None:
+        """Counts what is refused, and says so unless that is what was said last."""
+        message, reason = rejection.message, rejection.reason
+        kind = message.topic, reason
         self.rejected[kind] = self.rejected.get(kind, 0) + 1
+        if reason is Reason.UNKNOWN_CMO:
+            self._miss(message)
+        where = Coordinates(message.topic, message.offset)
+        if ordinal := self._letters.decide(where, reason):
+            self.outbox.refuse(rejection, ordinal)
+
+    def _cover(self, cmo: Cmo) -> None:
+        """Says once and for all of a CMO that events of it were taken."""
+        if cmo.was_taken and cmo.id not in self._covered:
+            self._covered.add(cmo.id)
+            self.outbox.put(covered(cmo.id, self.partition))
+
+    def _miss(self, message: Message) -> None:
+        """Counts an event of a CMO that was covered once and with which nothing is agreed now."""
+        cmo = (message.key or b"").decode(errors="replace")
+        if cmo in self._covered and not self._agreements.versions(cmo):
+            self._lacking[cmo] = self._lacking.get(cmo, 0) + 1
 
     def _read_dead_letter(self, message: Message) -> None:
         found = read_back(message.headers)
         if found is None:
             self.unreadable[DEAD_LETTERS] += 1
+        elif isinstance(found, Covered):
+            self._covered.add(found.cmo)
+            self.outbox.confirm(f"covered/{found.cmo}")
+        else:
+            self._read_word(message, found)
+
+    def _read_word(self, message: Message, word: Word) -> None:
+        id_ = word.where.id(self.partition)
+        if not self._letters.is_news(word, awaited=id_ in self.outbox):
             return
-        where, reason = found
-        self._refused.setdefault(where.topic, {}).setdefault(where.offset, reason)
-        self.outbox.confirm(f"{where.topic}/{self.partition}/{where.offset}")
+        self.outbox.confirm(id_)
+        folded = word.where.offset < self.next[word.where.topic]
+        if self._letters.read(word, folded=folded):
+            meant = self._letters.meant(word.where)
+            self.outbox.replace(contradiction(message, word, meant))
 
     def _read_breach(self, message: Message) -> None:
         try:

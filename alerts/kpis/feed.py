@@ -16,10 +16,13 @@ from events.values import MILLION
 def silent_for(cmo: Readable, agreement: Agreement, topic: InboundTopic, now: int) -> int:
     """The working time, in microseconds, since the CMO was heard on a topic, or should have been.
 
-    A CMO that was never heard counts from the day on which that was first agreed.
+    A CMO that was never heard counts from the day on which that was first agreed, as does one with
+    which it was agreed anew after an end.
     """
-    begins = cmo.expected_since(topic) or agreement.effective
-    heard = cmo.silent_since(topic) or midnight(agreement.zone, begins)
+    heard, again = cmo.silent_since(topic), cmo.began_again(now)
+    if heard is None or (again is not None and heard < midnight(agreement.zone, again)):
+        begins = cmo.expected_since(topic, now) or agreement.effective
+        heard = midnight(agreement.zone, begins)
     return agreement.calendar.working_time(heard, now)
 
 

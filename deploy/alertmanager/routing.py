@@ -244,7 +244,10 @@ def documents(agreements: Path, day: date | None = None) -> dict[Path, str]:
 
 
 def without_a_ladder(agreements: Path, day: date | None = None) -> list[str]:
-    """The CMOs of a folder's agreements for whom nobody is named on a day, or else today."""
-    agreed = read_agreements(agreements, use_default=False)
-    in_force = agreed.in_force(day or datetime.now(UTC).date())
-    return sorted({*agreed.cmos} - {str(each.cmo) for each in in_force if each.ladder})
+    """The CMOs of a folder's agreements for whom nobody is named on a day, or else today.
+
+    For one that was left there is nothing to name anybody for.
+    """
+    agreed, day = read_agreements(agreements, use_default=False), day or datetime.now(UTC).date()
+    named = {each.cmo for each in agreed.in_force(day) if each.ladder}
+    return [each for each in agreed.cmos if each not in named and not agreed.has_ended(each, day)]

@@ -34,6 +34,7 @@ def pipeline(keep_firing_for: str) -> Iterator[Rule]:
     yield from _not_as_fast_as_it_should()
     yield from _not_all_is_said()
     yield from _dead_letters(keep_firing_for)
+    yield from _nothing_is_agreed()
     yield own(
         DEAD_MANS_SWITCH,
         "vector(1)",
@@ -161,6 +162,21 @@ def _dead_letters(keep_firing_for: str) -> Iterator[Rule]:
         what="An event passed every check and failed where it was joined: a fault of ours. It "
         "was set aside, and the readings are without it.",
         action="Keep the dead letters with reason unfoldable, and report them as a defect.",
+    )
+
+
+def _nothing_is_agreed() -> Iterator[Rule]:
+    yield own(
+        "CmowatchAgreementMissing",
+        "max by (cmo) (cmowatch_cmo_without_agreement_messages) > 0",
+        PAGE,
+        summary="{{ $labels.cmo }}: nothing is agreed with it, {{ $value | humanize }} messages of "
+        "it are refused",
+        what="Events of this CMO were taken before, and the worker that reads its partition has no "
+        "agreement with it: it is not watched, what stood of it stands, and the worker is not "
+        "ready. Nothing is lost: with its agreement back, all of it is taken again.",
+        action="Put its agreement back and restart the workers; where the work with it is over, "
+        "with an end instead of without the file.",
     )
 
 

@@ -39,6 +39,10 @@ class Shard(Protocol):
     next: dict[str, int]
     """Per topic, the offset up to which it is folded."""
 
+    @property
+    def lacking(self) -> Mapping[str, int]:
+        """CMOs of which events were taken and with which nothing is agreed: how many they have."""
+
     def fold(self, topic: str, end: int, messages: Sequence[Message]) -> None:
         """Folds messages in order, none folded before, and sets `next[topic]` to `end`."""
 

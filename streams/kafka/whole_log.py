@@ -10,11 +10,12 @@ from pydantic import ValidationError
 from events.breaches import BREACH_EVENT, BreachEvent
 from events.data import BREACHES, DEAD_LETTERS, INBOUND
 from events.decode import Decoder
-from events.outcomes import AcceptedEvent, Message, Reason, Rejection
-from streams.dead_letters import Coordinates, read_back
+from events.outcomes import AcceptedEvent, Message, Rejection
+from streams.dead_letters import Word, read_back
 from streams.errors import NoBroker, TopicRefused
 from streams.kafka.tolerant_headers import read_any_header_name
 from streams.kafka.transport import message_of
+from streams.letters import Letters
 from streams.settings import Settings
 
 _AT_ONCE = 5_000
@@ -30,18 +31,21 @@ def _unheard(_: int, __: int) -> None:
 async def outcomes(
     settings: Settings, decoder: Decoder, position: Position = _unheard
 ) -> AsyncIterator[AcceptedEvent | Rejection]:
-    """What a decoder makes of every inbound message; what was refused once stays refused.
+    """What a decoder makes of every inbound message; what was refused for good stays refused.
 
     Raises `TopicRefused` when a topic is not there, `NoBroker` where none answers.
     """
     async with _reader(settings) as consumer:
-        refused: dict[tuple[int, Coordinates], Reason] = {}
+        said: dict[int, Letters] = {}
         async for message in _messages(consumer, [DEAD_LETTERS]):
-            if found := read_back(message.headers):
-                refused.setdefault((message.partition, found[0]), found[1])
+            word = read_back(message.headers)
+            letters = said.setdefault(message.partition, Letters())
+            if isinstance(word, Word) and letters.is_news(word, awaited=False):
+                letters.read(word, folded=False)
         async for message in _messages(consumer, INBOUND, position):
-            where = message.partition, Coordinates(message.topic, message.offset)
-            if reason := refused.get(where):
+            there = said.get(message.partition)
+            reason = there.for_good(message.topic, message.offset) if there else None
+            if reason is not None:
                 yield decoder.refused(message, reason, "it was refused before")
             else:
                 yield decoder.decode(message)

@@ -73,6 +73,7 @@ def _monitor(out: Page, shards: list[Exposed]) -> None:
             heard(where, each.watermark.timestamp())
     _log(out, shards)
     _counters(out, [each.shard for each in shards])
+    _lacking(out, [each.shard for each in shards])
 
 
 def _log(out: Page, shards: list[Exposed]) -> None:
@@ -121,6 +122,18 @@ def _counters(out: Page, shards: Iterable[Shard]) -> None:
             rejected(f"{where},{label('topic', topic)},{label('reason', reason)}", count)
 
 
+def _lacking(out: Page, shards: Iterable[Shard]) -> None:
+    """The CMOs that were covered once, and that no agreement covers now: nobody watches them."""
+    refused = out.family(
+        "cmowatch_cmo_without_agreement_messages",
+        "gauge",
+        "What is refused of a CMO of which events were taken, for nothing is agreed with it now.",
+    )
+    for shard in shards:
+        for cmo, count in shard.lacking.items():
+            refused(f"{label('partition', str(shard.partition))},{label('cmo', cmo)}", count)
+
+
 def _unreadable(shard: Shard) -> Mapping[str, int]:
     return shard.unreadable
 
@@ -148,9 +161,8 @@ def _domain(out: Page, shard: Shard) -> Iterator[None]:
     breaches(out, shard)
     yield
     _feeds(out, shard)
-    for name in sorted(shard.cmos):
+    for name, cmo in _watched(shard).items():
         yield
-        cmo = shard.cmos[name]
         _agreed(out, cmo, shard.judged_at)
         yield from open_lots(out, cmo, shard.judged_at)
         yield from open_lines(out, cmo)
@@ -219,6 +231,12 @@ def _labels(kpi: str, cmo: str, scope: Scope, quantile: str | None) -> tuple[str
     return own, f"{label('kpi', kpi)},{own}"
 
 
+def _watched(shard: Shard) -> dict[str, CmoView]:
+    """The CMOs of a shard by id, but those that were left."""
+    at = shard.judged_at
+    return {name: cmo for name, cmo in sorted(shard.cmos.items()) if not cmo.has_ended(at)}
+
+
 def _feeds(out: Page, shard: Shard) -> None:
     heard = out.family(
         "cmo_feed_last_event_timestamp_seconds",
@@ -228,7 +246,7 @@ def _feeds(out: Page, shard: Shard) -> None:
     gaps = out.family(
         "cmo_feed_sequence_gaps", "gauge", "Spans missing from the sequences on a topic."
     )
-    for name, cmo in sorted(shard.cmos.items()):
+    for name, cmo in _watched(shard).items():
         for topic, feed in sorted(cmo.feeds.items()):
             labels = f"{label('cmo', name)},{label('topic', topic)}"
             if feed.heard:

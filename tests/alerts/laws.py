@@ -368,9 +368,8 @@ def a_crash_anywhere_loses_and_doubles_nothing(held: Log, random: Random) -> Non
     never_crashed = clean(held)
     same(judged(again, NOW), judged(never_crashed, NOW))
     settle(again, own, NOW)
-    refused = {o.id for o in never_crashed.to_send() if o.topic == DEAD_LETTERS}
-    letters = [_letter(m) for m in own[DEAD_LETTERS]]
-    assert set(letters) == refused
+    refused = {o.id for o in never_crashed.to_send() if dict(o.headers).get("kind") == b"refused"}
+    assert set(letters(own)) == refused
 
 
 def the_same_log_and_breaches_give_the_same_difference(
@@ -418,9 +417,16 @@ def said(shard: Shard) -> dict[str, OutboxMessage]:
     return {output.id: output for output in shard.outbox.pending.values()}
 
 
-def _letter(letter: Message) -> str:
-    headers = dict(letter.headers)
-    return b"/".join(headers[name] for name in ("topic", "partition", "offset")).decode()
+def letters(own: Log) -> dict[str, str]:
+    """Of each message whose dead letter stands, where it lies: the reason."""
+    stands: dict[str, tuple[int, str]] = {}
+    for said_ in own[DEAD_LETTERS]:
+        headers = {name: value.decode() for name, value in said_.headers}
+        if headers["kind"] != "covered":
+            where = "/".join(headers[name] for name in ("topic", "partition", "offset"))
+            word = int(headers["ordinal"]), headers.get("reason", "")
+            stands[where] = max(stands.get(where, word), word, key=lambda each: each[0])
+    return {where: reason for where, (_, reason) in stands.items() if reason}
 
 
 # --- poison

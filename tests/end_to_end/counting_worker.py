@@ -30,6 +30,7 @@ class CountingShard:
     def __init__(self, partition: int) -> None:
         self.partition = partition
         self.next: dict[str, int] = {}
+        self.lacking: dict[str, int] = {}
         self.count = dict.fromkeys(TOPICS, 0)
         self.sum = dict.fromkeys(TOPICS, 0)
         self.own_before_others = -1

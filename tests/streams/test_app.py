@@ -27,6 +27,7 @@ class Judged:
     def __init__(self, partition: int = 0) -> None:
         self.partition = partition
         self.next: dict[str, int] = {}
+        self.lacking: dict[str, int] = {}
         self.at: list[datetime] = []
         self.heard_again: list[datetime | None] = []
 

@@ -21,6 +21,7 @@ class Folded:
     def __init__(self, partition: int) -> None:
         self.partition = partition
         self.next: dict[str, int] = {}
+        self.lacking: dict[str, int] = {}
 
     def fold(self, topic: str, end: int, messages: Sequence[Message]) -> None:
         self.next[topic] = end

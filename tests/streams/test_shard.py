@@ -84,8 +84,13 @@ def read_back(made: Shard, *outputs: OutboxMessage) -> None:
 
 
 def only(outputs: list[OutboxMessage]) -> OutboxMessage:
-    (output,) = outputs
+    (output,) = but_covered(outputs)
     return output
+
+
+def but_covered(outputs: list[OutboxMessage]) -> list[OutboxMessage]:
+    """What is said, but for that a CMO was heard."""
+    return [output for output in outputs if not output.id.startswith("covered/")]
 
 
 def figures(made: Shard, kpi: str = "delivery_on_time") -> tuple[Any, Any]:
@@ -163,7 +168,7 @@ def test_an_event_that_cannot_be_joined_when_its_time_comes_is_a_dead_letter_too
         raise ValueError("no")
 
     made = after([promised("1", at=on(5), recorded=on(1))])
-    assert not ticked(made, on(4)).to_send()
+    assert not but_covered(ticked(made, on(4)).to_send())
     with deriving(ORDER_LINE, raises):
         letter = only(ticked(made, on(6)).to_send())
     assert headers(letter)["reason"] == "unfoldable"
@@ -182,7 +187,7 @@ def test_once_refused_stays_refused_even_when_it_could_now_be_read() -> None:
     again.fold(INVENTORY, 2, good[INVENTORY])
     assert figures(again) == (0, 0)
     assert again.rejected == {(INVENTORY, Reason.NOT_JSON): 1}
-    assert not again.to_send()
+    assert not but_covered(again.to_send())
 
 
 def test_a_dead_letter_is_the_bytes_untouched_with_coordinates_and_reason() -> None:
@@ -205,14 +210,24 @@ def test_dead_letters_of_one_key_beyond_a_hundred_a_minute_leave_their_bytes_whe
     assert [len(o.value) for o in made.to_send()] == [1] * WHOLE_PER_MINUTE + [0]
 
 
+def word(**changed: bytes) -> list[tuple[str, bytes]]:
+    given = {"kind": b"refused", "topic": b"cmo.lots", "offset": b"1", "ordinal": b"1"}
+    return list({**given, "reason": b"not_json", **changed}.items())
+
+
 @pytest.mark.parametrize(
     "given",
     [
         [],
-        [("topic", b"cmo.lots")],
-        [("topic", b"cmo.lots"), ("offset", b"x"), ("reason", b"not_json")],
-        [("topic", b"cmo.lots"), ("offset", b"1"), ("reason", b"of a later version")],
-        [("topic", None), ("offset", None), ("reason", None)],
+        [("kind", b"refused"), ("topic", b"cmo.lots")],
+        word(offset=b"x"),
+        word(reason=b"of a later version"),
+        word(kind=b"of a later version"),
+        word(topic=b"cmo.breaches"),
+        word(ordinal=b""),
+        [(name, None) for name, _ in word()],
+        [(name, value) for name, value in word() if name != "reason"],
+        [("kind", b"covered")],
     ],
 )
 def test_an_unreadable_record_of_ours_is_counted_and_skipped(given: Any) -> None:
@@ -245,10 +260,10 @@ def test_what_was_sent_and_not_read_back_is_sent_again_after_a_while_under_the_s
     assert made.to_send() == []
     clock.now = AGAIN_AFTER
     ticked(made, on(3) + hours(1))
-    assert made.to_send() == [sent]
+    assert but_covered(made.to_send()) == [sent]
     read_back(made, sent)
     clock.now = 3 * AGAIN_AFTER
-    assert ticked(made, on(3) + hours(2)).to_send() == []
+    assert but_covered(ticked(made, on(3) + hours(2)).to_send()) == []
 
 
 def test_one_id_read_back_twice_counts_once() -> None:
@@ -263,7 +278,7 @@ def test_a_new_shard_that_read_what_was_sent_has_nothing_to_say() -> None:
     sent = only(ticked(after(events), on(3)).to_send())
     again = shard()
     read_back(again, sent)
-    assert ticked(after(events, again), on(4)).to_send() == []
+    assert but_covered(ticked(after(events, again), on(4)).to_send()) == []
 
 
 # --- who belongs here, and how far it has come

@@ -19,6 +19,7 @@ class Remembering:
     def __init__(self, partition: int = 0) -> None:
         self.partition = partition
         self.next: dict[str, int] = {}
+        self.lacking: dict[str, int] = {}
         self.offsets: list[int] = []
 
     def fold(self, topic: str, end: int, messages: Sequence[Message]) -> None:

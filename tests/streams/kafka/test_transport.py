@@ -52,6 +52,7 @@ class Folded:
     def __init__(self, partition: int) -> None:
         self.partition = partition
         self.next: dict[str, int] = {}
+        self.lacking: dict[str, int] = {}
         self.offsets: list[int] = []
 
     def fold(self, topic: str, end: int, messages: Sequence[Message]) -> None:

@@ -14,7 +14,7 @@ from prometheus_client.samples import Sample
 from alerts.agreements import Agreements
 from alerts.ladder import Contact, Role, Rung
 from events.breaches import BREACH_EVENT, Breach
-from events.data import INBOUND
+from events.data import BREACHES, INBOUND
 from events.outcomes import Message
 from streams.app import _served
 from streams.metrics.exposition import Exposed, page, render
@@ -108,7 +108,7 @@ STOCK_OUT = [counted("pills", 0), forecast("pills", 100, end=99)]
 
 def read_back(shard: Shard) -> list[Breach]:
     """Folds what a shard has to say of breaches, which it returns."""
-    outputs = shard.to_send()
+    outputs = [output for output in shard.to_send() if output.topic == BREACHES]
     for output in outputs:
         at = shard.next[output.topic]
         message = Message(output.topic, 0, at, 0, output.key, output.value)
