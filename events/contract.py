@@ -1,7 +1,7 @@
 """The contract as documents: a JSON Schema per event type, and one AsyncAPI of every topic."""
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +24,48 @@ _KEY = {
 }
 _BINDING = "0.5.0"
 _MEBIBYTE = 1 << 20
+
+_WHERE = ("topic", "partition", "offset", "ordinal", "timestamp")
+_WHY = ("reason", "detail", "field", "value", "bytes")
+_NUMBER = {"type": "string", "pattern": "^[0-9]+$"}
+_HEADERS: Mapping[str, Mapping[str, Any]] = {
+    "topic": {"enum": list(INBOUND), "description": "The topic of the message."},
+    "partition": {**_NUMBER, "description": "Its partition, which is the one here."},
+    "offset": {**_NUMBER, "description": "Its offset."},
+    "ordinal": {**_NUMBER, "description": "The how manyth word about it this is, from 1."},
+    "timestamp": {"type": "string", "description": "When the log got it, in milliseconds."},
+    "reason": {
+        "enum": list(Reason),
+        "description": "Why. What follows from the agreements is decided anew at every start: "
+        f"{', '.join(each for each in Reason if not each.holds_for_good)}.",
+    },
+    "detail": {"type": "string", "description": "The same in words."},
+    "field": {"type": "string", "description": "The field at fault."},
+    "value": {"type": "string", "description": "Its value."},
+    "bytes": {"type": "string", "description": "whole, or where the bytes were left."},
+    "cmo": _KEY,
+}
+_ON_DEAD_LETTERS: Mapping[str, tuple[str, str, Sequence[str], Sequence[str]]] = {
+    "dead-letter": (
+        "refused",
+        "A message that could not be taken: its bytes untouched, its own headers as sent-….",
+        (*_WHERE, *_WHY),
+        (*_WHERE, "reason", "bytes"),
+    ),
+    "dead-letter-withdrawn": (
+        "withdrawn",
+        "The dead letter of a message holds no more: it is taken as things are agreed now.",
+        (*_WHERE, "detail"),
+        _WHERE,
+    ),
+    "cmo-covered": (
+        "covered",
+        "Events of a CMO were taken, once for each CMO: without an agreement it would be missed.",
+        ("cmo",),
+        ("cmo",),
+    ),
+}
+"""What stands on that topic: its kind, what it says, its headers, and those always there."""
 
 
 def schema(data: type[Data]) -> dict[str, Any]:
@@ -65,10 +107,15 @@ def asyncapi() -> dict[str, Any]:
         "channels": {
             **{topic: _inbound(topic) for topic in INBOUND},
             BREACHES: _outbound(
-                BREACHES, "breach", "What stands beyond its limit, and what became of it."
+                BREACHES,
+                "breach",
+                description="What stands beyond its limit, and what became of it.",
             ),
             DEAD_LETTERS: _outbound(
-                DEAD_LETTERS, "dead-letter", "What could not be taken, and why."
+                DEAD_LETTERS,
+                *_ON_DEAD_LETTERS,
+                description="What could not be taken, and why. Of one message (topic, partition, "
+                "offset) the highest ordinal holds, and of one ordinal the lowest offset here.",
             ),
         },
         "operations": {
@@ -79,7 +126,7 @@ def asyncapi() -> dict[str, Any]:
             "messages": {
                 **{data.TYPE: _message(data) for data in DATA},
                 "breach": _breach(),
-                "dead-letter": _dead_letter(),
+                **{name: _on_dead_letters(name) for name in _ON_DEAD_LETTERS},
             }
         },
     }
@@ -135,8 +182,8 @@ def _inbound(topic: str) -> dict[str, Any]:
     return _channel(topic, types, _MEBIBYTE)
 
 
-def _outbound(topic: str, message: str, description: str) -> dict[str, Any]:
-    return {**_channel(topic, [message], 2 * _MEBIBYTE), "description": description}
+def _outbound(topic: str, *messages: str, description: str) -> dict[str, Any]:
+    return {**_channel(topic, messages, 2 * _MEBIBYTE), "description": description}
 
 
 def _channel(topic: str, messages: Iterable[str], longest: int) -> dict[str, Any]:
@@ -181,12 +228,13 @@ def _breach() -> dict[str, Any]:
     }
 
 
-def _dead_letter() -> dict[str, Any]:
-    reasons = ", ".join(Reason)
+def _on_dead_letters(name: str) -> dict[str, Any]:
+    kind, summary, headers, required = _ON_DEAD_LETTERS[name]
+    properties = {"kind": {"const": kind}, **{each: _HEADERS[each] for each in headers}}
     return {
-        "name": "dead-letter",
-        "summary": "A message that could not be taken: its bytes untouched.",
-        "description": f"Headers say where it stood and why it was refused: {reasons}.",
+        "name": name,
+        "summary": summary,
+        "headers": {"type": "object", "properties": properties, "required": ["kind", *required]},
         "contentType": "application/octet-stream",
         "bindings": _keyed(),
     }

@@ -202,12 +202,12 @@ def _dead_letters() -> Json:
     every = "max by (partition, topic, reason) (cmowatch_events_rejected_total)"
     return table(
         "Dead letters by reason",
-        "All messages ever refused; each is on cmo.dead-letters with its reason and its place.",
+        "All messages that are refused; each is on cmo.dead-letters with its reason and its place.",
         [instant("A", f"sum by (topic, reason) ({every})")],
         [arranged(columns, ["Time"])],
         defaults={"custom": {"align": "left"}},
         overrides=[override("Refused", decimals=0)],
-        empty="● nothing was ever refused, by whoever watches",
+        empty="● nothing is refused, by whoever watches",
         sorted_by=[("Refused", True)],
     )
 

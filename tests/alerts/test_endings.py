@@ -18,6 +18,7 @@ from tests.alerts import laws
 from tests.alerts.standing import both_agree
 from tests.builders import (
     ACME,
+    Log,
     Told,
     accepted,
     agreement,
@@ -115,7 +116,7 @@ def test_its_series_go_with_the_end() -> None:
     held = log([*late_lines(), started("L1"), heartbeat(LOTS, on(17), sequence=3)])
     for topic, messages in held.items():
         shard.fold(topic, len(messages), messages)
-    own = laws.Log({"cmo.dead-letters": [], "cmo.breaches": []})
+    own: Log = {"cmo.dead-letters": [], "cmo.breaches": []}
     for day, shown in ((END, True), (END + 1, False)):
         list(shard.tick(on(day)))
         laws.settle(shard, own, on(day))

@@ -109,7 +109,7 @@ async def refuse(settings: Settings, partition: int, count: int) -> None:
     async with producing(settings) as producer:
         for offset in range(count):
             at = {"topic": LOTS, "partition": str(partition), "offset": str(offset)}
-            headers = {**at, "reason": "not_json"}.items()
+            headers = {"kind": "refused", **at, "ordinal": "1", "reason": "not_json"}.items()
             await producer.send(
                 DEAD_LETTERS,
                 b"",

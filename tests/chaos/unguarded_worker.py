@@ -16,6 +16,7 @@ from events.outcomes import Message
 from streams.commands.watch import worker
 from streams.kafka.assignment import Assignment, PartitionProgress, Place
 from streams.kafka.transport import Consumer, ConsumerThread, message_of
+from streams.letters import Letters
 from streams.shard import Shard
 
 
@@ -134,6 +135,35 @@ def refused_stays_refused() -> None:
     Shard._read_dead_letter = read  # type: ignore[method-assign]
 
 
+def decided_anew() -> None:
+    """What is refused for what was agreed is refused for good."""
+
+    def for_good(self: Letters, topic: str, offset: int) -> Any:
+        letter = self._of[topic].get(offset)
+        return letter.reason if letter else None
+
+    Letters.for_good = for_good  # type: ignore[method-assign]
+
+
+def withdrawals() -> None:
+    """What is taken now keeps its dead letter."""
+    whole = Letters.decide
+
+    def decide(self: Letters, where: Any, meant: Any) -> int:
+        return whole(self, where, meant) if meant is not None else 0
+
+    Letters.decide = decide  # type: ignore[method-assign]
+
+
+def covered_once() -> None:
+    """It is not said of which CMOs events were taken."""
+
+    def cover(self: Shard, cmo: Any) -> None:
+        """Passes over a CMO."""
+
+    Shard._cover = cover  # type: ignore[method-assign]
+
+
 def read_back_before_speaking() -> None:
     """What stands on the breaches' topic is not read back."""
 
@@ -188,6 +218,9 @@ GUARDS: dict[str, Callable[[], None]] = {
         fetched_and_lost_gone_back_for,
         folded_once,
         refused_stays_refused,
+        decided_anew,
+        withdrawals,
+        covered_once,
         read_back_before_speaking,
         silence_waits,
         sound_formulas,

@@ -18,7 +18,7 @@ from deploy.prometheus import rules
 from deploy.prometheus.pipeline import DEAD_MANS_SWITCH, WATCHED
 from deploy.prometheus.rules import ESCALATED, documents, rule_groups
 from deploy.prometheus.wording import alert_name, scope
-from events.data import ACTIONS, BREACHES, LOTS
+from events.data import ACTIONS, BREACHES, DEAD_LETTERS, LOTS
 from events.outcomes import Message
 from streams.metrics.exposition import Exposed, page
 from streams.metrics.text_format import label
@@ -119,6 +119,9 @@ def test_every_message_of_a_breach_has_a_link_that_takes_it_on() -> None:
             assert "/#/silences/new?filter=" in rule["annotations"]["acknowledge_url"]
 
 
+COVERED = [("kind", b"covered"), ("cmo", ACME.encode())]
+
+
 def exposed() -> set[str]:
     """The series of a worker that has judged late lines, refused a message and has a breach."""
     role = Role(side="cmo", contacts=(Contact(email="head@cmo.example"),))
@@ -136,7 +139,10 @@ def exposed() -> set[str]:
     taken_on, standing = page_of(shard), shard
     assert list(standing.tick(on(40))) == [ACME]
     read_back(standing)
-    return names(taken_on) | names(page_of(standing))
+    lacking = Shard(0, 1, agreed("other"))
+    lacking.fold(DEAD_LETTERS, 1, [Message(DEAD_LETTERS, 0, 0, 0, None, b"", COVERED)])
+    lacking.fold(LOTS, 1, log([heartbeat(LOTS, on(1))])[LOTS])
+    return names(taken_on) | names(page_of(standing)) | names(page_of(lacking))
 
 
 def read_back(shard: Shard) -> None:

@@ -131,6 +131,7 @@ def check_against_a_clean_pass(
     for reading in said:
         by_moment.setdefault(reading["as_of"], []).append(reading)
     ledger = check_breaches(own.breaches)
+    refused = [outcome for outcome in found if isinstance(outcome, Rejection)]
     held = [{reading["cmo"] for reading in judged_by(worker)} for worker in workers]
     assert set().union(*held) >= set(agreed().cmos)
     assert sum(map(len, held)) == len(set().union(*held)), "a CMO is judged in one place"
@@ -138,6 +139,7 @@ def check_against_a_clean_pass(
         names = {reading["cmo"] for reading in some}
         clean = Pass(agreed(), datetime.fromisoformat(as_of))
         clean.fold(outcome for outcome in found if outcome.cmo in names)
+        refused += clean.refused
         expected = [as_dict(reading) for reading in clean.readings() if reading.cmo in names]
         assert sorted(some, key=str) == sorted(expected, key=str)
         now = microseconds(datetime.fromisoformat(as_of))
@@ -146,7 +148,6 @@ def check_against_a_clean_pass(
             heard_again = now if silence_waits else 0
             due = list(transitions(cmo, readings(cmo, now), ledger, now, heard_again))
             assert not due, f"still to say at {moment(now)}: {due}"
-    refused = [outcome for outcome in found if isinstance(outcome, Rejection)]
     check_dead_letters(own.dead_letters, refused)
 
 
@@ -166,12 +167,19 @@ def check_breaches(published: list[Message]) -> Ledger:
 
 
 def check_dead_letters(letters: list[Message], refused: list[Rejection]) -> None:
-    def where(headers: Any) -> tuple[str, str, str]:
-        said = {name: value.decode() for name, value in headers}
-        return said["topic"], said["partition"], said["offset"]
-
-    expected = [
-        (each.message.topic, str(each.message.partition), str(each.message.offset))
+    """One letter stands for each refused message, and says why; each word has one content."""
+    stands: dict[tuple[str, str, str], tuple[int, str]] = {}
+    contents: dict[tuple[str, ...], Any] = {}
+    for letter in letters:
+        said = {name: value.decode() for name, value in letter.headers}
+        if said["kind"] == "covered":
+            continue
+        where, ordinal = (said["topic"], said["partition"], said["offset"]), int(said["ordinal"])
+        content = {name: value for name, value in said.items() if name != "bytes"}
+        assert contents.setdefault((*where, said["ordinal"]), content) == content
+        stands[where] = max(stands.get(where, (0, "")), (ordinal, said.get("reason", "")))
+    expected = {
+        (each.message.topic, str(each.message.partition), str(each.message.offset)): each.reason
         for each in refused
-    ]
-    assert sorted(where(letter.headers) for letter in letters) == sorted(expected)
+    }
+    assert {where: reason for where, (_, reason) in stands.items() if reason} == expected

@@ -10,7 +10,25 @@ from jsonschema import Draft202012Validator, ValidationError
 
 from events.breaches import Breach, BreachEvent
 from events.contract import asyncapi, breach_schema, differences, documents, schema, write
-from events.data import DATA, INBOUND, Data, LotCompleted, OrderDelivered, StockCounted
+from events.data import (
+    DATA,
+    DEAD_LETTERS,
+    INBOUND,
+    Data,
+    LotCompleted,
+    OrderDelivered,
+    StockCounted,
+)
+from events.outcomes import Message, Reason, Rejection
+from streams.dead_letters import (
+    Coordinates,
+    Word,
+    contradiction,
+    covered,
+    dead_letter,
+    read_back,
+    withdrawal,
+)
 
 NOW = datetime(2024, 5, 2, 10, tzinfo=UTC)
 COMMITTED = Path(__file__).resolve().parents[2] / "docs" / "contract"
@@ -135,6 +153,32 @@ def references(node: Any) -> list[str]:
         return []
     own = [node["$ref"]] if "$ref" in node else []
     return own + [found for item in node.values() for found in references(item)]
+
+
+def test_what_is_said_on_the_topic_of_dead_letters_is_as_the_document_has_it() -> None:
+    document = asyncapi()
+    declared = {
+        message["headers"]["properties"]["kind"]["const"]: message["headers"]
+        for name, message in document["components"]["messages"].items()
+        if name in document["channels"][DEAD_LETTERS]["messages"]
+    }
+    message = Message("cmo.lots", 0, 7, 1_000, b"acme", b"{", [("ce_id", b"1")])
+    refused = Rejection(Reason.INVALID_VALUE, "why", message, "lot", "?")
+    said = [
+        dead_letter(refused, whole=True),
+        dead_letter(refused._replace(field="", value=""), whole=False, ordinal=3),
+        withdrawal(message, 2),
+        contradiction(message, Word(Coordinates("cmo.lots", 7), 2, None), Reason.UNKNOWN_CMO),
+        contradiction(message, Word(Coordinates("cmo.lots", 7), 3, Reason.UNKNOWN_CMO), None),
+        covered("acme", 0),
+    ]
+    for each in said:
+        headers = {n: v.decode() for n, v in each.headers if not n.startswith("sent-")}
+        schema_ = declared[headers["kind"]]
+        Draft202012Validator({**schema_, "additionalProperties": False}).validate(headers)
+        assert read_back(each.headers) is not None
+    kinds = [dict(each.headers)["kind"].decode() for each in said]
+    assert set(kinds) == declared.keys()
 
 
 def test_the_document_is_json() -> None:

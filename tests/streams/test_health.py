@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
+from typing import cast
 
 import pytest
 
@@ -108,6 +109,25 @@ def test_reading_the_log_is_told_every_few_seconds_and_once_when_it_is_read(
         "14 s left",
         "caught up: 2,000 events of 2 partitions in 10.0 s, 200 events/s",
     ]
+
+
+def test_a_worker_whose_agreements_lack_a_cmo_is_not_ready_and_says_what_to_do(
+    assignment: Assignment, clock: Clock, log: pytest.LogCaptureFixture
+) -> None:
+    first, second = assignment
+    for each in (first, second):
+        each.take(LOTS, 1_000, ())
+    assert health(assignment, 60)["ready"] is True
+    cast(Folded, second.shard).lacking = {"beta": 1_500}
+    said = health(assignment, 60)
+    assert (said["ready"], said["without_agreement"]) == (False, {"beta": 1_500})
+    for _ in range(2):
+        CatchingUp(assignment, clock).say()
+    errors = [each.getMessage() for each in log.records if each.levelno == logging.ERROR]
+    assert len(errors) == 2
+    assert "nothing is agreed with beta" in errors[0]
+    assert "1,500 messages" in errors[0]
+    assert "Operator action: put its agreement back" in errors[0]
 
 
 def test_each_assignment_is_read_and_told_of_anew(

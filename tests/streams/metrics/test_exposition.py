@@ -116,6 +116,17 @@ def read_back(shard: Shard) -> list[Breach]:
     return [BREACH_EVENT.validate_json(output.value).data for output in outputs]
 
 
+def test_a_cmo_that_nothing_is_agreed_with_any_more_is_shown_with_what_is_refused_of_it() -> None:
+    shard = Shard(0, 1, agreed("other"))
+    covered = [("kind", b"covered"), ("cmo", b"acme")]
+    shard.fold("cmo.dead-letters", 1, [Message("cmo.dead-letters", 0, 0, 0, None, b"", covered)])
+    held = log([started("L1"), completed("L1"), started("L1", cmo="stranger")])
+    shard.fold("cmo.lots", 3, held["cmo.lots"])
+    found = samples(shard, ready=False)
+    missing = [s for s in found if s.name == "cmowatch_cmo_without_agreement_messages"]
+    assert [(s.labels, s.value) for s in missing] == [({"partition": "0", "cmo": "acme"}, 2)]
+
+
 def test_a_standing_breach_is_shown_with_its_severity() -> None:
     shard = judged(STOCK_OUT)
     (opened,) = read_back(shard)
