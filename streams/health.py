@@ -68,13 +68,12 @@ class CatchingUp:
             log.info("reading the log: %s, %s", _speed(partitions, now), _left(partitions, now))
 
     def _say_who_is_lacking(self) -> None:
-        for cmo, count in lacking(self._assignment).items():
+        if missed := sorted(lacking(self._assignment).items()):
             log.error(
-                "nothing is agreed with %s, of which events were taken before: it is not watched, "
-                "and all that is on the log of it is refused: %s messages. Operator action: put "
-                "its agreement back and restart; where the work with it is over, with an end.",
-                cmo,
-                f"{count:,}",
+                "nothing is agreed with CMOs of which events were taken before: they are not "
+                "watched, and all that is on the log of them is refused: %s. Operator action: put "
+                "their agreements back and restart; where the work with one is over, with an end.",
+                ", ".join(f"{count:,} messages of {cmo}" for cmo, count in missed),
             )
 
 
