@@ -37,11 +37,10 @@ class Letters:
         self._of: dict[str, dict[int, _Letter]] = {topic: {} for topic in INBOUND}
         self._contradicted: set[Coordinates] = set()
 
-    def for_good(self, topic: str, offset: int) -> Reason | None:
-        """Why a message is refused whatever was agreed; None for what is decided anew."""
+    def of(self, topic: str, offset: int) -> tuple[Reason | None, bool]:
+        """Why a message is refused by the last word of it, if so; and whether there is a word."""
         letter = self._of[topic].get(offset)
-        reason = letter.reason if letter else None
-        return reason if reason and reason.holds_for_good else None
+        return (None, False) if letter is None else (letter.reason, True)
 
     def decide(self, where: Coordinates, meant: Reason | None) -> int:
         """This fold refuses a message, or takes it: the ordinal of what is to be said, 0 if none.

@@ -173,9 +173,8 @@ class Shard:
         return OutboxMessage(event.id, BREACHES, self.partition, key, event.json_line(), [])
 
     def _apply(self, changes: Slice, message: Message) -> None:
-        where = Coordinates(message.topic, message.offset)
-        reason = self._letters.for_good(*where)
-        if reason is not None:
+        reason, said = self._letters.of(message.topic, message.offset)
+        if reason is not None and reason.holds_for_good:
             again = self._decoder.refused(message, reason, "it was refused before")
             changes.add(again)
             self._refuse(again)
@@ -186,8 +185,8 @@ class Shard:
             return
         counts = self.accepted if outcome else self.duplicates
         counts[message.topic] += 1
-        if ordinal := self._letters.decide(where, None):
-            self.outbox.replace(withdrawal(message, ordinal))
+        if said:
+            self._withdraw(message)
 
     def _refuse(self, rejection: Rejection) -> None:
         """Counts what is refused, and says so unless that is what was said last."""
@@ -199,6 +198,11 @@ class Shard:
         where = Coordinates(message.topic, message.offset)
         if ordinal := self._letters.decide(where, reason):
             self.outbox.refuse(rejection, ordinal)
+
+    def _withdraw(self, message: Message) -> None:
+        """Takes back the dead letter of what is taken, unless that is what was said last."""
+        if ordinal := self._letters.decide(Coordinates(message.topic, message.offset), None):
+            self.outbox.replace(withdrawal(message, ordinal))
 
     def _cover(self, cmo: Cmo) -> None:
         """Says once and for all of a CMO that events of it were taken."""

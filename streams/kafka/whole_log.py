@@ -1,5 +1,6 @@
 """The log from its beginning to where it ends now, read once: for what looks back."""
 
+from collections import defaultdict
 from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager, suppress
 
@@ -36,16 +37,15 @@ async def outcomes(
     Raises `TopicRefused` when a topic is not there, `NoBroker` where none answers.
     """
     async with _reader(settings) as consumer:
-        said: dict[int, Letters] = {}
+        said: defaultdict[int, Letters] = defaultdict(Letters)
         async for message in _messages(consumer, [DEAD_LETTERS]):
             word = read_back(message.headers)
-            letters = said.setdefault(message.partition, Letters())
+            letters = said[message.partition]
             if isinstance(word, Word) and letters.is_news(word, awaited=False):
                 letters.read(word, folded=False)
         async for message in _messages(consumer, INBOUND, position):
-            there = said.get(message.partition)
-            reason = there.for_good(message.topic, message.offset) if there else None
-            if reason is not None:
+            reason, _ = said[message.partition].of(message.topic, message.offset)
+            if reason is not None and reason.holds_for_good:
                 yield decoder.refused(message, reason, "it was refused before")
             else:
                 yield decoder.decode(message)

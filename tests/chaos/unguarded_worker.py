@@ -12,6 +12,7 @@ from alerts import breaches, fold
 from alerts.apply import REFUSALS
 from alerts.derivation import Unfoldable
 from alerts.records.lot import LOT
+from events import outcomes
 from events.outcomes import Message
 from streams.commands.watch import worker
 from streams.kafka.assignment import Assignment, PartitionProgress, Place
@@ -138,11 +139,7 @@ def refused_stays_refused() -> None:
 def decided_anew() -> None:
     """What is refused for what was agreed is refused for good."""
 
-    def for_good(self: Letters, topic: str, offset: int) -> Any:
-        letter = self._of[topic].get(offset)
-        return letter.reason if letter else None
-
-    Letters.for_good = for_good  # type: ignore[method-assign]
+    vars(outcomes)["_DECIDED_ANEW"] = frozenset()
 
 
 def withdrawals() -> None:

@@ -30,7 +30,7 @@ from tests.worlds import world_until_now
 
 
 class Own(NamedTuple):
-    """What stands on our own topics."""
+    """What stands on our own topics, but for which CMOs are covered."""
 
     breaches: list[Message]
     dead_letters: list[Message]
@@ -112,7 +112,8 @@ async def own_topics(settings: Settings) -> Own:
             for place, records in (await consumer.getmany(timeout_ms=500)).items():
                 found[place.topic] += map(message_of, records)
             left = {place for place in left if await consumer.position(place) < ends[place]}
-        return Own(found[BREACHES], found[DEAD_LETTERS])
+        words = [m for m in found[DEAD_LETTERS] if ("kind", b"covered") not in m.headers]
+        return Own(found[BREACHES], words)
     finally:
         await consumer.stop()
 
@@ -172,8 +173,6 @@ def check_dead_letters(letters: list[Message], refused: list[Rejection]) -> None
     contents: dict[tuple[str, ...], Any] = {}
     for letter in letters:
         said = {name: value.decode() for name, value in letter.headers}
-        if said["kind"] == "covered":
-            continue
         where, ordinal = (said["topic"], said["partition"], said["offset"]), int(said["ordinal"])
         content = {name: value for name, value in said.items() if name != "bytes"}
         assert contents.setdefault((*where, said["ordinal"]), content) == content
