@@ -132,8 +132,7 @@ class Shard:
     @property
     def lacking(self) -> Mapping[str, int]:
         """CMOs of which events were taken and with which nothing is agreed: how many they have."""
-        lacking = (cmo for cmo in self._covered if not self._agreements.versions(cmo))
-        return {cmo: self._lacking.get(cmo, 0) for cmo in sorted(lacking)}
+        return dict(sorted(self._lacking.items()))
 
     def _judge(self, cmo: Cmo, at: int, heard_again: int) -> Iterator[None]:
         yield from cmo.let_go(at)
@@ -207,14 +206,13 @@ class Shard:
     def _cover(self, cmo: Cmo) -> None:
         """Says once and for all of a CMO that events of it were taken."""
         if cmo.was_taken and cmo.id not in self._covered:
-            self._covered.add(cmo.id)
             self.outbox.put(covered(cmo.id, self.partition))
 
     def _miss(self, message: Message) -> None:
         """Counts an event of a CMO that was covered once and with which nothing is agreed now."""
         cmo = (message.key or b"").decode(errors="replace")
-        if cmo in self._covered and not self._agreements.versions(cmo):
-            self._lacking[cmo] = self._lacking.get(cmo, 0) + 1
+        if cmo in self._lacking:  # not any key: there is no end of those
+            self._lacking[cmo] += 1
 
     def _read_dead_letter(self, message: Message) -> None:
         found = read_back(message.headers)
@@ -222,7 +220,9 @@ class Shard:
             self.unreadable[DEAD_LETTERS] += 1
         elif isinstance(found, Covered):
             self._covered.add(found.cmo)
-            self.outbox.confirm(f"covered/{found.cmo}")
+            if not self._agreements.versions(found.cmo):
+                self._lacking.setdefault(found.cmo, 0)
+            self.outbox.confirm(covered(found.cmo, self.partition).id)
         else:
             self._read_word(message, found)
 

@@ -329,7 +329,10 @@ def test_who_is_without_a_ladder_in_force_is_told_when_routes_are_made(tmp_path:
     (tmp_path / "a.yaml").write_text("cmo: acme\n" + least.format(day="2020-01-01") + ladder)
     (tmp_path / "b.yaml").write_text("cmo: borealis\n" + least.format(day="2020-01-01"))
     (tmp_path / "c.yaml").write_text("cmo: corvus\n" + least.format(day="2030-01-01") + ladder)
+    left = least.format(day="2020-01-01") + "end: 2025-12-31\n"
+    (tmp_path / "d.yaml").write_text("cmo: delphin\n" + left)
     assert routing.without_a_ladder(tmp_path, date(2026, 1, 1)) == ["borealis", "corvus"]
+    assert "delphin" in routing.without_a_ladder(tmp_path, date(2025, 12, 31))
 
 
 def test_a_meltdown_begins_with_a_line_for_each_of_its_alerts(tmp_path: Path) -> None:
