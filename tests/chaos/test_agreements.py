@@ -12,11 +12,12 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from deploy.lab.demo import AGREEMENTS
 from events.data import DEAD_LETTERS
+from events.outcomes import Rejection
 from streams.dead_letters import Word, read_back
 from streams.letters import Letters
 from streams.settings import Settings
 from tests.chaos.conftest import EVENTS, Telling, all_told, check, share
-from tests.end_to_end.clean_pass import own_topics
+from tests.end_to_end.clean_pass import log_read, own_topics
 from tests.end_to_end.conftest import Worker, eventually
 
 pytestmark = [pytest.mark.chaos, pytest.mark.broker, pytest.mark.slow]
@@ -106,6 +107,8 @@ def test_a_start_without_the_file_of_a_cmo_that_was_covered_says_so_until_it_is_
     bad.kill()
     said = re.findall(rf"ERROR .*: nothing is agreed .* messages of {GONE}", bad.errors.read_text())
     assert len(said) >= 2
+    refused = [each for each in asyncio.run(log_read(settings)) if isinstance(each, Rejection)]
+    assert not refused, "a replay goes by its agreements, though letters stand"
     good.start()
     eventually(good.ready, "it is as before", 90)
     check(settings, good)

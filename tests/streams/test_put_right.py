@@ -353,8 +353,11 @@ def test_a_stranger_is_never_missed() -> None:
     assert not worker(RIGHT, own, held).lacking
 
 
-def test_that_a_cmo_is_covered_is_said_once() -> None:
-    held, own = log(STORY), nothing_said()
+def test_that_a_cmo_is_covered_is_said_once_it_was_heard_and_once() -> None:
+    held, own = log(each for each in STORY if each.cmo == ACME), nothing_said()
+    settle(worker(RIGHT, own, held), own, NOW)
+    assert [m.key for m in own[DEAD_LETTERS]] == [b"acme"]
+    held = log(STORY)
     for _ in range(3):
         settle(worker(RIGHT, own, held), own, NOW)
     covered = [m.key for m in own[DEAD_LETTERS] if dict(m.headers)["kind"] == b"covered"]
