@@ -5,9 +5,10 @@ from random import Random
 import pytest
 
 from alerts.agreements import Agreement, Agreements
-from alerts.breaches import Ledger, transitions
+from alerts.breaches import transitions
 from alerts.cmo import Cmo
 from alerts.judge import Verdict
+from alerts.ledger import Ledger
 from alerts.readings import readings
 from events.breaches import BreachEvent
 from events.outcomes import Reason
