@@ -12,12 +12,16 @@ from uuid import uuid4
 
 import pytest
 from aiokafka.admin import AIOKafkaAdminClient
+from hypothesis import settings
 from xdist.scheduler import LoadScopeScheduling
 
 from deploy.lab.kafka import LocalKafka, cache_folder, classpath
 from events.data import TOPICS
 from streams.kafka.topics import create_or_verify
 from streams.settings import Settings
+
+settings.register_profile("repeatable", derandomize=True, deadline=None)
+settings.load_profile("repeatable")  # the same examples in every run
 
 ONE_BY_ONE = "tests/chaos/", "tests/end_to_end/", "tests/golden/"
 TOGETHER = "tests/end_to_end/test_demo.py"  # two demos at once would both want the usual ports

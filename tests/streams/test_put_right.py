@@ -129,7 +129,8 @@ def is_clean(shard: Shard, own: Log, agreed: Agreements, held: Log) -> None:
     unsaid = nothing_said()
     settle(clean, unsaid, NOW)
     assert letters(own) == letters(unsaid)
-    assert shard.ledger.standing.keys() == clean.ledger.standing.keys()
+    # What opened by mistake may stand on, unknown or between a limit and its eased one.
+    assert shard.ledger.standing.keys() >= clean.ledger.standing.keys()
 
 
 @pytest.mark.parametrize("wrong", WRONG)
