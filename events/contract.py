@@ -183,7 +183,9 @@ def _inbound(topic: str) -> dict[str, Any]:
 
 
 def _outbound(topic: str, *messages: str, description: str) -> dict[str, Any]:
-    return {**_channel(topic, messages, 2 * _MEBIBYTE), "description": description}
+    read = "Written in transactions: read it with isolation.level=read_committed."
+    channel = _channel(topic, messages, 2 * _MEBIBYTE)
+    return {**channel, "description": f"{description} {read}"}
 
 
 def _channel(topic: str, messages: Iterable[str], longest: int) -> dict[str, Any]:

@@ -13,11 +13,11 @@ from typing import Any, NoReturn, cast
 import faust
 
 from events.data import TOPICS
-from streams.errors import WrongPartitions
+from streams.errors import NotWritable, WrongPartitions
 from streams.health import CatchingUp, health, lacking
 from streams.kafka.assignment import Assignment, PartitionProgress
-from streams.kafka.producer import Sink
 from streams.kafka.transport import Consumer, Transport
+from streams.kafka.writers import Writers
 from streams.memory import Collector
 from streams.settings import Settings
 
@@ -27,10 +27,14 @@ Page = Callable[[], Awaitable[tuple[bytes, str]]]
 Pages = Mapping[str, Page]
 """Pages by their path."""
 
+UNAVAILABLE = 69
+"""How the process ends when no broker answered, or none that lets it write."""
+
 UNEXPECTED = 70
 """How the process ends when something was not foreseen."""
 
 _COMMIT = 1.0
+_OPEN = 0.1  # seconds: how long a partition that came may go without a producer
 _BUFFERED = 16
 
 
@@ -60,7 +64,9 @@ def create_app(settings: Settings, assignment: Assignment, pages: Pages) -> App:
     app.transport = Transport(settings, assignment, app)
     _follow(app)
     _hold_what_comes(app, settings, assignment)
-    _keep_time(app, settings, assignment, Sink(settings))
+    writers = Writers(settings, assignment)
+    _keep_open(app, writers)
+    _keep_time(app, settings, assignment, writers)
     _serve(app, settings, assignment, pages)
     return app
 
@@ -121,7 +127,7 @@ def _hold_what_comes(app: App, settings: Settings, assignment: Assignment) -> No
         with exit_on_unexpected_error("making the shards"):
             numbers = {tp.partition for tp in assigned}
             _refuse_beyond(numbers, settings.partitions)
-            assignment.hold(numbers)
+            assignment.hold(numbers, app.consumer_generation_id)
 
 
 def _refuse_beyond(numbers: Collection[int], pinned: int) -> None:
@@ -133,7 +139,22 @@ def _refuse_beyond(numbers: Collection[int], pinned: int) -> None:
         )
 
 
-def _keep_time(app: App, settings: Settings, assignment: Assignment, sink: Sink) -> None:
+def _keep_open(app: App, writers: Writers) -> None:
+    async def keep_open() -> None:
+        while not app.should_stop:
+            if not app.rebalancing:
+                with exit_on_unexpected_error("opening the producers"):
+                    await writers.open(_consumer(app))
+            await app.sleep(_OPEN)
+
+    app.task(keep_open)
+
+    @app.on_before_shutdown.connect(weak=False)
+    async def close(_: Any, **__: Any) -> None:
+        await writers.stop()
+
+
+def _keep_time(app: App, settings: Settings, assignment: Assignment, writers: Writers) -> None:
     catching_up = CatchingUp(assignment)
 
     async def tick() -> None:
@@ -145,18 +166,14 @@ def _keep_time(app: App, settings: Settings, assignment: Assignment, sink: Sink)
         for progress in assignment:
             with exit_on_unexpected_error(f"the shard of partition {progress.shard.partition}"):
                 await judge(progress, settings.stale_after, datetime.now(UTC))
-                if assignment.holds(progress) and progress.own_are_read and not app.rebalancing:
-                    await sink.send(progress.shard.to_send())
+                if assignment.holds(progress) and progress.may_speak and not app.rebalancing:
+                    await writers.send(progress)
 
     async def commit() -> None:
         await _consumer(app).commit_folded()
 
     app.timer(settings.tick)(tick)
     app.timer(_COMMIT)(commit)
-
-    @app.on_before_shutdown.connect(weak=False)
-    async def close(_: Any, **__: Any) -> None:
-        await sink.stop()
 
 
 def _consumer(app: App) -> Consumer:
@@ -165,10 +182,12 @@ def _consumer(app: App) -> Consumer:
 
 async def judge(progress: PartitionProgress, stale_after: float, now: datetime) -> None:
     """Ticks a shard at the instant up to which it heard the log, unless that is too long ago."""
-    until = progress.watermark
+    until, opening = progress.watermark, progress.opening
     if until and progress.caught_up and not progress.stale(now, stale_after):
         for _ in progress.judge(until, stale_after):
             await asyncio.sleep(0)
+    if progress.opening != opening:  # meanwhile: judged before all was read that others wrote
+        progress.shard.start_over()
 
 
 @contextmanager
@@ -176,19 +195,23 @@ def exit_on_unexpected_error(where: str, batch: Any = None) -> Iterator[None]:
     """Ends the process at an exception: Faust would acknowledge the batch and go on without it."""
     try:
         yield
+    except NotWritable as error:
+        _end(f"cmowatch ends: {error}\n", UNAVAILABLE)
     except Exception as error:
         offset = f" at offset {batch.begin} to {batch.end}" if batch is not None else ""
-        _end(f"{where}{offset}: {error!r}")
+        what = f"{where}{offset}: {error!r}"
+        _end(
+            f"{traceback.format_exc()}cmowatch ends: not foreseen in {what}. Operator action: "
+            "restart it, which folds the log anew; if it ends here again, report this and hold the "
+            "message.\n",
+            UNEXPECTED,
+        )
 
 
-def _end(what: str) -> NoReturn:
+def _end(message: str, code: int) -> NoReturn:
     """Ends at once, and says why on the process's own stderr, which nobody redirects."""
-    message = (
-        f"{traceback.format_exc()}cmowatch ends: not foreseen in {what}. Operator action: restart "
-        "it, which folds the log anew; if it ends here again, report this and hold the message.\n"
-    )
     os.write(2, message.encode(errors="replace"))
-    os._exit(UNEXPECTED)
+    os._exit(code)
 
 
 def _serve(app: App, settings: Settings, assignment: Assignment, pages: Pages) -> None:

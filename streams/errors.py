@@ -9,6 +9,10 @@ class NoBroker(StreamError):
     """No Kafka broker answers."""
 
 
+class NotWritable(StreamError):
+    """A partition of our own topics can be written by no producer of this worker."""
+
+
 class TopicError(StreamError):
     """A topic is not as it must be."""
 

@@ -25,6 +25,7 @@ def health(assignment: Assignment, stale_after: float) -> dict[str, Any]:
                 "events_per_second": _rounded(progress.events_per_second),
                 "seconds_left": _rounded(progress.seconds_left),
                 "heard_until": (until := progress.watermark) and until.isoformat(),
+                "writable": progress.writable,
                 "stale": progress.shard.partition in stale,
                 "next": dict(progress.shard.next),
             }

@@ -67,6 +67,12 @@ class Outbox:
         self._sent.update(dict.fromkeys((message.id for message in due), now))
         return due
 
+    def start_over(self) -> None:
+        """Drops what was judged; what was refused stays, and nothing counts as sent any more."""
+        for message in [each for each in self._pending.values() if each.topic != DEAD_LETTERS]:
+            self.confirm(message.id)
+        self._sent.clear()
+
     def confirm(self, message: str) -> None:
         """A message was read back, or is said anew."""
         self._sent.pop(message, None)

@@ -119,6 +119,10 @@ class Shard:
         """What should stand on our topics, does not, and is not on its way."""
         return self.outbox.to_send()
 
+    def start_over(self) -> None:
+        """Drops what was judged and not read back: the next tick judges anew what has to stand."""
+        self.outbox.start_over()
+
     @property
     def due(self) -> int:
         """How much there is to say that was not read back yet."""

@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable, Sequence
 import faust
 from mode.utils.logging import get_logger
 
-from streams.app import UNEXPECTED, Pages, create_app
+from streams.app import UNAVAILABLE, UNEXPECTED, Pages, create_app
 from streams.errors import NoBroker, TopicRefused
 from streams.kafka.assignment import Assignment
 from streams.kafka.topics import Difference, create_or_verify
@@ -16,9 +16,6 @@ from streams.logs import log_to
 from streams.settings import Settings
 
 log = get_logger(__name__)
-
-UNAVAILABLE = 69
-"""How the process ends when no broker answered."""
 
 _SHORTEST_WAIT, _LONGEST_WAIT = 0.5, 15.0
 
@@ -50,7 +47,8 @@ async def wait_for_topics(
 def run_worker(settings: Settings, assignment: Assignment, pages: Pages) -> int:
     """Follows the log until a signal ends it; returns the exit code of the process.
 
-    0 after SIGTERM or SIGINT, 69 when no broker answered, 70 when something was not foreseen.
+    0 after SIGTERM or SIGINT, 69 when no broker answered or lets it write, 70 when something was
+    not foreseen.
     Raises `TopicError` when the topics are not as they must be.
     """
     log_to(sys.stderr, settings.log_level)

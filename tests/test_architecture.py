@@ -309,6 +309,22 @@ def test_no_module_has_a_name_that_says_nothing() -> None:
     assert vague == []
 
 
+def test_whoever_reads_the_log_reads_what_is_committed() -> None:
+    calls = [
+        (path, call)
+        for path in modules(*PACKAGES)
+        for call in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(call, ast.Call) and ast.unparse(call.func).endswith("KafkaConsumer")
+    ]
+    uncommitted = [
+        f"{name_of(path)}:{call.lineno}"
+        for path, call in calls
+        if "isolation_level='read_committed'" not in ast.unparse(call)
+    ]
+    assert calls
+    assert uncommitted == []
+
+
 def test_nothing_is_left_unfinished() -> None:
     assert occurrences(UNFINISHED, texts()) == []
 

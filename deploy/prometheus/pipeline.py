@@ -135,7 +135,8 @@ def _not_all_is_said() -> Iterator[Rule]:
         "are not read back",
         what="What a worker has to say does not come to stand on cmo.breaches or "
         "cmo.dead-letters, so new breaches raise no alert.",
-        action="Check that workers may write both topics, and what the worker's log says.",
+        action="Check that workers may write both topics and their transactional ids, and what the "
+        "worker's log says.",
     )
 
 

@@ -4,8 +4,12 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from datetime import UTC, datetime, timedelta
 from typing import NamedTuple, Protocol
 
+from mode.utils.logging import get_logger
+
 from events.data import OWN, TOPICS
 from events.outcomes import Message
+
+log = get_logger(__name__)
 
 
 class OutboxMessage(Protocol):
@@ -55,6 +59,9 @@ class Shard(Protocol):
     def to_send(self) -> Sequence[OutboxMessage]:
         """What should stand on our own topics and neither does nor is under way."""
 
+    def start_over(self) -> None:
+        """Drops what was judged and not read back; nothing is under way any more."""
+
 
 ShardFactory = Callable[[int], Shard]
 
@@ -92,6 +99,9 @@ class PartitionProgress:
         self.assigned_at: datetime | None = None
         self.missing: tuple[str, ...] = TOPICS
         self.lost: dict[str, int] = {}
+        self.opening = 0
+        self.writable = False
+        self.fenced = False
         self._targets: dict[str, int] = {}
         self._marks: dict[str, HighWatermark] = {}
         self._answers: dict[str, HighWatermark] = {}
@@ -107,7 +117,11 @@ class PartitionProgress:
         return self.shard.next.get(topic, 0)
 
     def assigned(self, first: Mapping[str, int], end: Mapping[str, int]) -> None:
-        """Goes on from here: per assigned topic its first offset and its end, both as of now."""
+        """Goes on from here: per assigned topic its first offset and its end, both as of now.
+
+        It may write once it is `opened`, which each assignment asks for anew.
+        """
+        self.closed()
         self.missing = tuple(topic for topic in TOPICS if topic not in end)
         self._targets = dict(end)
         self._marks.clear()
@@ -117,6 +131,17 @@ class PartitionProgress:
                 self.shard.fold(topic, offset, ())
         self.assigned_at = self._clock()
         self._folded_before = self._position
+
+    def opened(self, own: Mapping[str, int]) -> None:
+        """May write: no other can any more, and all they wrote lies before these ends."""
+        self._targets.update(own)
+        self.shard.start_over()
+        self.opening += 1
+        self.writable, self.fenced = True, False
+
+    def closed(self, *, fenced: bool = False) -> None:
+        """May not write; `fenced` when that is because another may."""
+        self.writable, self.fenced = False, fenced
 
     def take(self, topic: str, end: int, messages: Sequence[Message]) -> None:
         """Folds what is new of a batch that reaches up to `end`."""
@@ -139,8 +164,16 @@ class PartitionProgress:
 
     @property
     def own_are_read(self) -> bool:
-        """Whether our own topics are folded up to where they ended at assignment."""
+        """Whether our own topics are folded up to where they ended when it was assigned, or opened.
+
+        What is said before that may be said already.
+        """
         return not self.missing and self._reached(OWN)
+
+    @property
+    def may_speak(self) -> bool:
+        """Whether what it has to say may be sent now."""
+        return self.writable and self.own_are_read
 
     @property
     def caught_up(self) -> bool:
@@ -250,6 +283,7 @@ class Assignment:
         self._held: dict[int, PartitionProgress] = {}
         self.assigned_once = False
         self.heard_again: datetime | None = None
+        self.generation = 0
 
     def __iter__(self) -> Iterator[PartitionProgress]:
         return iter(list(self._held.values()))
@@ -265,9 +299,12 @@ class Assignment:
         """The progress of a partition number, None when this worker does not hold it."""
         return self._held.get(partition)
 
-    def hold(self, partitions: Collection[int]) -> None:
-        """Holds these partitions and no other: what stays keeps its shard, what is new gets one."""
-        self.assigned_once = True
+    def hold(self, partitions: Collection[int], generation: int = 0) -> None:
+        """Holds these partitions and no other: what stays keeps its shard, what is new gets one.
+
+        `generation` is the group's, in which they were assigned.
+        """
+        self.assigned_once, self.generation = True, generation
         spells = [each.heard_again for each in self if each.heard_again]
         self.heard_again = max(spells, default=self.heard_again)
         for partition in set(self._held) - set(partitions):
@@ -275,6 +312,11 @@ class Assignment:
         for partition in sorted(set(partitions) - set(self._held)):
             shard = self._shard_of(partition)
             self._held[partition] = PartitionProgress(shard, self.heard_again, self._clock)
+
+    def give_up(self, progress: PartitionProgress) -> None:
+        """Lets go of a partition that another worker holds, and of what there was to say for it."""
+        if self.holds(progress):
+            del self._held[progress.shard.partition]
 
     def holds(self, progress: PartitionProgress) -> bool:
         """Whether this progress is still the one of its partition."""
@@ -296,3 +338,23 @@ class Assignment:
     def ready(self) -> bool:
         """Whether there was an assignment, and all that came with it is caught up."""
         return self.assigned_once and all(progress.caught_up for progress in self)
+
+
+def say_what_is_wrong(progress: PartitionProgress) -> None:
+    """Logs which topics did not come with a partition, and where one had lost its beginning."""
+    partition = progress.shard.partition
+    if progress.missing:
+        log.error(
+            "partition %d came without %s, so its shard is not ready. Operator action: give every "
+            "topic the same number of partitions, and restart the workers one by one.",
+            partition,
+            ", ".join(progress.missing),
+        )
+    for topic, offset in progress.lost.items():
+        log.error(
+            "%s[%d] begins at %d: what stood before it is lost and counts nowhere. Operator "
+            "action: set retention.ms=-1, and publish what is missing again.",
+            topic,
+            partition,
+            offset,
+        )

@@ -1,97 +1,111 @@
-"""What we say ourselves, written to our own topics, each message to the partition it names."""
+"""What we say ourselves: each partition number of our own topics has one producer that may write.
+
+The broker lets the producer that was started last under a partition's transactional id write, and
+fences those before it: a worker that was replaced while it hung writes nothing when it goes on.
+"""
 
 import asyncio
+import itertools
 from collections.abc import Sequence
-from typing import Any
+from contextlib import suppress
+from typing import Any, Self
 
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
-from mode.utils.logging import get_logger
 
 from streams.kafka.assignment import OutboxMessage
 from streams.settings import Settings
 
-log = get_logger(__name__)
+TRANSACTION = 30.0
+"""Seconds after which the broker undoes a transaction that nobody ends."""
 
 _LARGEST = (2 << 20) + 65_536
-_AT_ONCE = 500  # messages handed over before others have their turn on the loop
-_PATIENCE = 20.0  # seconds until a send has failed: less than a shard waits to send again
+_BATCH = 256 << 10  # bytes of one request: each waits for the one before
+_REQUEST = 10.0
+_TO_CLOSE = 2.0
 
 
-class Sink:
-    """An idempotent producer that starts when it is needed, and anew after it failed.
+def transactional_id(settings: Settings, partition: int) -> str:
+    """What the one writer of a partition number is called: the group, and the number."""
+    return f"{settings.group}-{partition}"
 
-    What was not delivered is only counted: the shard finds that it does not stand, and says it
-    again under the same id.
-    """
 
-    def __init__(self, settings: Settings) -> None:
-        self._settings = settings
-        self._producer: Any = None
-        self.sent = self.failed = 0
+class PartitionProducer:
+    """The transactional producer of one partition number."""
 
-    async def send(self, outputs: Sequence[OutboxMessage]) -> int:
-        """Sends the outputs and waits for their delivery; returns how many were delivered."""
-        delivered = 0
-        for first in range(0, len(outputs), _AT_ONCE):
-            some = outputs[first : first + _AT_ONCE]
-            delivered += (count := await self._deliver(some))
-            if count < len(some):
-                self.failed += len(outputs) - delivered
-                break
-        self.sent += delivered
-        return delivered
+    def __init__(self, settings: Settings, partition: int) -> None:
+        name = transactional_id(settings, partition)
+        self._producer: Any = AIOKafkaProducer(
+            **settings.client(),
+            client_id=name,
+            transactional_id=name,
+            transaction_timeout_ms=int(TRANSACTION * 1000),
+            acks="all",
+            max_batch_size=_BATCH,
+            max_request_size=_LARGEST,
+            request_timeout_ms=int(_REQUEST * 1000),
+        )
 
-    async def _deliver(self, outputs: Sequence[OutboxMessage]) -> int:
+    @classmethod
+    async def started(cls, settings: Settings, partition: int) -> Self:
+        """One that may write: those before it no longer can, and what they left open is undone.
+
+        Raises `KafkaError` when it cannot be; waits for a broker that does not answer.
+        """
+        made = cls(settings, partition)
         try:
-            async with asyncio.timeout(_PATIENCE):
-                producer = await self._started()
-                reports = [await self._hand_over(producer, output) for output in outputs]
-                done = await asyncio.gather(*reports, return_exceptions=True)
-        except (KafkaError, TimeoutError) as error:
-            return await self._give_up(0, error)
-        errors = [each for each in done if isinstance(each, BaseException)]
-        return await self._give_up(len(done) - len(errors), errors[0]) if errors else len(done)
+            await made._producer.start()
+        except BaseException:
+            await made.close()
+            raise
+        return made
 
-    async def _hand_over(self, producer: Any, output: OutboxMessage) -> Any:
-        return await producer.send(
+    async def send(self, outputs: Sequence[OutboxMessage]) -> None:
+        """Sends all of the outputs in one transaction, or none of them.
+
+        Raises `ProducerFenced` when another has been started since, or the broker has undone what
+        took too long; any other `KafkaError` leaves open whether they are sent. Either way this
+        one is to be closed.
+        """
+        await self._producer.begin_transaction()
+        reports = [await self._hand_over(output) for output in outputs]
+        await asyncio.gather(*reports)
+        await self._producer.commit_transaction()
+
+    async def _hand_over(self, output: OutboxMessage) -> Any:
+        report = await self._producer.send(
             output.topic,
             value=output.value,
             key=output.key,
             partition=output.partition,
             headers=list(output.headers),
         )
+        report.add_done_callback(_is_heard)
+        return report
 
-    async def _give_up(self, delivered: int, error: BaseException) -> int:
-        log.warning("outputs were not delivered and will be sent again: %r", error)
-        await self.stop()
-        return delivered
+    async def close(self) -> None:
+        """Closes it; what it has not ended is undone by the broker, at once where another starts.
 
-    async def _started(self) -> Any:
-        if self._producer is None:
-            producer = AIOKafkaProducer(
-                **self._settings.client(),
-                client_id="cmowatch-outputs",
-                acks="all",
-                enable_idempotence=True,
-                max_request_size=_LARGEST,
-                linger_ms=5,
-                request_timeout_ms=10_000,
-            )
-            try:
-                await producer.start()
-            except BaseException:
-                await producer.stop()
-                raise
-            self._producer = producer
-        return self._producer
+        What it still waits to send is failed first, or it would go on waiting.
+        """
+        self._fail_what_waits()
+        with suppress(KafkaError, TimeoutError):
+            async with asyncio.timeout(_TO_CLOSE):
+                await self._producer.stop()
+        await self._producer.client.close()
+        ended = self._producer._txn_manager.wait_for_transaction_end()
+        if ended is not None and ended.done():
+            _is_heard(ended)
 
-    async def stop(self) -> None:
-        """Closes the producer; the next send starts another."""
-        producer, self._producer = self._producer, None
-        if producer is not None:
-            try:
-                async with asyncio.timeout(2.0):
-                    await producer.stop()
-            except (KafkaError, TimeoutError) as error:
-                log.warning("the producer did not close in order: %r", error)
+    def _fail_what_waits(self) -> None:
+        accumulator = self._producer._message_accumulator
+        accumulator.fail_all(KafkaError("the producer was closed"))
+        for batch in itertools.chain(*accumulator._batches.values(), accumulator._pending_batches):
+            if batch._drain_waiter.done():
+                _is_heard(batch._drain_waiter)
+
+
+def _is_heard(report: Any) -> None:
+    """Takes note of an error, of which asyncio tells as one that nobody asked for else."""
+    if not report.cancelled():
+        report.exception()

@@ -12,10 +12,17 @@ from faust.types import TP, ConsumerMessage
 from mode.utils.logging import get_logger
 from yarl import URL
 
+from events.data import OWN
 from events.outcomes import Message
 from streams.errors import CutBack
-from streams.kafka.assignment import Assignment, HighWatermark, PartitionProgress, Place
+from streams.kafka.assignment import (
+    Assignment,
+    HighWatermark,
+    Place,
+    say_what_is_wrong,
+)
 from streams.kafka.tolerant_headers import read_any_header_name, reads_any_header_name
+from streams.kafka.writers import Membership
 from streams.settings import Settings
 
 log = get_logger(__name__)
@@ -23,6 +30,7 @@ log = get_logger(__name__)
 _POLL = 0.1  # seconds a fetch waits: how long a partition that was let in may go unnoticed
 _AT_ONCE = 250  # events folded before others have their turn on the loop
 _LOST = 5.0  # seconds after which a batch that was fetched but not folded is not under way
+_ANSWER = 10.0  # seconds for the group's coordinator to answer: others need this thread too
 _IDLE, _BUSY = 500, 10  # milliseconds a broker holds an empty answer
 
 
@@ -107,6 +115,19 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
             log.warning("the folded positions were not committed, later ones will be: %r", error)
             return False
         return bool(ours)
+
+    async def membership(self, generation: int) -> Membership:
+        """Whether the group counts us in, in this generation: what its coordinator answers now."""
+        found: Membership = await self.call_thread(self._membership, generation)
+        return found
+
+    async def _membership(self, generation: int) -> Membership:
+        coordinator = self._consumer._coordinator
+        async with asyncio.timeout(_ANSWER):
+            answered = coordinator.generation == generation and await coordinator._do_heartbeat()
+        if answered and coordinator.generation == generation:
+            return Membership.HELD
+        return Membership.LOST if coordinator.generation < 0 else Membership.UNKNOWN
 
     def marks(self) -> dict[TP, HighWatermark]:
         """The broker's last answer per partition; read instant first, so never newer than it is."""
@@ -262,13 +283,24 @@ class Consumer(driver.Consumer):
                 {topic: first[tp] for topic, tp in topics.items()},
                 {topic: end[tp] for topic, tp in topics.items()},
             )
-            _say_what_is_wrong(progress)
+            say_what_is_wrong(progress)
             for topic, tp in topics.items():
                 progress.committed(topic, committed.get(tp, 0))
                 positions[tp] = progress.next(topic)
         await self._thread.seek_here(positions)
         self._waiting.clear()  # what was under way before is no measure of where we go on from
         return positions
+
+    async def membership(self, generation: int) -> Membership:
+        """Whether the group counts us in, in this generation; asked now, unless we are leaving."""
+        if self.app.should_stop:
+            return Membership.UNKNOWN
+        return await self._thread.membership(generation)
+
+    async def own_ends(self, partition: int) -> dict[str, int]:
+        """Where our own topics end in a partition, of what is committed."""
+        _, end = await self._thread.bounds(TP(topic, partition) for topic in OWN)
+        return {tp.topic: at for tp, at in end.items()}
 
     async def fold(self, message: Any) -> None:
         """Folds a batch slice by slice, or goes back for what is missing before one.
@@ -334,25 +366,6 @@ class Consumer(driver.Consumer):
             for tp, offset in due.items():
                 if progress := self.assigned.get(tp.partition):
                     progress.committed(tp.topic, offset)
-
-
-def _say_what_is_wrong(progress: PartitionProgress) -> None:
-    partition = progress.shard.partition
-    if progress.missing:
-        log.error(
-            "partition %d came without %s, so its shard is not ready. Operator action: give every "
-            "topic the same number of partitions, and restart the workers one by one.",
-            partition,
-            ", ".join(progress.missing),
-        )
-    for topic, offset in progress.lost.items():
-        log.error(
-            "%s[%d] begins at %d: what stood before it is lost and counts nowhere. Operator "
-            "action: set retention.ms=-1, and publish what is missing again.",
-            topic,
-            partition,
-            offset,
-        )
 
 
 def message_of(record: Any) -> Message:

@@ -15,9 +15,13 @@ from alerts.records.lot import LOT
 from events import outcomes
 from events.outcomes import Message
 from streams.commands.watch import worker
+from streams.kafka import producer
 from streams.kafka.assignment import Assignment, PartitionProgress, Place
 from streams.kafka.transport import Consumer, ConsumerThread, message_of
+from streams.kafka.writers import Membership
 from streams.letters import Letters
+from streams.outbox import Outbox
+from streams.settings import Settings
 from streams.shard import Shard
 
 
@@ -170,6 +174,33 @@ def read_back_before_speaking() -> None:
     Shard._read_breach = read  # type: ignore[method-assign]
 
 
+def fencing() -> None:
+    """Each worker's producers have ids of their own: none fences another's."""
+
+    def own(settings: Settings, partition: int) -> str:
+        return f"{settings.group}-{os.getpid()}-{partition}"
+
+    producer.transactional_id = own
+
+
+def members_alone_write() -> None:
+    """A producer that was started writes, whoever holds the partition by then."""
+
+    async def membership(self: Consumer, generation: int) -> Membership:
+        return Membership.HELD
+
+    Consumer.membership = membership  # type: ignore[method-assign]
+
+
+def judged_anew() -> None:
+    """What was judged before the partition was opened is sent afterwards."""
+
+    def start_over(self: Outbox) -> None:
+        """Keeps what there is to send."""
+
+    Outbox.start_over = start_over  # type: ignore[method-assign]
+
+
 def silence_waits() -> None:
     """Silence is held against a CMO as soon as we hear again."""
     breaches.SILENCE_WAITS = 0
@@ -219,6 +250,9 @@ GUARDS: dict[str, Callable[[], None]] = {
         withdrawals,
         covered_once,
         read_back_before_speaking,
+        fencing,
+        members_alone_write,
+        judged_anew,
         silence_waits,
         sound_formulas,
         whole_transport,

@@ -167,6 +167,20 @@ def check_breaches(published: list[Message]) -> Ledger:
     return ledger
 
 
+def check_clearings(settings: Settings) -> None:
+    """Every breach that is published as cleared is so, word by word, by a clean pass as of then."""
+    found, ledger = asyncio.run(log_read(settings)), Ledger()
+    for message in asyncio.run(own_topics(settings)).breaches:
+        event = BREACH_EVENT.validate_json(message.value or b"")
+        if event.data.transition == "cleared":
+            clean, now = Pass(agreed(), event.time), microseconds(event.time)
+            clean.fold(outcome for outcome in found if outcome.cmo == event.data.cmo)
+            said = [each for each in clean.readings() if each.cmo == event.data.cmo]
+            due = transitions(clean.cmos[event.data.cmo], said, ledger, now)
+            assert message.value in [each.json_line() for each in due], event.id
+        ledger.fold(event)
+
+
 def check_dead_letters(letters: list[Message], refused: list[Rejection]) -> None:
     """One letter stands for each refused message, and says why; each word has one content."""
     stands: dict[tuple[str, str, str], tuple[int, str]] = {}

@@ -63,6 +63,9 @@ class CountingShard:
         due, self._due = self._due, []
         return due
 
+    def start_over(self) -> None:
+        pass
+
 
 class Counts:
     def __init__(self, assignment: Assignment) -> None:

@@ -1,5 +1,6 @@
 """When a shard is judged, and how the process ends at what nobody foresaw."""
 
+import asyncio
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
@@ -30,6 +31,7 @@ class Judged:
         self.lacking: dict[str, int] = {}
         self.at: list[datetime] = []
         self.heard_again: list[datetime | None] = []
+        self.begun = 0
 
     def fold(self, topic: str, end: int, messages: Sequence[Message]) -> None:
         self.next[topic] = end
@@ -42,6 +44,9 @@ class Judged:
 
     def to_send(self) -> tuple[()]:
         return ()
+
+    def start_over(self) -> None:
+        self.begun += 1
 
 
 def heard(shard: Judged, *, at: datetime = NOON, left: int = 0) -> PartitionProgress:
@@ -76,6 +81,30 @@ async def test_a_stale_shard_is_not_judged() -> None:
 async def test_a_shard_that_is_not_caught_up_is_not_judged() -> None:
     await judge(heard(shard := Judged(), left=1), 60, NOON)
     assert shard.at == []
+
+
+async def test_what_was_judged_while_its_partition_was_opened_is_judged_anew() -> None:
+    followed = heard(shard := Judged())
+    judging = asyncio.create_task(judge(followed, 60, NOON))
+    await asyncio.sleep(0)
+    followed.opened({})
+    await judging
+    assert (len(shard.at), shard.begun) == (1, 2)
+    await judge(followed, 60, NOON)
+    assert (len(shard.at), shard.begun) == (2, 2)
+
+
+def test_a_worker_that_no_broker_lets_write_ends_with_69_and_says_what_to_do() -> None:
+    script = (
+        "from streams.app import exit_on_unexpected_error\n"
+        "from streams.errors import NotWritable\n"
+        "with exit_on_unexpected_error('x'):\n    raise NotWritable('Operator action: grant it')\n"
+    )
+    ended = subprocess.run(
+        [sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    said = "cmowatch ends: Operator action: grant it\n"
+    assert (ended.returncode, ended.stderr) == (69, said)
 
 
 def test_what_was_not_foreseen_ends_the_process_with_70_and_says_where() -> None:

@@ -33,6 +33,9 @@ class Folded:
     def to_send(self) -> tuple[()]:
         return ()
 
+    def start_over(self) -> None:
+        pass
+
 
 class Clock:
     def __init__(self) -> None:

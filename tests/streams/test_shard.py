@@ -266,6 +266,19 @@ def test_what_was_sent_and_not_read_back_is_sent_again_after_a_while_under_the_s
     assert but_covered(ticked(made, on(3) + hours(2)).to_send()) == []
 
 
+def test_who_starts_over_judges_anew_and_sends_at_once_what_was_refused_and_not_read_back() -> None:
+    made = stock_out(Clock())
+    made.fold(LOTS, 1, [message(started("L1"), 0)._replace(value=b"{")])
+    said = made.to_send()
+    judged = only([each for each in said if each.topic == BREACHES])
+    made.start_over()
+    again = made.to_send()
+    assert again == [each for each in said if each is not judged]
+    assert "cmo.lots/0/0" in {each.id for each in again}
+    later = only(ticked(made, on(3) + hours(1)).to_send())
+    assert (later.id, later.value == judged.value) == (judged.id, False)
+
+
 def test_one_id_read_back_twice_counts_once() -> None:
     made = stock_out(Clock())
     sent = only(made.to_send())

@@ -19,12 +19,14 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from deploy.lab.bench.contest import Contestant, Run, as_json, contest, medians
 from deploy.lab.bench.earlier import EARLIER, ROOT, tree_of, worker_of
 from deploy.lab.bench.errors import BenchError
+from deploy.lab.bench.fencing import sends, started
 from deploy.lab.bench.fold import Pair, pairs
 from deploy.lab.bench.footprint import footprints
 from deploy.lab.bench.holds import Holds, holds
 from deploy.lab.bench.latency import RATES, latencies
 from deploy.lab.bench.paging import BREACHES, pages
 from deploy.lab.bench.tables import (
+    fencing_table,
     fold_table,
     footprint_table,
     holds_table,
@@ -54,6 +56,7 @@ _WHAT = {
     "rates": "events a second through Kafka, beside it and the peers",
     "memory": "how many bytes a lot and a refusal take",
     "holds": "for how long the loop is held",
+    "fencing": "what it costs that each partition has one writer",
     "latency": "how soon an event is seen",
     "paging": "how soon somebody is told",
 }
@@ -119,7 +122,7 @@ def _measures(command: Callable[..., None]) -> Callable[..., None]:
 def bench(**given: Any) -> None:
     """Measure how fast it is, how soon it shows, how much it holds.
 
-    Named measures are taken alone; by default latency and paging are left out. Each that
+    Named measures are taken alone; by default fencing, latency and paging are left out. Each that
     needs a broker or another server starts it on this machine, and ends it.
     """
     named = [name for name in _WHAT if given.pop(name)]
@@ -189,6 +192,15 @@ def _holds(asked: Asked) -> None:
     asked.console.print(holds_table(found))
 
 
+def _fencing(asked: Asked) -> None:
+    with _loaded([], asked.console) as (settings, _):
+        asyncio.run(started(settings, PARTITIONS))  # Kafka makes its topic of transactions
+        taken = asyncio.run(started(settings, PARTITIONS))
+        found = asyncio.run(sends(settings))
+    asked.console.print(f"{PARTITIONS} producers started in {taken * 1e3:.0f} ms", highlight=False)
+    asked.console.print(fencing_table(found))
+
+
 def _latency(asked: Asked) -> None:
     needed = sum(RATES) * 100
     world = simulate(1, _HISTORY + needed).events
@@ -210,6 +222,7 @@ MEASURES: dict[str, Callable[[Asked], None]] = {
     "rates": _rates,
     "memory": _memory,
     "holds": _holds,
+    "fencing": _fencing,
     "latency": _latency,
     "paging": _paging,
 }

@@ -73,7 +73,12 @@ class _Trial:
             self._producer = AIOKafkaProducer(**client, acks="all", linger_ms=2)
             await self._producer.start()
             stack.push_async_callback(self._producer.stop)
-            breaches = AIOKafkaConsumer(BREACHES, **client, auto_offset_reset="latest")
+            breaches = AIOKafkaConsumer(
+                BREACHES,
+                **client,
+                auto_offset_reset="latest",
+                isolation_level="read_committed",
+            )
             await breaches.start()
             stack.push_async_callback(breaches.stop)
             await self._stock_up()

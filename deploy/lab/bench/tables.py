@@ -1,10 +1,12 @@
 """What was measured, as tables."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from statistics import median
 
 from rich.table import Table
 
 from deploy.lab.bench.contest import Contestant, Run, costs, dearer, medians
+from deploy.lab.bench.fencing import Fenced
 from deploy.lab.bench.fold import Pair, ratios
 from deploy.lab.bench.footprint import LOTS_MADE, Footprint
 from deploy.lab.bench.holds import AIM, Holds
@@ -77,6 +79,22 @@ def holds_table(found: Mapping[str, Holds]) -> Table:
     for title, each in found.items():
         held = each.tick, each.scrape, each.fold, each.collector
         shown.add_row(title, f"{each.events:,}", *(f"{hold * 1e3:.1f}" for hold in held))
+    return shown
+
+
+def fencing_table(found: Iterable[Fenced]) -> Table:
+    """Milliseconds of a send in a transaction and without, by how many outputs it has."""
+    shown = Table(title="ms of a send, in a transaction and without, medians in turn")
+    for heading in ("outputs", "fenced", "unfenced", "dearer", "ratio", "outputs/s"):
+        shown.add_column(heading, justify="right")
+    for each in found:
+        seconds = median(each.fenced), median(each.unfenced), each.dearer
+        shown.add_row(
+            f"{each.size:,}",
+            *(f"{of * 1e3:.1f}" for of in seconds),
+            f"{each.ratio:.1f}",
+            f"{each.rate:,.0f}",
+        )
     return shown
 
 

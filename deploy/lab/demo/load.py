@@ -63,7 +63,7 @@ def _told(settings: Settings) -> Iterator[None]:
 
 
 async def _refuse_unless_empty(settings: Settings) -> None:
-    consumer = AIOKafkaConsumer(**settings.client())
+    consumer = AIOKafkaConsumer(**settings.client(), isolation_level="read_committed")
     with _told(settings):
         try:
             await consumer.start()

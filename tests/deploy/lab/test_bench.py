@@ -17,6 +17,7 @@ from deploy.lab.bench.__main__ import MEASURES, bench
 from deploy.lab.bench.contest import Contestant, Run, as_json, contest, dearer, medians, report_of
 from deploy.lab.bench.earlier import tree_of, worker_of
 from deploy.lab.bench.errors import ContestantEnded, FoldEnded, NoSuchCommit
+from deploy.lab.bench.fencing import SIZES, Fenced, sends, started
 from deploy.lab.bench.fold import Folded, Pair, pairs, ratios, write
 from deploy.lab.bench.fold import folded as refolded
 from deploy.lab.bench.footprint import FACTS, footprints
@@ -26,7 +27,7 @@ from deploy.lab.bench.latency import nearest_rank
 from deploy.lab.bench.maker import Maker, agreements
 from deploy.lab.bench.peer import Kept, Peer, pickle_lightly
 from deploy.lab.bench.stopwatch import Stopwatch
-from deploy.lab.bench.tables import fold_table, footprint_table, holds_table, table
+from deploy.lab.bench.tables import fencing_table, fold_table, footprint_table, holds_table, table
 from deploy.lab.bench.variants import VARIANTS, batches
 from deploy.lab.bench.worlds import (
     WORLDS,
@@ -230,6 +231,24 @@ def test_the_worker_of_another_tree_comes_to_its_end(settings: Settings, tmp_pat
         earlier = Contestant("earlier", "an earlier one", worker_of(there), 2_000, tree=there)
         (run,) = contest([earlier], 1, settings, tmp_path, lambda *_: None)
     assert run.events == 2_000
+
+
+@pytest.mark.broker
+async def test_sends_are_measured_in_transactions_and_without_in_turn(settings: Settings) -> None:
+    assert await started(settings, settings.partitions) > 0
+    found = await sends(settings, turns=2)
+    assert [each.size for each in found] == list(SIZES)
+    assert [(len(each.fenced), len(each.unfenced)) for each in found] == [(2, 2)] * len(SIZES)
+    assert found[0].ratio > 1
+
+
+def test_what_a_transaction_costs_is_of_the_medians() -> None:
+    found = Fenced(20, [0.011, 0.010, 0.1], [0.002, 0.004, 0.004])
+    assert (round(found.dearer, 6), round(found.ratio, 6)) == (0.007, 2.75)
+    assert round(found.rate) == 1_818
+    shown = fencing_table([found])
+    cells = [next(iter(column.cells)) for column in shown.columns]
+    assert cells == ["20", "11.0", "4.0", "7.0", "2.8", "1,818"]
 
 
 def test_every_measure_can_be_asked_for_by_itself() -> None:

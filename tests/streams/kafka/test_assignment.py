@@ -32,6 +32,9 @@ class Remembering:
     def to_send(self) -> tuple[()]:
         return ()
 
+    def start_over(self) -> None:
+        pass
+
 
 def seconds(count: float) -> datetime:
     return NOON + timedelta(seconds=count)

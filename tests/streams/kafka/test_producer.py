@@ -1,69 +1,117 @@
-"""What we send: counted when delivered, given up as a whole when the producer fails."""
+"""The one that may write a partition, on a real broker, and what is relied on in aiokafka."""
 
 import asyncio
+import inspect
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import pytest
-from aiokafka.errors import KafkaError, KafkaTimeoutError
+from aiokafka.consumer.group_coordinator import GroupCoordinator
+from aiokafka.errors import KafkaConnectionError, KafkaError, ProducerFenced
+from aiokafka.producer.message_accumulator import MessageAccumulator, MessageBatch
+from aiokafka.producer.producer import AIOKafkaProducer
+from aiokafka.producer.sender import AddPartitionsToTxnHandler, EndTxnHandler, Sender
 
-from streams.kafka.producer import Sink
+from events.data import BREACHES, DEAD_LETTERS
+from streams.kafka.producer import PartitionProducer
 from streams.settings import Settings
+from tests.end_to_end.clean_pass import own_topics
+
+on_a_broker = pytest.mark.broker
 
 
 class Said(NamedTuple):
-    topic: str = "cmo.breaches"
+    value: bytes
+    topic: str = BREACHES
     partition: int = 3
     key: bytes | None = b"acme"
-    value: bytes = b"{}"
     headers: Sequence[tuple[str, bytes]] = ()
 
 
-class Producer:
-    """Delivers what it is sent, unless told to fail."""
-
-    def __init__(self, error: KafkaError | None = None) -> None:
-        self.sent: list[dict[str, Any]] = []
-        self.stopped = False
-        self._error = error
-
-    async def start(self) -> None:
-        pass
-
-    async def send(self, topic: str, **message: Any) -> asyncio.Future[None]:
-        self.sent.append({"topic": topic, **message})
-        report = asyncio.get_running_loop().create_future()
-        report.set_exception(self._error) if self._error else report.set_result(None)
-        return report
-
-    async def stop(self) -> None:
-        self.stopped = True
+async def standing(settings: Settings) -> list[bytes | None]:
+    return [message.value for message in (await own_topics(settings)).breaches]
 
 
-def sink_with(*producers: Producer, monkeypatch: pytest.MonkeyPatch) -> Sink:
-    left = list(producers)
-    monkeypatch.setattr("streams.kafka.producer.AIOKafkaProducer", lambda **_: left.pop(0))
-    return Sink(Settings())
-
-
-async def test_an_output_goes_to_the_partition_it_names(monkeypatch: pytest.MonkeyPatch) -> None:
-    sink = sink_with(producer := Producer(), monkeypatch=monkeypatch)
-    assert await sink.send([Said()] * 3) == 3
-    assert producer.sent[0] == {**Said()._asdict(), "headers": []}
-    assert (sink.sent, sink.failed) == (3, 0)
-
-
-async def test_nothing_to_say_starts_no_producer(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert await sink_with(monkeypatch=monkeypatch).send([]) == 0
-
-
-async def test_after_a_failure_the_next_send_has_another_producer(
-    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+@on_a_broker
+async def test_outputs_stand_on_the_partition_they_name_with_key_and_headers(
+    settings: Settings,
 ) -> None:
-    broken, sound = Producer(KafkaTimeoutError()), Producer()
-    sink = sink_with(broken, sound, monkeypatch=monkeypatch)
-    assert await sink.send([Said()] * 2) == 0
-    assert broken.stopped
-    assert "will be sent again" in caplog.text
-    assert await sink.send([Said()] * 2) == 2
-    assert (sink.sent, sink.failed) == (2, 2)
+    producer = await PartitionProducer.started(settings, 3)
+    letter = Said(b"raw", DEAD_LETTERS, headers=[("reason", b"not_json")])
+    await producer.send([Said(b"first"), letter])
+    await producer.send([Said(b"x" * 1_000_000), Said(b"last")])
+    await producer.close()
+    own = await own_topics(settings)
+    assert [(m.partition, m.key) for m in own.breaches] == [(3, b"acme")] * 3
+    assert [len(m.value or b"") for m in own.breaches] == [5, 1_000_000, 4]
+    [found] = own.dead_letters
+    assert (found.partition, found.value, list(found.headers)) == (3, b"raw", letter.headers)
+
+
+@on_a_broker
+async def test_the_later_one_of_a_partition_fences_the_earlier_and_no_other(
+    settings: Settings,
+) -> None:
+    earlier, other = [await PartitionProducer.started(settings, number) for number in (3, 2)]
+    later = await PartitionProducer.started(settings, 3)
+    with pytest.raises(ProducerFenced):
+        await earlier.send([Said(b"of a zombie")])
+    await other.send([Said(b"beside", partition=2)])
+    await later.send([Said(b"of the owner")])
+    await asyncio.gather(earlier.close(), later.close(), other.close())
+    assert sorted(await standing(settings), key=str) == [b"beside", b"of the owner"]
+
+
+@on_a_broker
+async def test_what_the_earlier_one_left_open_is_undone_before_the_later_one_is_started(
+    settings: Settings,
+) -> None:
+    earlier = await PartitionProducer.started(settings, 3)
+    await earlier._producer.begin_transaction()
+    await earlier._producer.send_and_wait(BREACHES, b"half", partition=3)
+    later = await PartitionProducer.started(settings, 3)
+    assert await standing(settings) == []
+    with pytest.raises(ProducerFenced):
+        await earlier._producer.commit_transaction()
+    await later.send([Said(b"whole")])
+    await asyncio.gather(earlier.close(), later.close())
+    assert await standing(settings) == [b"whole"]
+
+
+async def test_without_a_broker_none_is_started_and_nothing_stays_open() -> None:
+    with pytest.raises(KafkaConnectionError):
+        await PartitionProducer.started(Settings(brokers="127.0.0.1:1"), 0)
+
+
+# --- contracts: what an upgrade of aiokafka must not change
+
+
+def test_aiokafka_tells_of_an_old_epoch_as_fenced() -> None:
+    for handler in (AddPartitionsToTxnHandler, EndTxnHandler):
+        source = inspect.getsource(handler.handle_response)
+        assert "error_type is InvalidProducerEpoch:\n" in source
+        assert "raise ProducerFenced()" in source
+
+
+def test_aiokafka_is_started_once_it_has_an_epoch_of_its_own() -> None:
+    assert "self._maybe_wait_for_pid()" in inspect.getsource(Sender.start)
+    assert "await self._sender.start()" in inspect.getsource(AIOKafkaProducer.start)
+
+
+async def test_aiokafka_lets_a_producer_close_whose_messages_were_failed() -> None:
+    assert "self._exception = exception" in inspect.getsource(MessageAccumulator.fail_all)
+    assert "self._drain_waiter = create_future()" in inspect.getsource(MessageBatch.__init__)
+    made = PartitionProducer(Settings(), 0)
+    assert made._producer._txn_manager.wait_for_transaction_end() is None
+    await made.close()
+    with pytest.raises(KafkaError, match="the producer was closed"):
+        await made._producer._message_accumulator.add_message(None, b"", b"", 1.0)
+
+
+def test_aiokafka_asks_the_coordinator_under_its_generation_and_forgets_one_that_is_gone() -> None:
+    beat = inspect.getsource(GroupCoordinator._do_heartbeat)
+    assert "HeartbeatRequest(self.group_id, self.generation, self.member_id)" in beat
+    assert beat.count("self.reset_generation()") == 2
+    assert "self.generation = OffsetCommitRequest.DEFAULT_GENERATION_ID" in inspect.getsource(
+        GroupCoordinator.reset_generation
+    )

@@ -65,6 +65,9 @@ class Folded:
     def to_send(self) -> tuple[()]:
         return ()
 
+    def start_over(self) -> None:
+        pass
+
 
 class SeekingThread:
     """Stands in for the consumer's thread: notes where it was sent."""

@@ -1,0 +1,194 @@
+"""Who may write: a producer for each partition that is held, opened anew with every assignment."""
+
+import asyncio
+import time
+from collections.abc import Callable, Mapping
+from enum import Enum
+from typing import NamedTuple, Protocol
+
+from aiokafka.errors import KafkaError, ProducerFenced
+from mode.utils.logging import get_logger
+from prometheus_client import Counter
+
+from streams.errors import NotWritable
+from streams.kafka.assignment import Assignment, PartitionProgress
+from streams.kafka.producer import PartitionProducer, transactional_id
+from streams.settings import Settings
+
+log = get_logger(__name__)
+
+FENCED = Counter(
+    "cmowatch_outputs_fenced",
+    "How often the broker refused what this worker had to say, for another may say it.",
+    ["partition"],
+)
+
+_AT_ONCE = 500  # messages in one transaction
+_TO_SEND = 20.0  # seconds until a transaction has failed: less than the broker keeps it open
+_TO_OPEN = 15.0
+_SHORTEST_WAIT, _LONGEST_WAIT = 0.2, 5.0
+
+
+class Membership(Enum):
+    """What the group's coordinator says of us in a generation."""
+
+    HELD = "held"
+    LOST = "lost"
+    UNKNOWN = "unknown"
+
+
+class Group(Protocol):
+    """The consumer group, as far as writing depends on it."""
+
+    async def membership(self, generation: int) -> Membership:
+        """Whether it counts us in, in this generation; asked now."""
+
+    async def own_ends(self, partition: int) -> Mapping[str, int]:
+        """Where our own topics end in a partition, of what is committed."""
+
+
+class _Attempts(NamedTuple):
+    """When a partition began to be opened in vain, when the next attempt is due, how long after."""
+
+    since: float
+    due: float
+    wait: float
+
+
+class Writers:
+    """Opens the partitions that are held, and sends what their shards have to say.
+
+    A partition is open once its producer was started *and then* the group still counted us in: of
+    any two owners the later one starts its producer later, which fences the earlier, and a producer
+    that was started too late sees that it was. What was judged before a partition was opened is
+    dropped, and nothing is sent before our own topics are read up to their end as of then.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        assignment: Assignment,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._settings, self._assignment, self._clock = settings, assignment, clock
+        self._producers: dict[int, PartitionProducer] = {}
+        self._attempts: dict[int, _Attempts] = {}
+        self._stopped = False
+        self.sent = self.failed = 0
+
+    async def open(self, group: Group) -> None:
+        """Opens what is held and may not write yet, all at once, and closes what is held no more.
+
+        Raises `NotWritable` where that failed for as long as a start waits for a broker.
+        """
+        gone = {each for each in self._producers if self._assignment.get(each) is None}
+        await asyncio.gather(*map(self._close, gone))
+        await asyncio.gather(*(self._open(each, group) for each in self._assignment))
+
+    async def _open(self, progress: PartitionProgress, group: Group) -> None:
+        partition = progress.shard.partition
+        if self._stopped or progress.writable or progress.missing or self._waits(partition):
+            return
+        await self._close(partition)
+        try:
+            if not await self._is_member(progress, group):
+                self._postpone(partition)
+                return
+            await self._start(progress, group)
+        except (KafkaError, TimeoutError) as error:
+            self._failed(partition, error)
+
+    async def _start(self, progress: PartitionProgress, group: Group) -> None:
+        """Starts the producer, and then asks whether it may: never the other way round."""
+        partition, generation = progress.shard.partition, self._assignment.generation
+        async with asyncio.timeout(_TO_OPEN):
+            producer = await PartitionProducer.started(self._settings, partition)
+            self._producers[partition] = producer
+            member = await self._is_member(progress, group)
+            ends = await group.own_ends(partition) if member else {}
+        if ends and self._assignment.holds(progress) and generation == self._assignment.generation:
+            self._attempts.pop(partition, None)
+            progress.opened(ends)
+        else:
+            self._postpone(partition)
+
+    async def _is_member(self, progress: PartitionProgress, group: Group) -> bool:
+        """Whether the partition is ours by the group; one that is known to be another's goes."""
+        membership = await group.membership(self._assignment.generation)
+        if membership is Membership.LOST and progress.fenced:
+            self._assignment.give_up(progress)
+            log.warning(
+                "partition %d was given up: the group has it no more of this worker",
+                progress.shard.partition,
+            )
+        return membership is Membership.HELD and self._assignment.holds(progress)
+
+    async def send(self, progress: PartitionProgress) -> int:
+        """Sends what a shard has to say, in transactions; returns how many messages are sent.
+
+        What was not delivered is only counted: once the partition is open again its shard finds
+        that it does not stand, and says what has to stand then.
+        """
+        outputs, delivered = progress.shard.to_send(), 0
+        for first in range(0, len(outputs), _AT_ONCE):
+            some = outputs[first : first + _AT_ONCE]
+            try:
+                async with asyncio.timeout(_TO_SEND):
+                    await self._producers[progress.shard.partition].send(some)
+            except (KafkaError, TimeoutError) as error:
+                await self._not_sent(progress, len(outputs) - delivered, error)
+                break
+            delivered += len(some)
+        self.sent += delivered
+        return delivered
+
+    async def _not_sent(self, progress: PartitionProgress, count: int, error: Exception) -> None:
+        partition, fenced = progress.shard.partition, isinstance(error, ProducerFenced)
+        progress.closed(fenced=fenced)
+        self.failed += count
+        if fenced:
+            FENCED.labels(str(partition)).inc()
+            log.warning(
+                "partition %d: fenced, for another worker has it or this one hung for too long; "
+                "%d outputs that were judged before are dropped",
+                partition,
+                count,
+            )
+        else:
+            log.warning("partition %d: %d outputs were not delivered: %r", partition, count, error)
+        await self._close(partition)
+
+    def _waits(self, partition: int) -> bool:
+        attempts = self._attempts.get(partition)
+        return attempts is not None and self._clock() < attempts.due
+
+    def _postpone(self, partition: int, *, since: float | None = None) -> None:
+        """Asks again ever later: nobody answers, or the group has to tell what is whose."""
+        now, before = self._clock(), self._attempts.get(partition)
+        wait = min(before.wait * 2, _LONGEST_WAIT) if before else _SHORTEST_WAIT
+        self._attempts[partition] = _Attempts(now if since is None else since, now + wait, wait)
+
+    def _failed(self, partition: int, error: Exception) -> None:
+        """The group answered and the producer did not start: tried again, with a bound."""
+        before, name = self._attempts.get(partition), transactional_id(self._settings, partition)
+        since = before.since if before else self._clock()
+        if self._clock() - since > self._settings.broker_wait:
+            raise NotWritable(
+                f"no producer could be started as {name} for {self._settings.broker_wait:.0f} s: "
+                f"{error!r}. Operator action: look at the transaction coordinator, the broker of "
+                f"__transaction_state; where Kafka has ACLs grant Write and Describe on the "
+                f"transactional ids {self._settings.group}-*."
+            ) from error
+        self._postpone(partition, since=since)
+        log.warning("no producer as %s yet, nothing is said meanwhile: %r", name, error)
+
+    async def _close(self, partition: int) -> None:
+        if (producer := self._producers.pop(partition, None)) is not None:
+            await producer.close()
+
+    async def stop(self) -> None:
+        """Closes every producer, and opens none from here on."""
+        self._stopped = True
+        for progress in self._assignment:
+            progress.closed()
+        await asyncio.gather(*map(self._close, list(self._producers)))

@@ -1,0 +1,297 @@
+"""Who may write: opened after the group was asked again, fenced, given up, tried with a bound."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+import pytest
+from aiokafka.errors import KafkaConnectionError, KafkaError, ProducerFenced
+from prometheus_client import REGISTRY
+
+from events.data import BREACHES, DEAD_LETTERS, OWN, TOPICS
+from events.outcomes import Message
+from streams.errors import NotWritable
+from streams.kafka.assignment import Assignment, PartitionProgress
+from streams.kafka.producer import transactional_id
+from streams.kafka.writers import Membership, Writers
+from streams.settings import Settings
+
+GENERATION = 7
+HELD, LOST, UNKNOWN = Membership.HELD, Membership.LOST, Membership.UNKNOWN
+
+
+class Said(NamedTuple):
+    topic: str = BREACHES
+    partition: int = 0
+    key: bytes | None = b"acme"
+    value: bytes = b"{}"
+    headers: Sequence[tuple[str, bytes]] = ()
+
+
+class Speaking:
+    """A shard that has so much to say, and remembers that it was told to start over."""
+
+    def __init__(self, partition: int) -> None:
+        self.partition = partition
+        self.next: dict[str, int] = {}
+        self.lacking: dict[str, int] = {}
+        self.due: list[Said] = []
+        self.begun = 0
+
+    def fold(self, topic: str, end: int, messages: Sequence[Message]) -> None:
+        self.next[topic] = end
+
+    def tick(self, now: object, heard_again: object = None) -> tuple[()]:
+        return ()
+
+    def to_send(self) -> list[Said]:
+        return self.due
+
+    def start_over(self) -> None:
+        self.begun += 1
+
+
+class Group:
+    """A group that answers what it is told to; the last answer again and again."""
+
+    def __init__(self, *answers: Membership) -> None:
+        self._answers = list(answers)
+        self.asked: list[str] = []
+        self.ends = dict.fromkeys(OWN, 0)
+
+    async def membership(self, generation: int) -> Membership:
+        assert generation == GENERATION
+        self.asked.append("membership")
+        return self._answers.pop(0) if len(self._answers) > 1 else self._answers[0]
+
+    async def own_ends(self, partition: int) -> Mapping[str, int]:
+        self.asked.append("ends")
+        return self.ends
+
+
+class Producer:
+    """Sends, unless it is told to fail."""
+
+    def __init__(self) -> None:
+        self.error: KafkaError | None = None
+        self.sent: list[int] = []
+        self.closed = False
+
+    async def send(self, outputs: Sequence[Said]) -> None:
+        if self.error is not None:
+            raise self.error
+        self.sent.append(len(outputs))
+
+    async def close(self) -> None:
+        self.closed = True
+
+
+class Broker:
+    """Starts producers, unless it is told not to, and says so where the group is asked."""
+
+    def __init__(self, group: Group) -> None:
+        self.started: list[Producer] = []
+        self.error: KafkaError | None = None
+        self._group = group
+
+    async def start(self, settings: Settings, partition: int) -> Producer:
+        self._group.asked.append("started")
+        if self.error is not None:
+            raise self.error
+        self.started.append(Producer())
+        return self.started[-1]
+
+
+class World(NamedTuple):
+    writers: Writers
+    assignment: Assignment
+    group: Group
+    broker: Broker
+    clock: list[float]
+
+    @property
+    def progress(self) -> PartitionProgress:
+        return next(iter(self.assignment))
+
+    @property
+    def shard(self) -> Any:
+        return self.progress.shard
+
+    async def open(self) -> None:
+        await self.writers.open(self.group)
+
+    async def open_later(self, seconds: float = 10.0) -> None:
+        self.clock[0] += seconds
+        await self.open()
+
+    async def open_again_and_again(self) -> None:
+        for _ in range(100):
+            await self.open_later()
+
+
+@pytest.fixture
+def world(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> World:
+    group = Group(*getattr(request, "param", (HELD,)))
+    broker, clock = Broker(group), [0.0]
+    monkeypatch.setattr("streams.kafka.producer.PartitionProducer.started", broker.start)
+    assignment = Assignment(Speaking)
+    assignment.hold({0}, GENERATION)
+    made = World(
+        Writers(Settings(broker_wait=60), assignment, lambda: clock[0]),
+        assignment,
+        group,
+        broker,
+        clock,
+    )
+    made.progress.assigned(dict.fromkeys(TOPICS, 0), dict.fromkeys(TOPICS, 0))
+    return made
+
+
+def fenced() -> float:
+    return REGISTRY.get_sample_value("cmowatch_outputs_fenced_total", {"partition": "0"}) or 0.0
+
+
+def test_a_transactional_id_is_the_group_and_the_partition() -> None:
+    assert transactional_id(Settings(group="watchers"), 3) == "watchers-3"
+
+
+async def test_the_group_is_asked_before_a_producer_starts_and_again_after_it(
+    world: World,
+) -> None:
+    await world.open()
+    assert world.group.asked == ["membership", "started", "membership", "ends"]
+    assert world.progress.may_speak
+    await world.open()
+    assert len(world.broker.started) == 1
+
+
+async def test_what_was_judged_before_is_dropped_and_our_own_topics_are_read_first(
+    world: World,
+) -> None:
+    world.group.ends = {DEAD_LETTERS: 0, BREACHES: 2}
+    await world.open()
+    assert (world.shard.begun, world.progress.may_speak) == (1, False)
+    world.progress.take(BREACHES, 2, ())
+    assert world.progress.may_speak
+
+
+@pytest.mark.parametrize("world", [(UNKNOWN,), (LOST,)], indirect=True)
+async def test_who_is_no_member_starts_no_producer_and_fences_nobody(world: World) -> None:
+    await world.open()
+    assert world.broker.started == []
+    assert not world.progress.writable
+
+
+@pytest.mark.parametrize("world", [(HELD, LOST), (HELD, UNKNOWN)], indirect=True)
+async def test_who_is_no_member_any_more_once_its_producer_started_does_not_write(
+    world: World,
+) -> None:
+    await world.open()
+    assert not world.progress.writable
+    await world.open_later()
+    assert world.broker.started[0].closed
+
+
+async def test_an_assignment_opens_anew_what_was_open(world: World) -> None:
+    await world.open()
+    world.progress.assigned(dict.fromkeys(TOPICS, 0), dict.fromkeys(TOPICS, 0))
+    assert not world.progress.writable
+    await world.open()
+    assert world.progress.may_speak
+    assert [each.closed for each in world.broker.started] == [True, False]
+
+
+async def test_a_partition_that_leaves_while_it_is_opened_is_not_opened(world: World) -> None:
+    came, ends = world.progress, world.group.own_ends
+
+    async def leaves(partition: int) -> Mapping[str, int]:
+        world.assignment.hold(())
+        return await ends(partition)
+
+    world.group.own_ends = leaves  # type: ignore[method-assign]
+    await world.open()
+    assert not came.writable
+    await world.open()
+    assert world.broker.started[0].closed
+
+
+async def test_what_there_is_to_say_is_sent_in_transactions(world: World) -> None:
+    await world.open()
+    world.shard.due = [Said()] * 1_200
+    assert await world.writers.send(world.progress) == 1_200
+    assert world.broker.started[0].sent == [500, 500, 200]
+    assert (world.writers.sent, world.writers.failed) == (1_200, 0)
+
+
+@pytest.mark.parametrize("world", [(HELD, HELD, LOST)], indirect=True)
+async def test_who_is_fenced_drops_what_it_had_to_say_and_gives_the_partition_up(
+    world: World, caplog: pytest.LogCaptureFixture
+) -> None:
+    await world.open()
+    before, world.shard.due = fenced(), [Said()] * 3
+    world.broker.started[0].error = ProducerFenced()
+    assert await world.writers.send(world.progress) == 0
+    assert (fenced() - before, world.writers.failed) == (1, 3)
+    assert "3 outputs that were judged before are dropped" in caplog.text
+    assert world.broker.started[0].closed
+    await world.open()
+    assert len(world.assignment) == 0
+    assert "partition 0 was given up" in caplog.text
+
+
+async def test_who_is_fenced_by_one_that_came_too_late_opens_anew_and_says_it_again(
+    world: World,
+) -> None:
+    await world.open()
+    world.shard.due = [Said()]
+    world.broker.started[0].error = ProducerFenced()
+    await world.writers.send(world.progress)
+    await world.open()
+    assert (world.shard.begun, world.progress.may_speak) == (2, True)
+    assert await world.writers.send(world.progress) == 1
+
+
+async def test_what_is_not_delivered_closes_the_producer_and_keeps_the_shard(
+    world: World, caplog: pytest.LogCaptureFixture
+) -> None:
+    await world.open()
+    before, world.shard.due = fenced(), [Said()]
+    world.broker.started[0].error = KafkaConnectionError("away")
+    await world.writers.send(world.progress)
+    assert (fenced(), len(world.assignment), world.progress.writable) == (before, 1, False)
+    assert "1 outputs were not delivered" in caplog.text
+
+
+async def test_a_producer_that_does_not_start_is_tried_ever_later(
+    world: World, caplog: pytest.LogCaptureFixture
+) -> None:
+    world.broker.error = KafkaConnectionError("away")
+    for _ in range(10):
+        await world.open_later(0.3)
+    assert 2 <= world.group.asked.count("started") <= 4
+    assert "no producer as cmowatch-0 yet" in caplog.text
+    world.broker.error = None
+    await world.open_later()
+    assert world.progress.may_speak
+
+
+async def test_a_producer_that_starts_for_no_member_within_the_bound_ends_the_worker(
+    world: World,
+) -> None:
+    world.broker.error = KafkaConnectionError("refused")
+    with pytest.raises(NotWritable, match=r"cmowatch-0 for 60 s.*Operator action.*cmowatch-\*"):
+        await world.open_again_and_again()
+    assert 60 < world.clock[0] <= 80
+
+
+@pytest.mark.parametrize("world", [(UNKNOWN,)], indirect=True)
+async def test_while_nobody_answers_there_is_no_bound(world: World) -> None:
+    await world.open_again_and_again()
+    assert not world.progress.writable
+
+
+async def test_who_ends_closes_every_producer_and_opens_none(world: World) -> None:
+    await world.open()
+    await world.writers.stop()
+    await world.open()
+    assert [each.closed for each in world.broker.started] == [True]
+    assert not world.progress.writable
