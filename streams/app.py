@@ -2,18 +2,16 @@
 
 import asyncio
 import gzip
-import os
 import time
-import traceback
-from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from datetime import UTC, datetime
-from typing import Any, NoReturn, cast
+from typing import Any, cast
 
 import faust
 
 from events.data import TOPICS
 from streams.errors import WrongPartitions
+from streams.exits import exit_on_unexpected_error, exit_when_forbidden
 from streams.health import CatchingUp, health, lacking
 from streams.kafka.assignment import Assignment, PartitionProgress
 from streams.kafka.producer import Sink
@@ -26,9 +24,6 @@ Page = Callable[[], Awaitable[tuple[bytes, str]]]
 
 Pages = Mapping[str, Page]
 """Pages by their path."""
-
-UNEXPECTED = 70
-"""How the process ends when something was not foreseen."""
 
 _COMMIT = 1.0
 _BUFFERED = 16
@@ -146,7 +141,8 @@ def _keep_time(app: App, settings: Settings, assignment: Assignment, sink: Sink)
             with exit_on_unexpected_error(f"the shard of partition {progress.shard.partition}"):
                 await judge(progress, settings.stale_after, datetime.now(UTC))
                 if assignment.holds(progress) and progress.own_are_read and not app.rebalancing:
-                    await sink.send(progress.shard.to_send())
+                    with exit_when_forbidden(settings, "Write"):
+                        await sink.send(progress.shard.to_send())
 
     async def commit() -> None:
         await _consumer(app).commit_folded()
@@ -169,26 +165,6 @@ async def judge(progress: PartitionProgress, stale_after: float, now: datetime) 
     if until and progress.caught_up and not progress.stale(now, stale_after):
         for _ in progress.judge(until, stale_after):
             await asyncio.sleep(0)
-
-
-@contextmanager
-def exit_on_unexpected_error(where: str, batch: Any = None) -> Iterator[None]:
-    """Ends the process at an exception: Faust would acknowledge the batch and go on without it."""
-    try:
-        yield
-    except Exception as error:
-        offset = f" at offset {batch.begin} to {batch.end}" if batch is not None else ""
-        _end(f"{where}{offset}: {error!r}")
-
-
-def _end(what: str) -> NoReturn:
-    """Ends at once, and says why on the process's own stderr, which nobody redirects."""
-    message = (
-        f"{traceback.format_exc()}cmowatch ends: not foreseen in {what}. Operator action: restart "
-        "it, which folds the log anew; if it ends here again, report this and hold the message.\n"
-    )
-    os.write(2, message.encode(errors="replace"))
-    os._exit(UNEXPECTED)
 
 
 def _serve(app: App, settings: Settings, assignment: Assignment, pages: Pages) -> None:

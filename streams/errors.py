@@ -9,6 +9,14 @@ class NoBroker(StreamError):
     """No Kafka broker answers."""
 
 
+class NotPermitted(StreamError):
+    """The brokers do not let us in, or not do what we must; or are not who they should be."""
+
+
+class UnusableFile(StreamError):
+    """A file that a setting names cannot be used."""
+
+
 class TopicError(StreamError):
     """A topic is not as it must be."""
 

@@ -20,7 +20,10 @@ from streams.kafka.topics import create_or_verify
 from streams.settings import Settings
 
 ONE_BY_ONE = "tests/chaos/", "tests/end_to_end/", "tests/golden/"
-TOGETHER = "tests/end_to_end/test_demo.py"  # two demos at once would both want the usual ports
+TOGETHER = (
+    "tests/end_to_end/test_demo.py",  # two demos at once would both want the usual ports
+    "tests/end_to_end/test_security.py",  # one broker that asks for passwords is enough
+)
 
 
 class Turns(LoadScopeScheduling):  # type: ignore[misc]
@@ -31,7 +34,7 @@ class Turns(LoadScopeScheduling):  # type: ignore[misc]
 
     def _split_scope(self, nodeid: str) -> str:
         file, _, _ = nodeid.partition("::")
-        return nodeid if file.startswith(ONE_BY_ONE) and file != TOGETHER else file
+        return nodeid if file.startswith(ONE_BY_ONE) and file not in TOGETHER else file
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -101,11 +104,12 @@ def settings(broker: LocalKafka) -> Settings:
         heartbeat=1.5,
         tick=0.2,
     )
-    asyncio.run(_empty(clean))
+    asyncio.run(empty(clean))
     return clean
 
 
-async def _empty(settings: Settings) -> None:
+async def empty(settings: Settings) -> None:
+    """Makes the topics anew."""
     await delete(settings, *TOPICS)
     await create_or_verify(settings)
 

@@ -9,6 +9,7 @@ from aiokafka.errors import KafkaError
 from mode.utils.logging import get_logger
 
 from streams.kafka.assignment import OutboxMessage
+from streams.kafka.rights import FORBIDDEN
 from streams.settings import Settings
 
 log = get_logger(__name__)
@@ -31,7 +32,10 @@ class Sink:
         self.sent = self.failed = 0
 
     async def send(self, outputs: Sequence[OutboxMessage]) -> int:
-        """Sends the outputs and waits for their delivery; returns how many were delivered."""
+        """Sends the outputs and waits for their delivery; returns how many were delivered.
+
+        Raises one of `FORBIDDEN` when we may not: what is sent again then fails again.
+        """
         delivered = 0
         for first in range(0, len(outputs), _AT_ONCE):
             some = outputs[first : first + _AT_ONCE]
@@ -65,6 +69,8 @@ class Sink:
     async def _give_up(self, delivered: int, error: BaseException) -> int:
         log.warning("outputs were not delivered and will be sent again: %r", error)
         await self.stop()
+        if isinstance(error, FORBIDDEN):
+            raise error
         return delivered
 
     async def _started(self) -> Any:

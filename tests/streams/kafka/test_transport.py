@@ -23,15 +23,8 @@ from events.outcomes import Message
 from streams.app import create_app
 from streams.errors import CutBack
 from streams.kafka.assignment import Assignment, HighWatermark, PartitionProgress
-from streams.kafka.transport import (
-    Batch,
-    Consumer,
-    ConsumerThread,
-    Transport,
-    _Unread,
-    bounded,
-    slices,
-)
+from streams.kafka.batches import Batch, slices
+from streams.kafka.transport import Consumer, ConsumerThread, Transport, _Unread, bounded
 from streams.settings import Settings
 
 HERE = TP(LOTS, 0)
