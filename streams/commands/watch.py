@@ -12,7 +12,7 @@ from streams.commands.options import AGREEMENTS, BROKERS
 from streams.kafka.assignment import Assignment
 from streams.metrics.pages import pages
 from streams.settings import Settings
-from streams.shard import Shard
+from streams.shard import FOLDS_FOR, Shard
 from streams.worker import run_worker
 
 
@@ -43,7 +43,9 @@ def worker(brokers: str | None, agreements: Path | None, web_port: int | None) -
     """
     settings = settings_or_exit(brokers=brokers, agreements=agreements, web_port=web_port)
     agreed = agreements_or_exit(settings)
-    assignment = Assignment(lambda partition: Shard(partition, settings.partitions, agreed))
+    assignment = Assignment(
+        lambda partition: Shard(partition, settings.partitions, agreed, folds_for=FOLDS_FOR)
+    )
     _refuse_a_taken_port(settings)
     where = f"http://{settings.web_host}:{settings.web_port}"
     click.echo(f"cmowatch reads {settings.brokers}; see {where}/health/ready", err=True)

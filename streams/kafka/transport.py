@@ -296,7 +296,13 @@ class Consumer(driver.Consumer):
                 log.info("%s: a gap before %d, back to %d", message.tp, part.begin, position)
                 await self._thread.seek_here({TP(message.topic, message.partition): position})
                 return
-            progress.take(message.topic, part.end, [message_of(record) for record in part.records])
+            await self._fold(progress, part, message.topic)
+
+    async def _fold(self, progress: PartitionProgress, part: Batch, topic: str) -> None:
+        """Folds a slice; others have their turn amid one that is much work, and after each."""
+        messages = [message_of(record) for record in part.records]
+        while self.assigned.holds(progress) and progress.next(topic) < part.end:
+            progress.take(topic, part.end, messages)
             await asyncio.sleep(0)
 
     async def listen(self, now: float) -> None:
