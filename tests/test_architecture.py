@@ -66,7 +66,6 @@ CATCHES_ALL = {
     "alerts/retraction.py": "a formula that raises without a fact refuses to take it back",
     "alerts/instead.py": "what was taken back before it was read says nothing if it is put back",
     "streams/exits.py": "what nobody foresaw ends the process, or Faust would acknowledge it",
-    "streams/exits.py": "what nobody foresaw ends the process, or Faust would acknowledge it",
     "deploy/lab/kafka.py": "the resolver of the jars raises whatever its network and cache raise",
 }
 
