@@ -301,7 +301,7 @@ class Consumer(driver.Consumer):
     async def _fold(self, progress: PartitionProgress, part: Batch, topic: str) -> None:
         """Folds a slice; others have their turn amid one that is much work, and after each."""
         messages = [message_of(record) for record in part.records]
-        while self.assigned.holds(progress) and progress.next(topic) < part.end:
+        while progress.next(topic) < part.end:
             progress.take(topic, part.end, messages)
             await asyncio.sleep(0)
 
