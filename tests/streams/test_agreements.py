@@ -76,7 +76,7 @@ def test_what_is_wrong_is_named_with_file_line_and_reason(
         ("- a\n", r"the whole file"),
         ("a: &x [*x]\n", r":1: not YAML: an alias"),
         ("a: &x [b]\nc: *x\n", r":2: not YAML: an alias"),
-        ("a:\n  " + "[" * 400_000, r":2: not YAML: more than 20 parts within each other"),
+        ("a:\n  " + "[" * 2_000, r":2: not YAML: more than 20 parts within each other"),
         ("zone: UTC\nzone: UTC\n", r":2: not YAML: zone is given twice"),
         ("a: !!binary /w==\n", r"cannot be read"),
         ("? [1, 2]\n: 3\n", r"not YAML"),
