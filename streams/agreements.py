@@ -113,7 +113,8 @@ def read_agreement(path: Path) -> Agreement:
         tree, document = _read(text)
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
-        line = f":{mark.line + 1}" if mark else ""
+        # The reader in C finds what is missing at the end on the line after the last.
+        line = f":{min(mark.line + 1, len(text.splitlines()))}" if mark else ""
         problem = getattr(error, "problem", None) or error
         raise InvalidAgreement(f"{path}{line}: not YAML: {problem}") from error
     except (ValueError, RecursionError, OverflowError) as error:
