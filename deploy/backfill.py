@@ -132,7 +132,7 @@ def backfill(
     terminal also how long it still takes.
 
     Exit code: 0 all was read, 1 something in the FILE was refused, there is nothing to write or no
-    broker answers, 2 wrong usage, settings or agreements.
+    broker answers, 2 wrong usage, settings or agreements, 77 the brokers do not let us.
     """  # noqa: D301
     one_of(file, from_topics)
     settings = settings_or_exit(brokers=brokers, agreements=agreements)

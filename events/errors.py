@@ -11,7 +11,7 @@ EventError
     ├── InvalidState          the file of sequence numbers cannot be used
     ├── InvalidSetting        the client refuses what it was configured with
     ├── BrokersUnreachable    no broker answers
-    ├── NotPermitted          the broker knows us not, or does not let us
+    ├── NotPermitted          the broker does not let us, or is not who it should be
     ├── TopicMissing          the topic is not on the broker
     ├── EventTooLarge         more bytes than a message may have
     └── Undelivered           not acknowledged within the time given
@@ -63,7 +63,7 @@ class BrokersUnreachable(PublishError):
 
 
 class NotPermitted(PublishError):
-    """The broker does not know who we are, or does not let us write."""
+    """The broker does not know us, does not let us write, or is not who it should be."""
 
 
 class TopicMissing(PublishError):

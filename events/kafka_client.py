@@ -2,9 +2,11 @@
 
 from collections.abc import Callable, Mapping
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 from kafka import errors as kafka_errors
+from kafka.net.compat import KafkaNetClient
 
 from events.errors import (
     BrokersUnreachable,
@@ -22,6 +24,8 @@ TO_FIND_A_TOPIC = 10.0
 _SETTINGS = ("security_protocol", "sasl_", "ssl_")
 _PROTOCOLS = ("SSL", "SASL_SSL", "SASL_PLAINTEXT", "PLAINTEXT")
 _TO_CONNECT = 15.0
+_TO_BE_MET = 3.0
+_NOT_TRUSTED = "CERTIFICATE_VERIFY_FAILED"
 
 REFUSALS = (
     kafka_errors.KafkaError,
@@ -41,14 +45,17 @@ _OURS: tuple[tuple[tuple[type[Exception], ...], type[PublishError], str], ...] =
     ),
     (
         (
-            kafka_errors.AuthorizationError,
             kafka_errors.SaslAuthenticationFailedError,
             kafka_errors.UnsupportedSaslMechanismError,
             kafka_errors.IllegalSaslStateError,
-            kafka_errors.SecurityDisabledError,
         ),
         NotPermitted,
-        "check the credentials and what they may write",
+        "authentication failed: check user, password and mechanism of SASL",
+    ),
+    (
+        (kafka_errors.AuthorizationError, kafka_errors.SecurityDisabledError),
+        NotPermitted,
+        "let this user write the topic: docs/deploy.md has the rights",
     ),
     (
         (kafka_errors.MessageSizeTooLargeError, kafka_errors.RecordListTooLargeError),
@@ -94,8 +101,10 @@ def connected(
     """
     _check(security)
     seconds = timeout.total_seconds()
+    seen: list[Exception] = []
     try:
         return client(
+            kafka_client=partial(_Introduced, seen),
             bootstrap_servers=bootstrap.split(","),
             acks="all",
             enable_idempotence=True,
@@ -109,13 +118,74 @@ def connected(
             **security,
         )
     except kafka_errors.KafkaTimeoutError:
-        told = f"{bootstrap}: no broker answers: check address, port and protocol"
+        why = f" ({_without_secrets(str(seen[-1]), security)})" if seen else ""
+        told = f"{bootstrap}: no broker answers{why}: check address, port and protocol"
         raise BrokersUnreachable(told) from None
     except REFUSALS as error:
         # Not chained: what the client prints of its settings may hold a secret.
-        kind, told = type(ours(error)), _without_secrets(str(error), security)
-        kind = kind if isinstance(error, kafka_errors.KafkaError) else InvalidSetting
-        raise kind(f"{bootstrap}: {type(error).__name__}: {told}") from None
+        found: PublishError = InvalidSetting(f"{type(error).__name__}: {error}")
+        if isinstance(error, kafka_errors.KafkaError):
+            found = ours(error)
+        raise type(found)(f"{bootstrap}: {_without_secrets(str(found), security)}") from None
+
+
+def refusal(bootstrap: str, security: Mapping[str, Any]) -> NotPermitted | None:
+    """Why brokers that answer do not let us in; None where they do, or none answers."""
+    client: Any = None
+    try:
+        client = _Introduced([], bootstrap_servers=bootstrap.split(","), **security)
+    except REFUSALS as error:
+        if isinstance(found := ours(error), NotPermitted):
+            return NotPermitted(f"{bootstrap}: {_without_secrets(str(found), security)}")
+    finally:
+        if client is not None:
+            client.close()
+    return None
+
+
+class _Introduced(KafkaNetClient):  # type: ignore[misc]
+    """A client that has met a broker, or raised why one that answers does not let it in.
+
+    Left to itself it takes a refusal for an absence, and tries until its time is over.
+    """
+
+    def __init__(self, seen: list[Exception], **settings: Any) -> None:
+        super().__init__(**settings)
+        try:
+            seen += self._failures()
+            for error in seen:
+                if isinstance(ours(error), NotPermitted):
+                    raise error
+        except BaseException:
+            self.close()
+            raise
+
+    def _failures(self) -> list[Exception]:
+        """What kept us from each broker in turn; none as soon as one lets us in."""
+        failures = []
+        for broker in self._manager.cluster.bootstrap_brokers():
+            try:
+                self._manager.run(self._met, broker.node_id)
+                return []
+            except REFUSALS as error:
+                failures.append(error)
+        return failures
+
+    async def _met(self, node: Any) -> None:
+        connection = self._manager.get_connection(
+            node,
+            timeout_ms=_TO_BE_MET * 1_000,
+            pop_on_close=False,
+            refresh_metadata_on_err=False,
+            reset_backoff_on_connect=False,
+        )
+        try:
+            await connection
+        except kafka_errors.KafkaConnectionError as error:
+            if connection.broker_version is None:
+                raise
+            # Over TLS the client loses the refusal when the broker hangs up right after it.
+            raise kafka_errors.SaslAuthenticationFailedError("the broker hung up") from error
 
 
 def _check(security: Mapping[str, Any]) -> None:
@@ -138,6 +208,8 @@ def ours(error: Exception) -> PublishError:
     """What an error of kafka-python is in our tree; `Undelivered` for any we have no word for."""
     if isinstance(error, PublishError):
         return error
+    if _NOT_TRUSTED in str(error):
+        return NotPermitted(f"{error}: trust who signed the broker's certificate: see the CA file")
     for kinds, kind, remedy in _OURS:
         if isinstance(error, kinds):
             return kind(f"{error}: {remedy}")

@@ -7,15 +7,20 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
-from typing import IO, Any, NamedTuple, Self
+from typing import IO, Annotated, Any, NamedTuple, Self
+
+from pydantic import Field, TypeAdapter, ValidationError, model_validator
 
 from events.errors import InvalidState
+from events.values import StrictModel
 
 if sys.platform != "win32":
     import fcntl
 
 BLOCK = 1_000
 """How many numbers one sync reserves."""
+
+_RESTORE = "restore it from a copy; a new one would count from 0 again"
 
 
 class Stream(NamedTuple):
@@ -59,9 +64,10 @@ class Sequences:
         self._lock: IO[bytes] | None = None
 
     def __enter__(self) -> Self:
+        _refuse_a_link(self._path)
         self._lock = _held(self._path.with_name(self._path.name + ".lock"))
         try:
-            self._counters = _read(self._path)
+            self._counters = _read(self._path, was_there=self._lock.tell() > 0)
         except InvalidState:
             self._lock.close()
             raise
@@ -121,10 +127,44 @@ class Sequences:
                 self._sync(file.fileno())
             new.replace(self._path)
             _sync_folder(self._path.parent, self._sync)
+            self._note_that_it_is_there()
         except OSError as error:
             raise InvalidState(
                 f"{self._path}: {error}: nothing was sent; make it writable"
             ) from error
+
+    def _note_that_it_is_there(self) -> None:
+        """Says so in the file of the lock, which outlasts a state file that is lost."""
+        if self._lock and self._lock.tell() == 0:
+            self._lock.write(f"the numbers are in {self._path.name}\n".encode())
+            self._lock.flush()
+
+
+_Number = Annotated[int, Field(ge=0, le=2**53)]
+_Name = Annotated[str, Field(min_length=1)]
+
+
+class _Row(StrictModel, extra="forbid"):
+    """A counter as the file has it: what is below `settled` was sent, or is known to be lost."""
+
+    source: _Name
+    topic: _Name
+    key: _Name
+    settled: _Number
+    reserved: _Number
+    lost: tuple[tuple[_Number, _Number], ...]
+
+    @model_validator(mode="after")
+    def _is_in_order(self) -> Self:
+        if self.settled > self.reserved:
+            raise ValueError(f"settled is {self.settled}, beyond reserved, {self.reserved}")
+        for first, last in self.lost:
+            if not first <= last < self.reserved:
+                raise ValueError(f"lost are {first} to {last}, which was never reserved")
+        return self
+
+
+_ROWS = TypeAdapter(list[_Row])
 
 
 def _row(stream: Stream, counter: _Counter) -> dict[str, Any]:
@@ -136,26 +176,39 @@ def _row(stream: Stream, counter: _Counter) -> dict[str, Any]:
     }
 
 
-def _read(path: Path) -> dict[Stream, _Counter]:
+def _read(path: Path, *, was_there: bool) -> dict[Stream, _Counter]:
     try:
-        rows = json.loads(path.read_text(encoding="utf-8"))
-        return {Stream(row["source"], row["topic"], row["key"]): _restarted(row) for row in rows}
+        rows = _ROWS.validate_json(path.read_bytes())
     except FileNotFoundError:
+        if was_there:
+            raise InvalidState(
+                f"{path}: it is lost, and the numbers with it: {_RESTORE}. Who wants that deletes "
+                f"{path.name}.lock as well"
+            ) from None
         return {}
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise InvalidState(
-            f"{path}: not a file of sequence numbers ({type(error).__name__}): restore it from a "
-            "copy; a new one would count from 0 again"
-        ) from error
+    except OSError as error:
+        raise InvalidState(f"{path}: it cannot be read: {error.strerror}") from error
+    except ValidationError as error:
+        raise InvalidState(f"{path}: not a file of sequence numbers: {_fault(error)}") from error
+    found = {Stream(row.source, row.topic, row.key): _restarted(row) for row in rows}
+    if len(found) < len(rows):
+        raise InvalidState(f"{path}: one stream has two rows in it: {_RESTORE}")
+    return found
 
 
-def _restarted(row: dict[str, Any]) -> _Counter:
+def _fault(error: ValidationError) -> str:
+    """Where the first fault is, what it is, and what to do."""
+    first = error.errors(include_url=False)[0]
+    where = "".join(f"{step}: " for step in first["loc"])
+    return f"{where}{first['msg']}: {_RESTORE}"
+
+
+def _restarted(row: _Row) -> _Counter:
     """A counter as it stands after a restart: what was reserved and not settled may be lost."""
-    settled, reserved = int(row["settled"]), int(row["reserved"])
-    lost = [Span(int(first), int(last)) for first, last in row["lost"]]
-    if settled < reserved:
-        lost.append(Span(settled, reserved - 1))
-    return _Counter(reserved, _merged(lost))
+    lost = [Span(first, last) for first, last in row.lost]
+    if row.settled < row.reserved:
+        lost.append(Span(row.settled, row.reserved - 1))
+    return _Counter(row.reserved, _merged(lost))
 
 
 def _merged(spans: list[Span]) -> list[Span]:
@@ -169,10 +222,18 @@ def _merged(spans: list[Span]) -> list[Span]:
     return merged
 
 
+def _refuse_a_link(path: Path) -> None:
+    """Writing would replace the link, and two links to one file are two locks."""
+    if path.is_symlink():
+        raise InvalidState(
+            f"{path}: it is a symbolic link: name the file itself, {path.readlink()}"
+        )
+
+
 def _held(path: Path) -> IO[bytes]:
     """An open file this process alone has the lock of; where the system has none, it is shared."""
     try:
-        file = path.open("wb")
+        file = path.open("ab")
     except OSError as error:
         raise InvalidState(f"{path}: {error}: make the folder writable") from error
     if sys.platform != "win32":

@@ -18,7 +18,7 @@ from alerts.judge import beyond
 from alerts.kpis import BY_NAME
 
 _LARGEST_FILE = 1 << 20
-
+_DEEPEST = 20
 
 _DEFAULT: Final = Path(__file__).with_name("default_agreement.yaml")
 
@@ -46,14 +46,12 @@ def _files(folder: Path) -> list[Path]:
     return paths
 
 
-class _Loader(yaml.SafeLoader):
-    """YAML without what misleads a reader: keys given twice, and aliases."""
+_Reader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+"""PyYAML's reader in C where it has one, which is fifteen times as fast."""
 
-    def compose_node(self, parent: Any, index: Any) -> Any:
-        if self.check_event(yaml.AliasEvent):
-            mark = self.peek_event().start_mark  # type: ignore[no-untyped-call]
-            raise ComposerError(None, None, "an alias; write out what it stands for", mark)
-        return super().compose_node(parent, index)
+
+class _Loader(_Reader):  # type: ignore[misc]
+    """YAML without keys given twice, which mislead a reader."""
 
     def construct_mapping(self, node: Any, deep: bool = False) -> Any:
         seen = set()
@@ -64,6 +62,35 @@ class _Loader(yaml.SafeLoader):
                 raise ConstructorError(None, None, f"{key.value} is given twice", key.start_mark)
             seen.add(key.value)
         return super().construct_mapping(node, deep)
+
+
+def _refuse_what_unfolds(text: str) -> None:
+    """Aliases, by which little text is very much, and parts in parts without an end."""
+    depth = 0
+    for event in yaml.parse(text, Loader=_Reader):
+        if isinstance(event, yaml.AliasEvent):
+            raise _fault_at(event, "an alias; write out what it stands for")
+        if isinstance(event, yaml.CollectionStartEvent):
+            depth += 1
+        elif isinstance(event, yaml.CollectionEndEvent):
+            depth -= 1
+        if depth > _DEEPEST:
+            raise _fault_at(event, f"more than {_DEEPEST} parts within each other")
+
+
+def _fault_at(event: Any, problem: str) -> ComposerError:
+    return ComposerError(None, None, problem, event.start_mark)
+
+
+def _read(text: str) -> tuple[Any, bytes]:
+    """A document as YAML's tree, which knows its lines, and as JSON."""
+    _refuse_what_unfolds(text)
+    loader = _Loader(text)
+    try:
+        tree = loader.get_single_node()
+        return tree, to_json(None if tree is None else loader.construct_document(tree))
+    finally:
+        loader.dispose()
 
 
 def _agreements(paths: Iterable[Path]) -> Iterator[Agreement]:
@@ -83,11 +110,11 @@ def read_agreement(path: Path) -> Agreement:
     """The agreement in a file; raises `InvalidAgreement` with file, line and reason."""
     text = _text(path)
     try:
-        tree = yaml.compose(text, Loader=_Loader)
-        document = to_json(yaml.load(text, Loader=_Loader))
+        tree, document = _read(text)
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
-        line = f":{mark.line + 1}" if mark else ""
+        # The reader in C finds what is missing at the end on the line after the last.
+        line = f":{min(mark.line + 1, len(text.splitlines()))}" if mark else ""
         problem = getattr(error, "problem", None) or error
         raise InvalidAgreement(f"{path}{line}: not YAML: {problem}") from error
     except (ValueError, RecursionError, OverflowError) as error:

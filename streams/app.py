@@ -2,18 +2,16 @@
 
 import asyncio
 import gzip
-import os
 import time
-import traceback
-from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from datetime import UTC, datetime
-from typing import Any, NoReturn, cast
+from typing import Any, cast
 
 import faust
 
 from events.data import TOPICS
-from streams.errors import NotWritable, WrongPartitions
+from streams.errors import WrongPartitions
+from streams.exits import exit_on_unexpected_error, exit_when_forbidden
 from streams.health import CatchingUp, health, lacking
 from streams.kafka.assignment import Assignment, PartitionProgress
 from streams.kafka.transport import Consumer, Transport
@@ -26,12 +24,6 @@ Page = Callable[[], Awaitable[tuple[bytes, str]]]
 
 Pages = Mapping[str, Page]
 """Pages by their path."""
-
-UNAVAILABLE = 69
-"""How the process ends when no broker answered, or none that lets it write."""
-
-UNEXPECTED = 70
-"""How the process ends when something was not foreseen."""
 
 _COMMIT = 1.0
 _OPEN = 0.1  # seconds: how long a partition that came may go without a producer
@@ -65,7 +57,7 @@ def create_app(settings: Settings, assignment: Assignment, pages: Pages) -> App:
     _follow(app)
     _hold_what_comes(app, settings, assignment)
     writers = Writers(settings, assignment)
-    _keep_open(app, writers)
+    _keep_open(app, settings, writers)
     _keep_time(app, settings, assignment, writers)
     _serve(app, settings, assignment, pages)
     return app
@@ -139,11 +131,12 @@ def _refuse_beyond(numbers: Collection[int], pinned: int) -> None:
         )
 
 
-def _keep_open(app: App, writers: Writers) -> None:
+def _keep_open(app: App, settings: Settings, writers: Writers) -> None:
     async def keep_open() -> None:
         while not app.should_stop:
             if not app.rebalancing:
-                with exit_on_unexpected_error("opening the producers"):
+                where = exit_on_unexpected_error("opening the producers")
+                with where, exit_when_forbidden(settings, "Write"):
                     await writers.open(_consumer(app))
             await app.sleep(_OPEN)
 
@@ -167,7 +160,8 @@ def _keep_time(app: App, settings: Settings, assignment: Assignment, writers: Wr
             with exit_on_unexpected_error(f"the shard of partition {progress.shard.partition}"):
                 await judge(progress, settings.stale_after, datetime.now(UTC))
                 if assignment.holds(progress) and progress.may_speak and not app.rebalancing:
-                    await writers.send(progress)
+                    with exit_when_forbidden(settings, "Write"):
+                        await writers.send(progress)
 
     async def commit() -> None:
         await _consumer(app).commit_folded()
@@ -188,30 +182,6 @@ async def judge(progress: PartitionProgress, stale_after: float, now: datetime) 
             await asyncio.sleep(0)
     if progress.opening != opening:  # meanwhile: judged before all was read that others wrote
         progress.shard.start_over()
-
-
-@contextmanager
-def exit_on_unexpected_error(where: str, batch: Any = None) -> Iterator[None]:
-    """Ends the process at an exception: Faust would acknowledge the batch and go on without it."""
-    try:
-        yield
-    except NotWritable as error:
-        _end(f"cmowatch ends: {error}\n", UNAVAILABLE)
-    except Exception as error:
-        offset = f" at offset {batch.begin} to {batch.end}" if batch is not None else ""
-        what = f"{where}{offset}: {error!r}"
-        _end(
-            f"{traceback.format_exc()}cmowatch ends: not foreseen in {what}. Operator action: "
-            "restart it, which folds the log anew; if it ends here again, report this and hold the "
-            "message.\n",
-            UNEXPECTED,
-        )
-
-
-def _end(message: str, code: int) -> NoReturn:
-    """Ends at once, and says why on the process's own stderr, which nobody redirects."""
-    os.write(2, message.encode(errors="replace"))
-    os._exit(code)
 
 
 def _serve(app: App, settings: Settings, assignment: Assignment, pages: Pages) -> None:

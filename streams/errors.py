@@ -13,6 +13,14 @@ class NotWritable(StreamError):
     """A partition of our own topics can be written by no producer of this worker."""
 
 
+class NotPermitted(StreamError):
+    """The brokers do not let us in, or not do what we must; or are not who they should be."""
+
+
+class UnusableFile(StreamError):
+    """A file that a setting names cannot be used."""
+
+
 class TopicError(StreamError):
     """A topic is not as it must be."""
 

@@ -1,11 +1,15 @@
 """Everything that can be set about a running monitor, read once where the program is composed."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from ssl import SSLContext, create_default_context
+from ssl import SSLContext, SSLError, create_default_context
 from typing import Any, Literal, Self
 
 from pydantic import Field, SecretStr, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from streams.errors import UnusableFile
 
 Protocol = Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"]
 
@@ -69,27 +73,62 @@ class Settings(BaseSettings):
 
     @property
     def secret(self) -> str | None:
-        """The password in clear, for the clients of Kafka alone."""
-        if self.password_file is not None:
-            return self.password_file.read_text().rstrip("\r\n")
-        return self.password.get_secret_value() if self.password is not None else None
+        """The password in clear, for the clients of Kafka alone; raises `UnusableFile`."""
+        if self.password_file is None:
+            return self.password.get_secret_value() if self.password is not None else None
+        with _named("CMOWATCH_PASSWORD_FILE", self.password_file):
+            found = self.password_file.read_text(encoding="utf-8").rstrip("\r\n")
+        if not found:
+            raise _unusable("CMOWATCH_PASSWORD_FILE", self.password_file, "it is empty")
+        return found
 
     @property
     def ssl(self) -> SSLContext | None:
-        """How the brokers' certificates are checked; None where nothing is encrypted."""
+        """How the brokers' certificates are checked; None where nothing is encrypted.
+
+        Raises `UnusableFile`.
+        """
         if not self.security.endswith("SSL"):
             return None
-        return create_default_context(cafile=self.ca_file and str(self.ca_file))
+        if self.ca_file is None:
+            return create_default_context()
+        with _named("CMOWATCH_CA_FILE", self.ca_file):
+            return create_default_context(cafile=str(self.ca_file))
 
     def client(self) -> dict[str, Any]:
         """What every client of aiokafka is given to find the brokers and log in."""
-        plain = {"bootstrap_servers": self.brokers, "security_protocol": self.security}
+        return {"bootstrap_servers": self.brokers, **self.login()}
+
+    def login(self) -> dict[str, Any]:
+        """How brokers are spoken to, in the names that both clients of Kafka have for it."""
+        plain: dict[str, Any] = {"security_protocol": self.security}
+        if (context := self.ssl) is not None:
+            plain["ssl_context"] = context
         if not self.security.startswith("SASL"):
-            return {**plain, "ssl_context": self.ssl}
+            return plain
         return {
             **plain,
-            "ssl_context": self.ssl,
             "sasl_mechanism": self.sasl_mechanism,
             "sasl_plain_username": self.username,
             "sasl_plain_password": self.secret,
         }
+
+
+@contextmanager
+def _named(setting: str, path: Path) -> Iterator[None]:
+    """Says of a file that cannot be used which setting names it; never what is in it."""
+    try:
+        yield
+    except SSLError:
+        raise _unusable(setting, path, "it holds no certificate in PEM") from None
+    except UnicodeDecodeError:
+        raise _unusable(setting, path, "it is no text in UTF-8") from None
+    except OSError as error:
+        raise _unusable(setting, path, f"it cannot be read: {error.strerror}") from None
+
+
+def _unusable(setting: str, path: Path, why: str) -> UnusableFile:
+    return UnusableFile(
+        f"{setting}={path}: {why}. Operator action: name a file that this user may read, or unset "
+        f"{setting}."
+    )

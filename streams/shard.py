@@ -3,7 +3,9 @@
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from datetime import datetime
 from functools import partial
+from math import inf
 from time import monotonic
+from typing import Final
 
 from pydantic import ValidationError
 
@@ -36,6 +38,9 @@ from streams.outbox import Outbox
 _ATTEMPTS = 3  # to read a CMO while others have their turn
 _AT_ONCE = 100  # readings judged before others have their turn on the loop
 
+FOLDS_FOR: Final = 0.02
+"""Seconds for which a shard of a worker folds before others have their turn on the loop."""
+
 
 def decoder_of(agreements: Agreements, partitions: int) -> Decoder:
     """A decoder that believes the sources these agreements name."""
@@ -51,6 +56,7 @@ class Shard:
     """The fold of one partition number over the inbound topics and our own.
 
     `next` says per topic how far it has folded, `judged` what each CMO was last judged to be.
+    `folds_for` are the seconds after which it stops amid what it is given to fold.
     """
 
     def __init__(
@@ -59,11 +65,14 @@ class Shard:
         partitions: int,
         agreements: Agreements,
         clock: Callable[[], float] = monotonic,
+        folds_for: float = inf,
     ) -> None:
         self.partition = partition
         self.next = dict.fromkeys((DEAD_LETTERS, BREACHES, *INBOUND), 0)
         self.ledger = Ledger()
         self.outbox = Outbox(clock)
+        self.folds_for = folds_for
+        self._clock = clock
         self.judged: dict[str, list[Reading]] = {}
         self.judged_at = 0
         self.accepted = dict.fromkeys(INBOUND, 0)
@@ -85,16 +94,25 @@ class Shard:
         return self._fold.cmos
 
     def fold(self, topic: str, end: int, messages: Sequence[Message]) -> None:
-        """Take in what stands on a topic up to `end`; messages in order, from `next[topic]` on."""
+        """Take in what stands on a topic up to `end`; messages in order, from `next[topic]` on.
+
+        Where that takes too long, `next[topic]` is the first that is left, and what changed till
+        then is known. One message at least is taken in: one that names a hundred lots takes as
+        long as a hundred.
+        """
+        until = self._clock() + self.folds_for
         changes = self._fold.begin()
         own = {DEAD_LETTERS: self._read_dead_letter, BREACHES: self._read_breach}.get(topic)
         take = own or partial(self._apply, changes)
-        for message in messages:
+        for number, message in enumerate(messages, 1):
             try:
                 take(message)
             except Exception as error:
                 error.add_note(f"at {topic}[{self.partition}] offset {message.offset}")
                 raise
+            if number < len(messages) and self._clock() > until:
+                end = messages[number].offset
+                break
         changes.commit()
         self.next[topic] = end
 

@@ -8,8 +8,9 @@ from collections.abc import Awaitable, Callable, Sequence
 import faust
 from mode.utils.logging import get_logger
 
-from streams.app import UNAVAILABLE, UNEXPECTED, Pages, create_app
+from streams.app import Pages, create_app
 from streams.errors import NoBroker, TopicRefused
+from streams.exits import UNAVAILABLE, UNEXPECTED
 from streams.kafka.assignment import Assignment
 from streams.kafka.topics import Difference, create_or_verify
 from streams.logs import log_to
@@ -28,7 +29,7 @@ async def wait_for_topics(
     """Waits for a broker, ever longer between attempts, then creates and verifies the topics.
 
     Says `unheard` at each attempt in vain. Raises `NoBroker` when none answered for
-    `settings.broker_wait` seconds.
+    `settings.broker_wait` seconds, and at once `NotPermitted` when one refuses us.
     """
     loop, wait = asyncio.get_running_loop(), _SHORTEST_WAIT
     until = loop.time() + settings.broker_wait
@@ -49,7 +50,8 @@ def run_worker(settings: Settings, assignment: Assignment, pages: Pages) -> int:
 
     0 after SIGTERM or SIGINT, 69 when no broker answered or lets it write, 70 when something was
     not foreseen.
-    Raises `TopicError` when the topics are not as they must be.
+    Raises `TopicError` when the topics are not as they must be, `NotPermitted` when the brokers
+    do not let us follow them.
     """
     log_to(sys.stderr, settings.log_level)
     try:

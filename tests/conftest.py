@@ -12,7 +12,7 @@ from uuid import uuid4
 
 import pytest
 from aiokafka.admin import AIOKafkaAdminClient
-from hypothesis import settings
+from hypothesis import settings as hypotheses
 from xdist.scheduler import LoadScopeScheduling
 
 from deploy.lab.kafka import LocalKafka, cache_folder, classpath
@@ -20,11 +20,14 @@ from events.data import TOPICS
 from streams.kafka.topics import create_or_verify
 from streams.settings import Settings
 
-settings.register_profile("repeatable", derandomize=True, deadline=None)
-settings.load_profile("repeatable")  # the same examples in every run
+hypotheses.register_profile("repeatable", derandomize=True, deadline=None)
+hypotheses.load_profile("repeatable")  # the same examples in every run
 
 ONE_BY_ONE = "tests/chaos/", "tests/end_to_end/", "tests/golden/"
-TOGETHER = "tests/end_to_end/test_demo.py"  # two demos at once would both want the usual ports
+TOGETHER = (
+    "tests/end_to_end/test_demo.py",  # two demos at once would both want the usual ports
+    "tests/end_to_end/test_security.py",  # one broker that asks for passwords is enough
+)
 
 
 class Turns(LoadScopeScheduling):  # type: ignore[misc]
@@ -35,7 +38,7 @@ class Turns(LoadScopeScheduling):  # type: ignore[misc]
 
     def _split_scope(self, nodeid: str) -> str:
         file, _, _ = nodeid.partition("::")
-        return nodeid if file.startswith(ONE_BY_ONE) and file != TOGETHER else file
+        return nodeid if file.startswith(ONE_BY_ONE) and file not in TOGETHER else file
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -105,11 +108,12 @@ def settings(broker: LocalKafka) -> Settings:
         heartbeat=1.5,
         tick=0.2,
     )
-    asyncio.run(_empty(clean))
+    asyncio.run(empty(clean))
     return clean
 
 
-async def _empty(settings: Settings) -> None:
+async def empty(settings: Settings) -> None:
+    """Makes the topics anew."""
     await delete(settings, *TOPICS)
     await create_or_verify(settings)
 

@@ -65,7 +65,7 @@ CATCHES_ALL = {
     "alerts/derivation.py": "a formula that raises for a linked record refuses the event",
     "alerts/retraction.py": "a formula that raises without a fact refuses to take it back",
     "alerts/instead.py": "what was taken back before it was read says nothing if it is put back",
-    "streams/app.py": "what nobody foresaw ends the process, or Faust would acknowledge and go on",
+    "streams/exits.py": "what nobody foresaw ends the process, or Faust would acknowledge it",
     "deploy/lab/kafka.py": "the resolver of the jars raises whatever its network and cache raise",
 }
 

@@ -7,8 +7,8 @@ import click
 
 from deploy.acknowledgements.service import Bridge, serve, tell
 from deploy.acknowledgements.silences import AlertmanagerError
-from events.errors import EventError
 from streams.commands.configuration import settings_or_exit
+from streams.commands.failures import errors_end_the_command
 from streams.commands.options import BROKERS
 
 
@@ -57,13 +57,19 @@ def acknowledgements(url: str, brokers: str | None, source: str, every: float, o
     holds is said again, under the same ids.
 
     Exit code: 0 stopped by a signal, or --once and all is passed on; 1 --once, and something
-    failed; 2 wrong usage or settings; 69 Alertmanager or the brokers failed 30 times in a row.
+    failed; 2 wrong usage or settings; 69 Alertmanager or the brokers failed 30 times in a row; 77
+    the brokers do not let us (docs/deploy.md).
     """
     bridge = Bridge(url, source, settings_or_exit(brokers=brokers))
-    if once:
-        try:
-            tell(bridge.pass_on())
-        except (AlertmanagerError, EventError) as error:
-            raise click.ClickException(str(error)) from error
-        return
-    sys.exit(serve(bridge, every))
+    with errors_end_the_command():
+        if once:
+            _pass_on_once(bridge)
+        else:
+            sys.exit(serve(bridge, every))
+
+
+def _pass_on_once(bridge: Bridge) -> None:
+    try:
+        tell(bridge.pass_on())
+    except AlertmanagerError as error:
+        raise click.ClickException(str(error)) from error

@@ -10,7 +10,7 @@ import click
 from deploy.acknowledgements.acknowledged import acknowledgements
 from deploy.acknowledgements.silences import AlertmanagerError, silences
 from events.data import BreachAcknowledged
-from events.errors import EventError
+from events.errors import EventError, NotPermitted
 from events.event import Event
 from events.publish import Delivery, Publisher
 from streams.commands.configuration import security
@@ -60,7 +60,8 @@ class Bridge:
 def serve(bridge: Bridge, every: float) -> int:
     """Passes on, `every` so many seconds, until a signal comes; returns the exit code.
 
-    0 after SIGTERM or SIGINT, 69 when Alertmanager or the brokers failed 30 times in a row.
+    0 after SIGTERM or SIGINT, 69 when Alertmanager or the brokers failed 30 times in a row. Raises
+    `NotPermitted` at once: trying again grants nothing.
     """
     stopped = threading.Event()
     ends = (signal.SIGTERM, signal.SIGINT)
@@ -79,6 +80,8 @@ def _until(stopped: threading.Event, bridge: Bridge, every: float) -> int:
             tell(bridge.pass_on())
             failures = 0
         except (AlertmanagerError, EventError) as error:
+            if isinstance(error, NotPermitted):
+                raise
             failures += 1
             click.echo(printable(f"{failures} of {_PATIENCE}: {error}"), err=True)
             if failures == _PATIENCE:

@@ -12,8 +12,8 @@ from deploy.grafana.api import Grafana, address
 from deploy.grafana.errors import BadAddress, GrafanaError
 from deploy.grafana.provision import Change, changes
 from streams.commands.configuration import settings_or_exit
+from streams.commands.failures import errors_end_the_command
 from streams.commands.options import BROKERS
-from streams.errors import StreamError
 from streams.kafka.whole_log import transitions
 
 
@@ -100,7 +100,7 @@ def annotations(
     touched.
 
     Exit code: 0 all is as it should be, 1 Grafana or Kafka refused or did not answer, 2 wrong
-    usage or settings.
+    usage or settings, 77 the brokers do not let us.
     """
     settings = settings_or_exit(brokers=brokers)
 
@@ -118,14 +118,15 @@ def _provision(
     *,
     dry_run: bool,
 ) -> None:
-    try:
-        grafana = Grafana(url, _token(token_file))
-        name = grafana.log_in(organisation)
-        _make(list(wanted(grafana)), name, dry_run=dry_run)
-    except BadAddress as error:
-        raise click.UsageError(str(error)) from None
-    except (GrafanaError, StreamError) as error:
-        raise click.ClickException(str(error)) from None
+    with errors_end_the_command():
+        try:
+            grafana = Grafana(url, _token(token_file))
+            name = grafana.log_in(organisation)
+            _make(list(wanted(grafana)), name, dry_run=dry_run)
+        except BadAddress as error:
+            raise click.UsageError(str(error)) from None
+        except GrafanaError as error:
+            raise click.ClickException(str(error)) from None
 
 
 def _token(file: Path) -> str:

@@ -217,17 +217,20 @@ class LocalKafka:
 
     def _configure(self) -> None:
         (self.folder / "logging.properties").write_text(_LOGGING)
-        (self.folder / "server.properties").write_text(
-            _SERVER.format(
-                host=LOOPBACK,
-                port=self.port,
-                controller=self._controller,
-                data=self.folder / "data",
-            )
-        )
+        (self.folder / "server.properties").write_text(self._settings())
+
+    def _settings(self) -> str:
+        """The broker's settings; a later line outweighs an earlier one of the same name."""
+        data, controller = self.folder / "data", self._controller
+        return _SERVER.format(host=LOOPBACK, port=self.port, controller=controller, data=data)
+
+    def _first_known(self) -> list[str]:
+        """What the log begins with, as options of Kafka's own formatter: nothing."""
+        return []
 
     def _format(self, java: Path, jars: str) -> None:
         options = ["format", "-t", _cluster_id(), "-c", str(self.folder / "server.properties")]
+        options += self._first_known()
         done = subprocess.run(
             [*self._java(java, jars), "kafka.tools.StorageTool", *options],
             stdout=subprocess.PIPE,

@@ -10,6 +10,7 @@ from alerts.agreements import Agreements
 from alerts.errors import InvalidAgreement
 from events.errors import InvalidSetting
 from streams.agreements import read_agreements
+from streams.errors import UnusableFile
 from streams.settings import Settings
 
 WRONG: Final = 2
@@ -34,10 +35,8 @@ def settings_or_exit(**given: object) -> Settings:
         faults = error.errors(include_url=False, include_input=False, include_context=False)
         lines = (f"CMOWATCH_{_name(fault['loc'])}: {fault['msg']}" for fault in faults)
         raise WrongConfiguration("; ".join(lines)) from None
-    except OSError as error:
-        raise WrongConfiguration(
-            f"CMOWATCH_PASSWORD_FILE or CMOWATCH_CA_FILE cannot be read: {error}"
-        ) from None
+    except UnusableFile as error:
+        raise WrongConfiguration(str(error)) from None
     return settings
 
 
@@ -66,12 +65,11 @@ def agreements_or_exit(settings: Settings, *, of_file: bool = False) -> Agreemen
 
 
 def security(settings: Settings) -> Mapping[str, Any]:
-    """How the settings speak to the brokers, in the names kafka-python shares with aiokafka.
+    """How the settings speak to the brokers, for a `Publisher`.
 
-    Raises `InvalidSetting` when a file of theirs cannot be read any more.
+    Raises `InvalidSetting` when a file of theirs cannot be used any more.
     """
     try:
-        given = settings.client()
-    except OSError as error:
-        raise InvalidSetting(f"password or certificates cannot be read: {error}") from None
-    return {name: value for name, value in given.items() if name != "bootstrap_servers" and value}
+        return settings.login()
+    except UnusableFile as error:
+        raise InvalidSetting(str(error)) from None

@@ -39,7 +39,7 @@ def import_table(
     become events all the same.
 
     Exit code: 0 every row was taken, 1 something was refused or did not arrive, 2 wrong usage or
-    settings.
+    settings, 77 the brokers do not let us in (docs/deploy.md).
     """
     if (out is None) is not sends:
         raise click.UsageError("give either --out EVENTS.ndjson or --publish")

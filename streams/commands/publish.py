@@ -33,8 +33,9 @@ def publish(file: str, brokers: str | None, state: Path | None) -> None:
     How to log in to the brokers is set in the environment: CMOWATCH_SECURITY, CMOWATCH_USERNAME,
     CMOWATCH_PASSWORD_FILE, CMOWATCH_CA_FILE.
 
-    Exit code: 0 everything was sent, 1 something was refused or did not arrive, 2 wrong usage or
-    settings.
+    Exit code: 0 everything was sent, 1 something was refused or did not arrive, or the file of
+    --state cannot be used, 2 wrong usage or settings, 77 the brokers do not let us in
+    (docs/deploy.md).
     """
     sys.exit(send(events_in(file), settings_or_exit(brokers=brokers), state))
 

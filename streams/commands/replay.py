@@ -54,7 +54,7 @@ def replay(
     terminal also how long it still takes.
 
     Exit code: 0 all was read, 1 something in the FILE was refused or no broker answers, 2 wrong
-    usage, settings or agreements.
+    usage, settings or agreements, 77 the brokers do not let us (docs/deploy.md).
     """  # noqa: D301
     one_of(file, from_topics)
     settings = settings_or_exit(brokers=brokers, agreements=agreements)

@@ -17,7 +17,7 @@ def topics(brokers: str | None) -> None:
     """Create the topics that are missing, and say what differs in those that are there.
 
     Exit code: 0 all are as they must be, 1 something differs (told) or no broker answers, 2 wrong
-    usage or settings.
+    usage or settings, 77 the brokers do not let us (docs/deploy.md).
     """
     settings = settings_or_exit(brokers=brokers)
     with errors_end_the_command():

@@ -7,12 +7,12 @@ from pathlib import Path
 import click
 
 from streams.commands.configuration import agreements_or_exit, settings_or_exit
+from streams.commands.failures import errors_end_the_command
 from streams.commands.options import AGREEMENTS, BROKERS
-from streams.errors import StreamError
 from streams.kafka.assignment import Assignment
 from streams.metrics.pages import pages
 from streams.settings import Settings
-from streams.shard import Shard
+from streams.shard import FOLDS_FOR, Shard
 from streams.worker import run_worker
 
 
@@ -39,18 +39,18 @@ def worker(brokers: str | None, agreements: Path | None, web_port: int | None) -
 
     Exit code: 0 stopped by a signal, 1 topics or a port that cannot be used, 2 wrong usage,
     settings or agreements, 69 no broker answered, 70 something nobody foresaw: it ends at once, and
-    says where.
+    says where, 77 the brokers do not let it: the login, a certificate or a right (docs/deploy.md).
     """
     settings = settings_or_exit(brokers=brokers, agreements=agreements, web_port=web_port)
     agreed = agreements_or_exit(settings)
-    assignment = Assignment(lambda partition: Shard(partition, settings.partitions, agreed))
+    assignment = Assignment(
+        lambda partition: Shard(partition, settings.partitions, agreed, folds_for=FOLDS_FOR)
+    )
     _refuse_a_taken_port(settings)
     where = f"http://{settings.web_host}:{settings.web_port}"
     click.echo(f"cmowatch reads {settings.brokers}; see {where}/health/ready", err=True)
-    try:
+    with errors_end_the_command():
         sys.exit(run_worker(settings, assignment, pages(assignment)))
-    except StreamError as error:
-        raise click.ClickException(str(error)) from error
 
 
 def _refuse_a_taken_port(settings: Settings) -> None:

@@ -48,7 +48,10 @@ class Shard(Protocol):
         """CMOs of which events were taken and with which nothing is agreed: how many they have."""
 
     def fold(self, topic: str, end: int, messages: Sequence[Message]) -> None:
-        """Folds messages in order, none folded before, and sets `next[topic]` to `end`."""
+        """Folds messages in order, none folded before, and sets `next[topic]` to `end`.
+
+        Or to the first that is left where others should have their turn; one at least is folded.
+        """
 
     def tick(self, now: datetime, heard_again: datetime | None = None) -> Iterable[object]:
         """Judges at `now`, up to which all topics were heard; others may run between the steps.
@@ -144,7 +147,7 @@ class PartitionProgress:
         self.writable, self.fenced = False, fenced
 
     def take(self, topic: str, end: int, messages: Sequence[Message]) -> None:
-        """Folds what is new of a batch that reaches up to `end`."""
+        """Folds what is new of a batch that reaches up to `end`, or the beginning of that."""
         begin = self.next(topic)
         if end <= begin:
             return

@@ -10,7 +10,8 @@ from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.errors import KafkaError, TopicAlreadyExistsError, for_code
 
 from events.data import DEAD_LETTERS, TOPICS
-from streams.errors import NoBroker, TopicRefused, WrongPartitions
+from streams.errors import TopicRefused, WrongPartitions
+from streams.kafka.rights import FORBIDDEN, not_permitted, unusable
 from streams.settings import Settings
 
 _MEBIBYTE = 1 << 20
@@ -48,15 +49,16 @@ async def create_or_verify(settings: Settings) -> list[Difference]:
     """Creates the topics that are missing and says what differs in the others; changes none.
 
     Raises `WrongPartitions` where a topic's number of partitions is not the pinned one,
-    `TopicRefused` where one is missing and may not be created, `NoBroker` where none answers.
+    `TopicRefused` where one is missing and may not be created, `NotPermitted` where the brokers
+    refuse us, `NoBroker` where none answers.
     """
     async with _admin(settings) as admin:
         there = await _partitions(admin)
         _refuse_other_partitions(there, settings.partitions)
-        created = await _create(admin, [t for t in TOPICS if t not in there], settings)
+        created = await _create(admin, await _missing(admin, there, settings), settings)
         _refuse_other_partitions(await _all_there(admin), settings.partitions)
         new = [Difference(t, "partitions", str(settings.partitions), None) for t in created]
-        return new + await _differing(admin, TOPICS)
+        return new + await _differing(admin, settings)
 
 
 @asynccontextmanager
@@ -66,10 +68,7 @@ async def _admin(settings: Settings) -> AsyncIterator[Any]:
         await admin.start()
         yield admin
     except KafkaError as error:
-        raise NoBroker(
-            f"{settings.brokers} does not answer as a Kafka broker: {error!r}. Operator action: "
-            "start the broker, or set CMOWATCH_BROKERS and CMOWATCH_SECURITY."
-        ) from error
+        raise await unusable(settings, error) from error
     finally:
         await admin.close()
 
@@ -78,6 +77,13 @@ async def _partitions(admin: Any) -> dict[str, int]:
     described = await admin.describe_topics()
     found = {topic["topic"]: len(topic["partitions"]) for topic in described}
     return {topic: found[topic] for topic in TOPICS if topic in found}
+
+
+async def _missing(admin: Any, there: Mapping[str, int], settings: Settings) -> list[str]:
+    """The topics that are not there; one that is hidden from us is not permitted, not missing."""
+    unseen = [topic for topic in TOPICS if topic not in there]
+    _ = [each async for each in _settings_of(admin, unseen, settings)]
+    return unseen
 
 
 async def _all_there(admin: Any) -> dict[str, int]:
@@ -119,6 +125,8 @@ async def _create(admin: Any, missing: Iterable[str], settings: Settings) -> lis
         )
     answer = await admin.create_topics(new)
     for topic, code, *message in answer.topic_errors:
+        if code and for_code(code) in FORBIDDEN:
+            raise not_permitted(settings, f"Create on the topic {topic}")
         if code and for_code(code) is not TopicAlreadyExistsError:
             raise TopicRefused(
                 f"the broker refused to create {topic}: {for_code(code).__name__} "
@@ -128,18 +136,22 @@ async def _create(admin: Any, missing: Iterable[str], settings: Settings) -> lis
     return [topic for topic, code, *_ in answer.topic_errors if not code]
 
 
-async def _differing(admin: Any, topics: Iterable[str]) -> list[Difference]:
-    asked = [ConfigResource(ConfigResourceType.TOPIC, topic) for topic in topics]
-    answers = await admin.describe_configs(asked) if asked else []
+async def _differing(admin: Any, settings: Settings) -> list[Difference]:
     return [
         Difference(topic, setting, value, found.get(setting, "absent"))
-        for answer in answers
-        for topic, found in _configs(answer)
+        async for topic, found in _settings_of(admin, TOPICS, settings)
         for setting, value in wanted(topic).items()
         if found.get(setting) != value
     ]
 
 
-def _configs(answer: Any) -> Iterable[tuple[str, dict[str, str]]]:
-    for _code, _message, _type, topic, entries in answer.resources:
-        yield topic, {name: value for name, value, *_ in entries}
+async def _settings_of(
+    admin: Any, topics: Iterable[str], settings: Settings
+) -> AsyncIterator[tuple[str, dict[str, str]]]:
+    """Each topic with its settings, none for one that is not there; raises `NotPermitted`."""
+    asked = [ConfigResource(ConfigResourceType.TOPIC, topic) for topic in topics]
+    for answer in await admin.describe_configs(asked) if asked else ():
+        for code, _message, _type, topic, entries in answer.resources:
+            if code and for_code(code) in FORBIDDEN:
+                raise not_permitted(settings, f"Describe and DescribeConfigs on the topic {topic}")
+            yield topic, {name: value for name, value, *_ in entries}

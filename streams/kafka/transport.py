@@ -1,26 +1,31 @@
 """The log, handed to Faust one fetch of one partition at a time, from positions of our own."""
 
 import asyncio
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Any, NamedTuple
+from typing import Any
 
 from aiokafka.errors import IllegalStateError, KafkaError
 from aiokafka.structs import OffsetAndMetadata, TopicPartition
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP, ConsumerMessage
+from mode import Service
 from mode.utils.logging import get_logger
 from yarl import URL
 
 from events.data import OWN
 from events.outcomes import Message
 from streams.errors import CutBack
+from streams.exits import exit_on_unexpected_error, exit_when_forbidden
 from streams.kafka.assignment import (
     Assignment,
     HighWatermark,
+    PartitionProgress,
     Place,
     say_what_is_wrong,
 )
+from streams.kafka.batches import Batch, slices
+from streams.kafka.rights import FORBIDDEN
 from streams.kafka.tolerant_headers import read_any_header_name, reads_any_header_name
 from streams.kafka.writers import Membership
 from streams.settings import Settings
@@ -28,22 +33,10 @@ from streams.settings import Settings
 log = get_logger(__name__)
 
 _POLL = 0.1  # seconds a fetch waits: how long a partition that was let in may go unnoticed
-_AT_ONCE = 250  # events folded before others have their turn on the loop
+_BETWEEN_LOOKS = 1.0  # seconds between looks at what keeps us from the group
 _LOST = 5.0  # seconds after which a batch that was fetched but not folded is not under way
 _ANSWER = 10.0  # seconds for the group's coordinator to answer: others need this thread too
 _IDLE, _BUSY = 500, 10  # milliseconds a broker holds an empty answer
-
-
-class Batch(NamedTuple):
-    """One fetch of one partition: all there was from `begin` up to, not including, `end`.
-
-    The bounds are the consumer's positions before and after the fetch, so that a batch without
-    records passes over the markers and the aborted records of transactions.
-    """
-
-    begin: int
-    end: int
-    records: Sequence[Any]
 
 
 class ConsumerThread(driver.AIOKafkaConsumerThread):
@@ -129,6 +122,20 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
             return Membership.HELD
         return Membership.LOST if coordinator.generation < 0 else Membership.UNKNOWN
 
+    async def tell_errors(self) -> None:
+        """Raises what keeps us from the group, which aiokafka tells only those who ask."""
+        if self._consumer is not None:
+            await self.call_thread(self._tell_errors)
+
+    async def _tell_errors(self) -> None:
+        coordinator = self._consumer._coordinator
+        try:
+            coordinator.check_errors()
+        except KafkaError as error:
+            if isinstance(error, FORBIDDEN) or coordinator._coordination_task.done():
+                raise
+            log.warning("the group could not be joined, which is tried again: %r", error)
+
     def marks(self) -> dict[TP, HighWatermark]:
         """The broker's last answer per partition; read instant first, so never newer than it is."""
         found = {}
@@ -194,16 +201,6 @@ def bounded(tp: TP, start: int | None, stop: int | None, records: Sequence[Any])
     return Batch(min(start, first), max(stop or 0, end), records)
 
 
-def slices(batch: Batch) -> Iterator[Batch]:
-    """A batch as batches of few enough events to fold at once; one without records as it is."""
-    begin, records = batch.begin, batch.records
-    for first in range(0, max(1, len(records)), _AT_ONCE):
-        beyond = first + _AT_ONCE
-        end = records[beyond].offset if beyond < len(records) else batch.end
-        yield Batch(begin, end, records[first:beyond])
-        begin = end
-
-
 def cut_back(tp: TP, folded: int) -> CutBack:
     """The error of a log that ends before what was already read of it."""
     return CutBack(
@@ -233,6 +230,8 @@ class Consumer(driver.Consumer):
         self._read_offset = _Unread()
         self.assigned: Assignment = self.transport.assigned
         self._waiting: dict[TP, tuple[int, float]] = {}
+        self._settings = self.transport.settings
+        self._forbidden: KafkaError | None = None
 
     def _new_consumer_thread(self) -> ConsumerThread:
         return ConsumerThread(self, loop=self.loop, beacon=self.beacon)
@@ -244,8 +243,23 @@ class Consumer(driver.Consumer):
         if not active:
             await self.sleep(_POLL)
             return {}
-        batches = await super()._getmany(active, min(timeout, _POLL))
+        try:
+            batches = await super()._getmany(active, min(timeout, _POLL))
+        except FORBIDDEN as error:
+            self._forbidden = error
+            await self.sleep(_POLL)
+            return {}
         return {tp: [batch] for tp, batch in batches.items()}
+
+    @Service.task
+    async def _end_when_forbidden(self) -> None:
+        """Ends the process when we may not join the group, or not read a topic any more."""
+        while not self.should_stop:
+            with exit_on_unexpected_error("the group"), exit_when_forbidden(self._settings):
+                await self._thread.tell_errors()
+                if self._forbidden is not None:
+                    raise self._forbidden
+            await self.sleep(_BETWEEN_LOOKS)
 
     def _to_message(self, tp: Any, record: Any) -> ConsumerMessage:
         """A batch as Faust's message; without its generation the conductor drops it silently."""
@@ -315,7 +329,13 @@ class Consumer(driver.Consumer):
                 log.info("%s: a gap before %d, back to %d", message.tp, part.begin, position)
                 await self._thread.seek_here({TP(message.topic, message.partition): position})
                 return
-            progress.take(message.topic, part.end, [message_of(record) for record in part.records])
+            await self._fold(progress, part, message.topic)
+
+    async def _fold(self, progress: PartitionProgress, part: Batch, topic: str) -> None:
+        """Folds a slice; others have their turn amid one that is much work, and after each."""
+        messages = [message_of(record) for record in part.records]
+        while progress.next(topic) < part.end:
+            progress.take(topic, part.end, messages)
             await asyncio.sleep(0)
 
     async def listen(self, now: float) -> None:
@@ -387,6 +407,6 @@ class Transport(driver.Transport):
     Consumer = Consumer
 
     def __init__(self, settings: Settings, assigned: Assignment, app: Any) -> None:
-        self.assigned = assigned
+        self.assigned, self.settings = assigned, settings
         urls = [URL(f"kafka://{broker.strip()}") for broker in settings.brokers.split(",")]
         super().__init__(urls, app)

@@ -13,7 +13,8 @@ from events.data import BREACHES, DEAD_LETTERS, INBOUND
 from events.decode import Decoder
 from events.outcomes import AcceptedEvent, Message, Rejection
 from streams.dead_letters import Word, read_back
-from streams.errors import NoBroker, TopicRefused
+from streams.errors import TopicRefused
+from streams.kafka.rights import not_permitted, unusable
 from streams.kafka.tolerant_headers import read_any_header_name
 from streams.kafka.transport import message_of
 from streams.letters import Letters
@@ -34,16 +35,17 @@ async def outcomes(
 ) -> AsyncIterator[AcceptedEvent | Rejection]:
     """What a decoder makes of every inbound message; what was refused for good stays refused.
 
-    Raises `TopicRefused` when a topic is not there, `NoBroker` where none answers.
+    Raises `TopicRefused` when a topic is not there, `NotPermitted` when it may not be read,
+    `NoBroker` where none answers.
     """
     async with _reader(settings) as consumer:
         said: defaultdict[int, Letters] = defaultdict(Letters)
-        async for message in _messages(consumer, [DEAD_LETTERS]):
+        async for message in _messages(consumer, settings, [DEAD_LETTERS]):
             word = read_back(message.headers)
             letters = said[message.partition]
             if isinstance(word, Word) and letters.is_news(word, awaited=False):
                 letters.read(word, folded=False)
-        async for message in _messages(consumer, INBOUND, position):
+        async for message in _messages(consumer, settings, INBOUND, position):
             reason, _ = said[message.partition].of(message.topic, message.offset)
             if reason is not None and reason.holds_for_good:
                 yield decoder.refused(message, reason, "it was refused before")
@@ -54,10 +56,11 @@ async def outcomes(
 async def transitions(settings: Settings) -> list[BreachEvent]:
     """Every transition of every breach, in the order of the topic; what is none is passed over.
 
-    Raises `TopicRefused` when the topic is not there, `NoBroker` where none answers.
+    Raises `TopicRefused` when the topic is not there, `NotPermitted` when it may not be read,
+    `NoBroker` where none answers.
     """
     async with _reader(settings) as consumer:
-        values = [message.value async for message in _messages(consumer, [BREACHES])]
+        values = [message.value async for message in _messages(consumer, settings, [BREACHES])]
     found = []
     for value in values:
         with suppress(ValidationError):
@@ -78,19 +81,19 @@ async def _reader(settings: Settings) -> AsyncIterator[AIOKafkaConsumer]:
         await consumer.start()
         yield consumer
     except KafkaError as error:
-        raise NoBroker(
-            f"{settings.brokers} does not answer as a Kafka broker: {error!r}. Operator action: "
-            "start the broker, or set CMOWATCH_BROKERS and CMOWATCH_SECURITY."
-        ) from error
+        raise await unusable(settings, error) from error
     finally:
         await consumer.stop()
 
 
 async def _messages(
-    consumer: AIOKafkaConsumer, topics: Iterable[str], position: Position = _unheard
+    consumer: AIOKafkaConsumer,
+    settings: Settings,
+    topics: Iterable[str],
+    position: Position = _unheard,
 ) -> AsyncIterator[Message]:
     """Every message of these topics up to where each partition ends now."""
-    places = [place for topic in topics for place in await _places(consumer, topic)]
+    places = [place for topic in topics for place in await _places(consumer, settings, topic)]
     begins = await consumer.beginning_offsets(places)
     ends = await consumer.end_offsets(places)
     there = sum(ends[place] - begins[place] for place in places)
@@ -107,8 +110,12 @@ async def _messages(
         position(there - sum(behind[place] for place in left), there)
 
 
-async def _places(consumer: AIOKafkaConsumer, topic: str) -> list[TopicPartition]:
+async def _places(
+    consumer: AIOKafkaConsumer, settings: Settings, topic: str
+) -> list[TopicPartition]:
     await consumer._client.add_topic(topic)
+    if topic in consumer._client.cluster.unauthorized_topics:
+        raise not_permitted(settings, f"Read on the topic {topic}")
     numbers = consumer.partitions_for_topic(topic)
     if not numbers:
         raise TopicRefused(f"there is no topic {topic}; create it with: cmowatch topics")

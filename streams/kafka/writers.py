@@ -13,6 +13,7 @@ from prometheus_client import Counter
 from streams.errors import NotWritable
 from streams.kafka.assignment import Assignment, PartitionProgress
 from streams.kafka.producer import PartitionProducer, transactional_id
+from streams.kafka.rights import FORBIDDEN
 from streams.settings import Settings
 
 log = get_logger(__name__)
@@ -79,7 +80,8 @@ class Writers:
     async def open(self, group: Group) -> None:
         """Opens what is held and may not write yet, all at once, and closes what is held no more.
 
-        Raises `NotWritable` where that failed for as long as a start waits for a broker.
+        Raises `NotWritable` where that failed for as long as a start waits for a broker, and one of
+        `FORBIDDEN` at once where a right is missing.
         """
         gone = {each for each in self._producers if self._assignment.get(each) is None}
         await asyncio.gather(*map(self._close, gone))
@@ -95,6 +97,8 @@ class Writers:
                 self._postpone(partition)
                 return
             await self._start(progress, group)
+        except FORBIDDEN:
+            raise
         except (KafkaError, TimeoutError) as error:
             self._failed(partition, error)
 
@@ -127,7 +131,8 @@ class Writers:
         """Sends what a shard has to say, in transactions; returns how many messages are sent.
 
         What was not delivered is only counted: once the partition is open again its shard finds
-        that it does not stand, and says what has to stand then.
+        that it does not stand, and says what has to stand then. Raises one of `FORBIDDEN` when we
+        may not: what is sent again then fails again.
         """
         outputs, delivered = progress.shard.to_send(), 0
         for first in range(0, len(outputs), _AT_ONCE):
@@ -137,6 +142,8 @@ class Writers:
                     await self._producers[progress.shard.partition].send(some)
             except (KafkaError, TimeoutError) as error:
                 await self._not_sent(progress, len(outputs) - delivered, error)
+                if isinstance(error, FORBIDDEN):
+                    raise
                 break
             delivered += len(some)
         self.sent += delivered
@@ -176,8 +183,7 @@ class Writers:
             raise NotWritable(
                 f"no producer could be started as {name} for {self._settings.broker_wait:.0f} s: "
                 f"{error!r}. Operator action: look at the transaction coordinator, the broker of "
-                f"__transaction_state; where Kafka has ACLs grant Write and Describe on the "
-                f"transactional ids {self._settings.group}-*."
+                "__transaction_state."
             ) from error
         self._postpone(partition, since=since)
         log.warning("no producer as %s yet, nothing is said meanwhile: %r", name, error)

@@ -3,6 +3,7 @@
 import itertools
 import os
 from collections.abc import Callable
+from math import inf
 from typing import Any
 
 from aiokafka.structs import TopicPartition
@@ -112,7 +113,9 @@ def gaps_gone_back_for() -> None:
     async def fold(self: Consumer, message: Any) -> None:
         if progress := self.assigned.get(message.partition):
             batch = message.value
-            progress.take(message.topic, batch.end, [message_of(each) for each in batch.records])
+            messages = [message_of(each) for each in batch.records]
+            while progress.next(message.topic) < batch.end:
+                progress.take(message.topic, batch.end, messages)
 
     Consumer.fold = fold  # type: ignore[method-assign]
 
@@ -126,6 +129,7 @@ def folded_once() -> None:
     """What was folded is folded again when it comes again."""
 
     def take(self: PartitionProgress, topic: str, end: int, messages: Any) -> None:
+        self.shard.folds_for = inf  # type: ignore[attr-defined]
         self.shard.fold(topic, max(end, self.next(topic)), messages)
 
     PartitionProgress.take = take  # type: ignore[method-assign]

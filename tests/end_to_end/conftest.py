@@ -9,7 +9,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -39,10 +39,11 @@ def eventually(condition: Callable[[], Any], what: str, deadline: float = 60.0) 
 
 
 class Worker:
-    """A worker in a process of its own, with the settings in its environment."""
+    """A worker in a process of its own, with settings, or their environment."""
 
-    def __init__(self, settings: Settings, folder: Path, script: Path) -> None:
-        self._environment = {**os.environ, **environment(settings), "PYTHONPATH": str(ROOT)}
+    def __init__(self, given: Settings | Mapping[str, str], folder: Path, script: Path) -> None:
+        given = environment(given) if isinstance(given, Settings) else given
+        self._environment = {**os.environ, **given, "PYTHONPATH": str(ROOT)}
         self._script, self._folder = script, folder
         self.port = free_port()
         self.process: subprocess.Popen[bytes] | None = None

@@ -4,6 +4,7 @@ import subprocess
 import sys
 from datetime import date
 from pathlib import Path
+from time import process_time
 from zipfile import ZipFile
 
 import pytest
@@ -74,6 +75,8 @@ def test_what_is_wrong_is_named_with_file_line_and_reason(
         ("", r"the whole file"),
         ("- a\n", r"the whole file"),
         ("a: &x [*x]\n", r":1: not YAML: an alias"),
+        ("a: &x [b]\nc: *x\n", r":2: not YAML: an alias"),
+        ("a:\n  " + "[" * 2_000, r":2: not YAML: more than 20 parts within each other"),
         ("zone: UTC\nzone: UTC\n", r":2: not YAML: zone is given twice"),
         ("a: !!binary /w==\n", r"cannot be read"),
         ("? [1, 2]\n: 3\n", r"not YAML"),
@@ -146,6 +149,25 @@ def test_who_has_no_agreement_is_covered_by_the_one_that_comes_with_the_program(
         assert covering is not None
         assert covering.default
         assert read_agreements(folder, use_default=False).of("other", day) is None
+
+
+LARGE = {
+    "roles": "roles:\n"
+    + "".join(
+        f"  role-{n}: {{side: sponsor, contacts: [{{email: p{n}@x.example}}], zone: UTC}}\n"
+        for n in range(10_000)
+    ),
+    "days": f"working_days: [{'mon, ' * 160_000}tue]\n",
+}
+
+
+@pytest.mark.parametrize("what", LARGE)
+def test_a_large_agreement_is_read_in_seconds(tmp_path: Path, what: str) -> None:
+    path = written(tmp_path, GOOD + LARGE[what])
+    assert path.stat().st_size > 750_000
+    began = process_time()
+    assert read_agreement(path).cmo == "acme"
+    assert process_time() - began < 5
 
 
 def test_a_default_of_ones_own_covers_instead_of_the_one_that_comes_with_the_program(

@@ -109,8 +109,8 @@ def test_a_worker_that_no_broker_lets_write_ends_with_69_and_says_what_to_do() -
 
 def test_what_was_not_foreseen_ends_the_process_with_70_and_says_where() -> None:
     script = (
-        "import io, sys\nfrom streams.app import exit_on_unexpected_error\n"
-        "from streams.kafka.transport import Batch\nsys.stderr = io.StringIO()\n"
+        "import io, sys\nfrom streams.exits import exit_on_unexpected_error\n"
+        "from streams.kafka.batches import Batch\nsys.stderr = io.StringIO()\n"
         "with exit_on_unexpected_error('cmo.lots[3]', Batch(7, 9, ())):\n    1 / 0\n"
         "print('went on')\n"
     )

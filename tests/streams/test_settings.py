@@ -48,6 +48,5 @@ def test_only_an_encrypted_protocol_checks_certificates() -> None:
     assert Settings().client() == {
         "bootstrap_servers": "localhost:9092",
         "security_protocol": "PLAINTEXT",
-        "ssl_context": None,
     }
     assert Settings(security="SSL").client()["ssl_context"].check_hostname

@@ -374,6 +374,38 @@ def test_the_lowest_offset_of_a_transition_wins() -> None:
     assert standing.breach.severity == "critical"
 
 
+class Ticking(Clock):
+    """A clock on which every look takes a second."""
+
+    def __call__(self) -> float:
+        self.now += 1
+        return self.now
+
+
+@pytest.mark.parametrize(("seconds", "folds"), [(0.0, 1), (1.5, 2), (2.5, 3), (100.0, 12)])
+def test_a_shard_stops_amid_much_work_and_goes_on_where_it_stopped(
+    seconds: float, folds: int
+) -> None:
+    events = [each for n in range(6) for each in (promised(f"{n}/1"), delivered(f"{n}/1", 20))]
+    messages = log(events)[INVENTORY]
+    made, ends = Shard(0, 1, agreed(), Ticking(), folds_for=seconds), [0]
+    while ends[-1] < len(messages):
+        made.fold(INVENTORY, len(messages), messages[ends[-1] :])
+        ends.append(made.next[INVENTORY])
+    assert ends[1] == folds
+    assert made.accepted[INVENTORY] == len(messages)
+    assert figures(made) == figures(after(events))
+
+
+def test_a_shard_that_stops_skips_no_offset_that_is_not_there() -> None:
+    first, second = log([promised("1"), promised("2")])[INVENTORY]
+    made = Shard(0, 1, agreed(), Ticking(), folds_for=0.0)
+    made.fold(INVENTORY, 9, [first, second._replace(offset=7)])
+    assert made.next[INVENTORY] == 7
+    made.fold(INVENTORY, 9, [second._replace(offset=7)])
+    assert made.next[INVENTORY] == 9
+
+
 def test_a_shard_judges_what_ripens_between_ticks() -> None:
     made = after([promised("1", at=on(5), recorded=on(4.5)), delivered("1", 9, recorded=on(9))])
     ticked(made, on(4.6))

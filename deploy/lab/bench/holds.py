@@ -15,7 +15,7 @@ from deploy.lab.bench.worlds import World
 from events.outcomes import Message
 from streams.metrics.exposition import Exposed, render
 from streams.metrics.text_format import Page
-from streams.shard import Shard
+from streams.shard import FOLDS_FOR, Shard
 
 T = TypeVar("T")
 
@@ -75,7 +75,7 @@ def holds(world: World) -> Holds:
     slice: what is done once in a worker's life is left out.
     """
     with _as_the_worker_collects():
-        return _Trial(Shard(0, 1, agreements())).run(world)
+        return _Trial(Shard(0, 1, agreements(), folds_for=FOLDS_FOR)).run(world)
 
 
 @contextmanager
@@ -131,8 +131,10 @@ class _Trial:
                 self._collector.of(_collect)
 
     def _fold_slice(self, topic: str, messages: Sequence[Message]) -> None:
-        timed = self._fold if self._events else Longest()
-        timed.of(partial(self._shard.fold, topic, messages[-1].offset + 1, messages))
+        timed, end = self._fold if self._events else Longest(), messages[-1].offset + 1
+        while (at := self._shard.next[topic]) < end:
+            left = [each for each in messages if each.offset >= at]
+            timed.of(partial(self._shard.fold, topic, end, left))
         self._events += len(messages)
         self._since += len(messages)
 

@@ -10,7 +10,7 @@ from streams.agreements import read_agreements
 from streams.kafka.assignment import Assignment
 from streams.metrics.pages import pages
 from streams.settings import Settings
-from streams.shard import Shard
+from streams.shard import FOLDS_FOR, Shard
 from streams.worker import run_worker
 
 
@@ -25,10 +25,13 @@ def main(events: int) -> int:
                 super().fold(topic, end, messages)
                 return
             watch.begin()
+            before = self.next[topic]
             super().fold(topic, end, messages)
-            watch.count(len(messages))
+            watch.count(self.next[topic] - before)
 
-    assignment = Assignment(lambda partition: TimedShard(partition, settings.partitions, agreed))
+    assignment = Assignment(
+        lambda partition: TimedShard(partition, settings.partitions, agreed, folds_for=FOLDS_FOR)
+    )
     return run_worker(settings, assignment, pages(assignment))
 
 

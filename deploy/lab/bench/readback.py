@@ -12,5 +12,6 @@ def read_back(shard: Shard, ends: dict[str, int], now: datetime) -> list[str]:
     at, sent = round(now.timestamp() * 1_000), shard.to_send()
     read = (Message(each.topic, 0, 0, at, each.key, each.value, each.headers) for each in sent)
     for topic, end, batch in batches(read, ends=ends):
-        shard.fold(topic, end, batch)
+        while (at := shard.next[topic]) < end:
+            shard.fold(topic, end, [each for each in batch if each.offset >= at])
     return [each.id for each in sent]

@@ -128,6 +128,6 @@ WORLDS: Final[dict[str, Callable[[], World]]] = {
     "60,000 lots, 50,000 taken back": lambda: retracted(60_000, 50_000, 50_000),
     "1,000 products at 3 sites": lambda: products(1_000, 3),
     "100 lots of 500 facts": lambda: long_lots(100, 500),
-    "100 lots on one deviation, × 125": lambda: wide_deviations(1_000, 125, 100),
+    "100 lots on one deviation, × 500": lambda: wide_deviations(1_000, 500, 100),
 }
 """Each world at its full size, by its title."""

@@ -22,7 +22,7 @@ from deploy.lab.bench.fold import Folded, Pair, pairs, ratios, write
 from deploy.lab.bench.fold import folded as refolded
 from deploy.lab.bench.footprint import FACTS, footprints
 from deploy.lab.bench.footprint import life as life_of
-from deploy.lab.bench.holds import Holds, Longest, holds
+from deploy.lab.bench.holds import AIM, Holds, Longest, holds
 from deploy.lab.bench.latency import nearest_rank
 from deploy.lab.bench.maker import Maker, agreements
 from deploy.lab.bench.peer import Kept, Peer, pickle_lightly
@@ -401,6 +401,10 @@ def test_a_world_is_folded_whole_and_nothing_of_it_is_refused(name: str) -> None
     assert found.events == events
     assert not [each for each in (*found.said, *found.due) if "/0/" in each]
     assert min(found.tick, found.scrape) > 0
+
+
+def test_many_lots_on_each_of_many_deviations_do_not_hold_the_loop() -> None:
+    assert holds(wide_deviations(1_000, 125, 100)).fold < 4 * AIM
 
 
 def test_a_critical_breach_stands_though_the_cmo_takes_back_what_made_it() -> None:

@@ -80,6 +80,46 @@ def test_a_password_that_cannot_be_read_ends_every_command_with_2(command: str) 
     assert "CMOWATCH_PASSWORD_FILE" in result.stderr
 
 
+UNUSABLE: dict[str, tuple[str, bytes | None, str]] = {
+    "no password": ("CMOWATCH_PASSWORD_FILE", None, "cannot be read: No such file"),
+    "an empty password": ("CMOWATCH_PASSWORD_FILE", b"\n", "it is empty"),
+    "a password of bytes": ("CMOWATCH_PASSWORD_FILE", b"hunter2\xff", "it is no text in UTF-8"),
+    "no certificate": ("CMOWATCH_CA_FILE", None, "cannot be read: No such file"),
+    "an empty certificate": ("CMOWATCH_CA_FILE", b"", "it holds no certificate in PEM"),
+    "a certificate of bytes": ("CMOWATCH_CA_FILE", b"\x30\x82hunter2", "no certificate in PEM"),
+    "a broken certificate": (
+        *("CMOWATCH_CA_FILE", b"-----BEGIN CERTIFICATE-----\nhunter2\n"),
+        "it holds no certificate in PEM",
+    ),
+}
+
+
+@pytest.mark.parametrize("what", UNUSABLE)
+def test_a_file_of_the_login_that_cannot_be_used_is_named_with_its_setting(
+    files: Path, what: str
+) -> None:
+    setting, content, why = UNUSABLE[what]
+    if content is not None:
+        (files / "secret").write_bytes(content)
+    login = {"CMOWATCH_SECURITY": "SASL_SSL", "CMOWATCH_USERNAME": "acme"}
+    other = {} if setting == "CMOWATCH_PASSWORD_FILE" else {"CMOWATCH_PASSWORD": "hunter2"}
+    result = run("topics", **login, **other, **{setting: "secret"})
+    assert (result.exit_code, result.stdout) == (WRONG, "")
+    assert f"{setting}=secret: " in result.stderr
+    assert why in result.stderr
+    assert "Operator action" in result.stderr
+    assert "hunter2" not in result.output
+
+
+@pytest.mark.parametrize("setting", ["CMOWATCH_PASSWORD_FILE", "CMOWATCH_CA_FILE"])
+def test_a_file_of_the_login_that_may_not_be_read_is_named(files: Path, setting: str) -> None:
+    login = {"CMOWATCH_SECURITY": "SASL_SSL", "CMOWATCH_USERNAME": "acme"}
+    other = {} if setting == "CMOWATCH_PASSWORD_FILE" else {"CMOWATCH_PASSWORD": "hunter2"}
+    result = run("topics", **login, **other, **{setting: "agreements"})
+    assert result.exit_code == WRONG
+    assert f"{setting}=agreements: it cannot be read: Is a directory" in result.stderr
+
+
 @pytest.mark.parametrize("command", WATCHING)
 def test_nobody_is_watched_without_agreements_and_what_to_do_is_said(command: str) -> None:
     result = run(*CONFIGURED[command][:-2])

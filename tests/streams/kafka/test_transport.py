@@ -23,15 +23,8 @@ from events.outcomes import Message
 from streams.app import create_app
 from streams.errors import CutBack
 from streams.kafka.assignment import Assignment, HighWatermark, PartitionProgress
-from streams.kafka.transport import (
-    Batch,
-    Consumer,
-    ConsumerThread,
-    Transport,
-    _Unread,
-    bounded,
-    slices,
-)
+from streams.kafka.batches import Batch, slices
+from streams.kafka.transport import Consumer, ConsumerThread, Transport, _Unread, bounded
 from streams.settings import Settings
 
 HERE = TP(LOTS, 0)
@@ -478,6 +471,23 @@ def test_slices_of_a_batch_are_the_batch_again_whatever_is_missing_in_it() -> No
 
 def test_a_batch_without_records_is_one_slice() -> None:
     assert list(slices(Batch(3, 9, ()))) == [Batch(3, 9, ())]
+
+
+async def test_others_have_their_turn_amid_a_slice_that_is_much_work(
+    consumer: Any, assignment: Assignment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def one(self: Folded, topic: str, end: int, messages: Sequence[Message]) -> None:
+        self.offsets.append(messages[0].offset)
+        self.next[topic] = messages[0].offset + 1
+
+    monkeypatch.setattr(Folded, "fold", one)
+    folding = asyncio.create_task(consumer.fold(message(Batch(0, 3, records(0, 1, 2)))))
+    turns = 0
+    while not folding.done():
+        await asyncio.sleep(0)
+        turns += 1
+    assert held(assignment).shard.offsets == [0, 1, 2]  # type: ignore[attr-defined]
+    assert turns > 3
 
 
 async def test_a_partition_that_comes_anew_amid_a_batch_is_gone_back_for(
