@@ -18,7 +18,7 @@ from deploy.alertmanager.routing import Pace, configuration, documents
 from deploy.as_yaml import as_yaml
 from deploy.lab.demo import AGREEMENTS
 from deploy.prometheus.pipeline import DEAD_MANS_SWITCH
-from deploy.prometheus.rules import ESCALATED
+from deploy.prometheus.rule import ESCALATED
 from tests.builders import agreement
 from tests.deploy.tools import tool
 
