@@ -121,7 +121,7 @@ def test_every_message_of_a_breach_has_a_link_that_takes_it_on() -> None:
 
 
 def exposed() -> set[str]:
-    """The series of a worker that has judged late lines, refused a message and has a breach."""
+    """The series of a worker that has judged late lines, refused a message and had a breach."""
     role = Role(side="cmo", contacts=(Contact(email="head@cmo.example"),))
     ladder = Rung(role="planner", critical=0), Rung(role="head", critical=86_400)
     shard = Shard(0, 1, agreed(roles={"planner": role, "head": role}, ladder=ladder))
@@ -134,10 +134,13 @@ def exposed() -> set[str]:
     read_back(shard)
     taken = [acknowledged(each.breach.breach, on(40)) for each in shard.ledger.standing.values()]
     shard.fold(ACTIONS, len(taken), log(taken)[ACTIONS])
-    taken_on, standing = page_of(shard), shard
-    assert list(standing.tick(on(40))) == [ACME]
-    read_back(standing)
-    return names(taken_on) | names(page_of(standing))
+    taken_on = page_of(shard)
+    assert set(shard.tick(on(40))) == {ACME}
+    read_back(shard)
+    standing = page_of(shard)
+    assert set(shard.tick(on(400))) == {ACME}
+    read_back(shard)
+    return names(taken_on) | names(standing) | names(page_of(shard, 400))
 
 
 def read_back(shard: Shard) -> None:
@@ -147,8 +150,8 @@ def read_back(shard: Shard) -> None:
     shard.fold(BREACHES, at + len(back), back)
 
 
-def page_of(shard: Shard) -> str:
-    return page([Exposed(shard, True, 1.0, on(40), {LOTS: 0}, on(0), on(40))])
+def page_of(shard: Shard, day: float = 40) -> str:
+    return page([Exposed(shard, True, 1.0, on(day), {LOTS: 0}, on(0), on(day))])
 
 
 def names(shown: str) -> set[str]:
@@ -185,7 +188,10 @@ def breach_of(kpi: Kpi) -> list[dict[str, str]]:
     told = [(series, {**labels, **more}) for series, more in values.items()]
     told += [("cmo_kpi_limit", {**labels, "severity": "critical"})]
     told += [("cmo_agreement_info", {"cmo": "x", "contingency": "Call."})]
-    return [{"series": f"{series}{{{written(of)}}}", "values": "9"} for series, of in told]
+    return [
+        {"series": f"{series}{{{written(of)}}}", "values": "0" if "by" in of else "9"}
+        for series, of in told
+    ]
 
 
 def written(labels: dict[str, str]) -> str:

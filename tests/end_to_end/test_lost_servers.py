@@ -109,7 +109,7 @@ def test_a_prometheus_that_lost_all_while_no_worker_ran_tells_nobody_that_a_brea
 def test_an_alertmanager_that_lost_all_tells_again_only_what_nobody_has_taken_on(
     settings: Settings, monitor: Monitor
 ) -> None:
-    _, alertmanager, prometheus, webhook = monitor
+    _, alertmanager, _, webhook = monitor
     run_out(settings, webhook, "pills", "drops")
     take_on(settings, monitor, PILLS)
     eventually(scraped_again(monitor), "Prometheus knows who has it")
