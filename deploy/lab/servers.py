@@ -195,13 +195,11 @@ class LocalPrometheus(LocalServer):
         alertmanager: LocalAlertmanager,
         *,
         every: str | None = "1s",
-        keep_firing_for: str = rules.KEEP_FIRING_FOR,
         port: int | None = None,
     ) -> None:
-        """`every` is between scrapes, None as shipped; alerts outlast by `keep_firing_for`."""
+        """`every` is between scrapes, None as shipped."""
         super().__init__(folder, port)
-        self._targets, self._alertmanager = targets, alertmanager
-        self._every, self._keep_firing_for = every, keep_firing_for
+        self._targets, self._alertmanager, self._every = targets, alertmanager, every
 
     def configure(self) -> None:
         """Writes whom to scrape and whom to tell, and the rules."""
@@ -211,7 +209,7 @@ class LocalPrometheus(LocalServer):
             self._targets, [self._alertmanager.address], rules="cmowatch.yml", **pace
         )
         (self._folder / "prometheus.yml").write_text(as_yaml(configuration), encoding="utf-8")
-        written = as_yaml(rules.rule_groups(keep_firing_for=self._keep_firing_for))
+        written = as_yaml(rules.rule_groups())
         (self._folder / "cmowatch.yml").write_text(written, encoding="utf-8")
 
     def options(self) -> Sequence[str]:

@@ -50,18 +50,16 @@ none does."""
 PAGING: Final = "breach:cmo_breach_paging:max"
 """What pages, taken on or not."""
 
-KEEP_FIRING_FOR = "10m"
+KEEP_FIRING_FOR: Final = "10m"
 """How long what is unknown, or was refused, outlasts its series: longer than a worker's restart."""
 
 _MADE = "Made from alerts/kpis and deploy/prometheus by `cmowatch render`; change it there."
 
 
-def rule_groups(
-    kpis: Iterable[Kpi] = KPIS, *, keep_firing_for: str = KEEP_FIRING_FOR
-) -> dict[str, object]:
-    """Every rule, in groups; what else is counted outlasts its series by `keep_firing_for`.
+def rule_groups(kpis: Iterable[Kpi] = KPIS) -> dict[str, object]:
+    """Every rule, in groups.
 
-    A breach needs no such thing: what stood is kept for as long as no worker says otherwise.
+    An alert of a breach needs not outlast its series: what stood is kept while no worker speaks.
     """
     every = tuple(kpis)
     # One group: what is held is worked out before the alerts that rest on it.
@@ -75,8 +73,8 @@ def rule_groups(
     return {
         "groups": [
             {"name": "cmowatch-breaches", "rules": of_breaches},
-            {"name": "cmowatch-unknown", "rules": [*unknown(every, keep_firing_for)]},
-            {"name": "cmowatch-pipeline", "rules": [*pipeline(keep_firing_for)]},
+            {"name": "cmowatch-unknown", "rules": [*unknown(every, KEEP_FIRING_FOR)]},
+            {"name": "cmowatch-pipeline", "rules": [*pipeline(KEEP_FIRING_FOR)]},
             {"name": "cmowatch-objectives", "interval": f"{EVERY}s", "rules": [*objectives()]},
         ]
     }

@@ -10,12 +10,14 @@ import pytest
 from deploy.alertmanager.receivers import SWITCH
 from deploy.lab.servers import LocalAlertmanager
 from deploy.lab.webhook import Alert, Notification, Webhook
-from deploy.prometheus.rule import CLEARED, ESCALATED
+from deploy.prometheus.rule import CLEARED, ESCALATED, PAGE
 from streams.settings import Settings
 from tests.end_to_end.alerting import (
     ON_CALL_FOR_CLEARINGS,
     STOCK_OUT,
     Monitor,
+    active,
+    ask,
     clearings,
     counted,
     needed,
@@ -86,6 +88,13 @@ def test_a_prometheus_that_lost_all_while_no_worker_ran_tells_nobody_that_a_brea
 ) -> None:
     worker, alertmanager, prometheus, webhook = monitor
     run_out(settings, webhook, "pills")
+    since = active(prometheus)[STOCK_OUT, PAGE]
+    worker.kill()
+    eventually(lambda: ask(prometheus, "query?query=up==0")["result"], "its absence is seen")
+    worker.start()
+    eventually(scraped_again(monitor), "the worker is ready and scraped again")
+    assert active(prometheus)[STOCK_OUT, PAGE] == since, "nothing is lost with a worker"
+
     worker.kill()
     prometheus.wipe()
     prometheus.start()
