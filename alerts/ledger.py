@@ -7,7 +7,7 @@ from alerts.judge import Bounds, Verdict
 from alerts.kpi import Kpi
 from alerts.kpis import BY_NAME
 from alerts.view import CmoView
-from events.breaches import Breach, BreachEvent, Severity
+from events.breaches import Breach, BreachEvent, ClearedBy, Severity
 from events.dimensions import Scope
 from events.values import microseconds
 
@@ -29,10 +29,14 @@ class Where(NamedTuple):
 
 
 class Standing(NamedTuple):
-    """A breach that stands published; times in microseconds from the epoch."""
+    """A breach that stands published; times in microseconds from the epoch.
+
+    `worst` is how bad it ever was: who was told of that is told that it is over.
+    """
 
     breach: Breach
     at: int
+    worst: Severity
 
     @property
     def severity(self) -> Verdict:
@@ -50,14 +54,26 @@ class Standing(NamedTuple):
         return Bounds(self.breach.warning, self.breach.critical, self.breach.minimum)
 
 
+class Cleared(NamedTuple):
+    """The end of a breach, as it was published: why, when, how bad it had been, who was told."""
+
+    breach: str
+    at: int
+    worst: Severity
+    notified: tuple[str, ...]
+    by: ClearedBy | None
+
+
 class Ledger:
     """What stands on `cmo.breaches`: a fold of it, in which the lowest offset of an id wins.
 
-    Of one scope and KPI the last word stands: one that comes late takes nothing back.
+    Of one scope and KPI the last word stands: one that comes late takes nothing back. Of those that
+    stand no more it knows the last of each scope and KPI.
     """
 
     def __init__(self) -> None:
         self.standing: dict[Where, Standing] = {}
+        self.cleared: dict[Where, Cleared] = {}
         self._last: dict[Where, tuple[int, int]] = {}
 
     def fold(self, event: BreachEvent) -> None:
@@ -67,10 +83,19 @@ class Ledger:
         if place <= self._last.get(where, (0, 0)):
             return
         self._last[where] = place
+        at, worst = microseconds(event.time), self._worst(where, breach)
         if breach.transition == "cleared":
             self.standing.pop(where, None)
+            ended = Cleared(breach.breach, at, worst, breach.notified, breach.cleared_by)
+            self.cleared[where] = ended
         else:
-            self.standing[where] = Standing(breach, microseconds(event.time))
+            self.standing[where] = Standing(breach, at, worst)
+
+    def _worst(self, where: Where, breach: Breach) -> Severity:
+        before = self.standing.get(where)
+        if before is None or before.breach.breach != breach.breach:
+            return breach.severity
+        return "critical" if "critical" in (before.worst, breach.severity) else "warning"
 
     def next_id(self, where: Where) -> str:
         """The id of the next breach of this scope and KPI."""

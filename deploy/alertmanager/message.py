@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Final
 
-from deploy.prometheus.rules import ESCALATED
+from deploy.prometheus.rule import CLEARED
 
 TEMPLATE: Final = Path("deploy/alertmanager/cmowatch.tmpl")
 
@@ -11,34 +11,32 @@ _MADE: Final = (
     "{{/* Made from deploy/alertmanager/message.py by `cmowatch render`; change it there. */}}\n"
 )
 
-_SUBJECT: Final = """\
-{{ define "cmowatch.subject" -}}
-[{{ if eq .Status "firing" }}{{ if eq .CommonLabels.severity "critical" }}PAGE, {{ end }}\
-{{ .Alerts.Firing | len }} firing{{ else }}resolved{{ end }}] \
-{{ with .GroupLabels.cmo }}{{ . }}{{ else }}cmowatch{{ end }}: \
-{{ if eq (len .Alerts) 1 }}{{ (index .Alerts 0).Annotations.summary }}\
-{{ else }}{{ len .Alerts }} alerts{{ end }}
-{{- end }}
+_SUBJECT: Final = f"""\
+{{{{ define "cmowatch.subject" -}}}}
+[{{{{ if eq .CommonLabels.alertname "{CLEARED}" }}}}{{{{ .Alerts | len }}}} cleared\
+{{{{ else }}}}{{{{ if eq .CommonLabels.severity "critical" }}}}PAGE, {{{{ end }}}}\
+{{{{ .Alerts | len }}}} firing{{{{ end }}}}] \
+{{{{ with .GroupLabels.cmo }}}}{{{{ . }}}}{{{{ else }}}}cmowatch{{{{ end }}}}: \
+{{{{ if eq (len .Alerts) 1 }}}}{{{{ (index .Alerts 0).Annotations.summary }}}}\
+{{{{ else }}}}{{{{ len .Alerts }}}} alerts{{{{ end }}}}
+{{{{- end }}}}
 """
 
-_TEXT: Final = f"""\
-{{{{ define "cmowatch.text" -}}}}
-{{{{ if gt (len .Alerts.Firing) 1 }}}}{{{{ range .Alerts.Firing -}}}}
-- {{{{ .Annotations.summary }}}}
-{{{{ end }}}}
-{{{{ end }}}}{{{{ range .Alerts.Firing -}}}}
-{{{{ .Annotations.summary }}}}
+_TEXT: Final = """\
+{{ define "cmowatch.text" -}}
+{{ if gt (len .Alerts) 1 }}{{ range .Alerts -}}
+- {{ .Annotations.summary }}
+{{ end }}
+{{ end }}{{ range .Alerts -}}
+{{ .Annotations.summary }}
 
-{{{{ .Annotations.description }}}}\
-{{{{ with .Annotations.acknowledge_url }}}}Acknowledge: {{{{ . }}}}
-{{{{ end }}}}{{{{ with .Annotations.dashboard_url }}}}Board: {{{{ . }}}}
-{{{{ end }}}}{{{{ with .Annotations.runbook_url }}}}Runbook: {{{{ . }}}}
-{{{{ end }}}}
-{{{{ end }}}}{{{{ range .Alerts.Resolved -}}}}
-{{{{ if eq .Labels.alertname "{ESCALATED}" }}}}Repeated so no more, taken on, eased or cleared\
-{{{{ else }}}}Resolved{{{{ end }}}}: {{{{ .Annotations.summary }}}}
-{{{{ end }}}}
-{{{{- end }}}}
+{{ .Annotations.description }}\
+{{ with .Annotations.acknowledge_url }}Acknowledge: {{ . }}
+{{ end }}{{ with .Annotations.dashboard_url }}Board: {{ . }}
+{{ end }}{{ with .Annotations.runbook_url }}Runbook: {{ . }}
+{{ end }}
+{{ end }}
+{{- end }}
 """
 
 

@@ -6,6 +6,7 @@ from typing import Final
 from alerts.calendar import WEEKDAYS
 from alerts.ladder import Contact, Role
 from deploy.links import HEARTBEAT, MAIL, OPERATIONS
+from deploy.prometheus.rule import CLEARED
 
 SECRETS: Final = "/etc/alertmanager/secrets"
 """Where the files lie that contacts name; what is in them is written nowhere else."""
@@ -37,6 +38,9 @@ GLOBAL: Final = {
 
 _SUBJECT: Final = '{{ template "cmowatch.subject" . }}'
 _TEXT: Final = '{{ template "cmowatch.text" . }}'
+_URGENCY: Final = (
+    f'{{{{ if eq .CommonLabels.alertname "{CLEARED}" }}}}info{{{{ else }}}}error{{{{ end }}}}'
+)
 _WEEKDAYS: Final = dict(
     zip(
         WEEKDAYS,
@@ -47,13 +51,22 @@ _WEEKDAYS: Final = dict(
 
 
 def by_their_contacts(name: str, who: Role) -> Mapping[str, object]:
-    """A receiver that reaches people in every way they named."""
+    """A receiver that reaches people in every way they named.
+
+    It says what fires and never that it is resolved: an alert ends, too, when Prometheus is lost.
+    """
     ways: dict[str, list[Mapping[str, object]]] = {}
     for contact in who.contacts:
         ((way, value),) = contact.model_dump(exclude_none=True).items()
         kind, settings = _WAYS[way](value)
-        ways.setdefault(kind, []).append({**settings, "send_resolved": True})
+        ways.setdefault(kind, []).append({**settings, "send_resolved": False})
     return {"name": name, **ways}
+
+
+def without_waking(who: Role) -> Role:
+    """People as they hear of what wakes nobody: but at PagerDuty, where they are told elsewhere."""
+    elsewhere = tuple(contact for contact in who.contacts if contact.pagerduty is None)
+    return who.model_copy(update={"contacts": elsewhere or who.contacts})
 
 
 def heartbeat(name: str) -> Mapping[str, object]:
@@ -71,7 +84,8 @@ def _slack(channel: str) -> tuple[str, Mapping[str, object]]:
 
 def _pagerduty(file: str) -> tuple[str, Mapping[str, object]]:
     key = {"routing_key_file": f"{SECRETS}/{file}"}
-    return "pagerduty_configs", {**key, "description": _SUBJECT, "details": {"text": _TEXT}}
+    told = {"description": _SUBJECT, "details": {"text": _TEXT}, "severity": _URGENCY}
+    return "pagerduty_configs", {**key, **told}
 
 
 def _teams(file: str) -> tuple[str, Mapping[str, object]]:

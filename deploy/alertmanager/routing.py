@@ -21,6 +21,7 @@ from deploy.alertmanager.receivers import (
     heartbeat,
     hours,
     in_their_hours,
+    without_waking,
 )
 from deploy.as_yaml import as_yaml
 from deploy.prometheus.data_quality import GAP, TURNED_UNKNOWN
@@ -31,8 +32,7 @@ from deploy.prometheus.pipeline import (
     WATCHED,
     WORKER_DOWN,
 )
-from deploy.prometheus.rule import PAGE, TICKET, UNNOTIFIED
-from deploy.prometheus.rules import ESCALATED
+from deploy.prometheus.rule import CLEARED, ESCALATED, PAGE, TICKET, UNNOTIFIED
 from deploy.prometheus.wording import alert_name
 from events.dimensions import DIMENSIONS
 from streams.agreements import read_agreements
@@ -46,8 +46,8 @@ _SCOPE = ["cmo", *DIMENSIONS, "partition"]
 class Pace:
     """How long a message waits for others of its CMO, then for changes, then to be said again.
 
-    A breach is said once, and again when it clears; `again` repeats what nobody has taken on,
-    `daily` what climbs no ladder: Alertmanager forgets that it resolved while its people were away.
+    A breach is said once, and that it is over once; `again` repeats what nobody has taken on,
+    `daily` what climbs no ladder: nothing says when that is over.
     `at_any_hour` is for where nobody waits for working hours.
     """
 
@@ -85,6 +85,11 @@ def configuration(agreements: Iterable[Agreement], pace: Pace | None = None) -> 
         "inhibit_rules": _inhibited(),
         "receivers": [
             *(by_their_contacts(name, who) for name, who in everybody.items()),
+            *(
+                by_their_contacts(hears_of_clearings(name, who), without_waking(who))
+                for name, who in everybody.items()
+                if hears_of_clearings(name, who) != name
+            ),
             heartbeat(SWITCH),
             {"name": NOBODY},
         ],
@@ -144,9 +149,13 @@ def _routes(people: Iterable[People], pace: Pace) -> Mapping[str, object]:
                 "matchers": [_is("alertname", ESCALATED)],
                 "group_by": ["cmo", "role"],
                 "repeat_interval": pace.again,
-                "routes": [*(route for each in people for route in _climbed(each, pace)), tickets],
+                "routes": [
+                    *(route for each in people for route in _climbed(each, pace, each.name)),
+                    tickets,
+                ],
             },
-            *(_paged(each) for each in people if each.first_of),
+            _cleared(people, pace),
+            *(_paged(each, each.name) for each in people if each.first_of),
             {"receiver": ON_CALL, "matchers": [_is("severity", PAGE)]},
             *(_first(each, pace) for each in people if each.first_of),
             {**tickets, "repeat_interval": pace.daily},
@@ -154,20 +163,61 @@ def _routes(people: Iterable[People], pace: Pace) -> Mapping[str, object]:
     }
 
 
-def _climbed(people: People, pace: Pace) -> Iterator[Mapping[str, object]]:
+def _climbed(people: People, pace: Pace, to: str) -> Iterator[Mapping[str, object]]:
     """What has climbed to people: a page at any hour, anything else when they work."""
     theirs = [_is("role", people.role), people.of]
     if waits := _waits(people.name, people.who, pace):
-        yield {"receiver": people.name, "matchers": [*theirs, _is("severity", PAGE)]}
-        yield {"receiver": people.name, "matchers": theirs, **waits}
+        yield {"receiver": to, "matchers": [*theirs, _is("severity", PAGE)]}
+        yield {"receiver": to, "matchers": theirs, **waits}
     else:
-        yield {"receiver": people.name, "matchers": theirs}
+        yield {"receiver": to, "matchers": theirs}
 
 
-def _paged(people: People) -> Mapping[str, object]:
+def _cleared(people: Iterable[People], pace: Pace) -> Mapping[str, object]:
+    """That a breach is over, to whoever was told of it: at any hour only if it may have paged.
+
+    A notice of no role is for whom the first alert went to; those need none of their role besides.
+    """
+    people = list(people)
+    on_call = hears_of_clearings(ON_CALL, OWN[ON_CALL])
+    to = {each.name: hears_of_clearings(each.name, each.who) for each in people}
+    first = [each for each in people if each.first_of]
+    unnamed, page = _is("role", ""), _is("severity", PAGE)
+    waits = _waits(TICKETS, OWN[TICKETS], pace)
+    return {
+        "receiver": on_call,
+        "matchers": [_is("alertname", CLEARED)],
+        "group_by": ["cmo", "role"],
+        "routes": [
+            *(_paged(each, to[each.name], unnamed) for each in first),
+            {"receiver": on_call, "matchers": [unnamed, page]},
+            *(
+                {
+                    "receiver": to[each.name],
+                    "matchers": [unnamed, each.first_of],
+                    **_waits(each.name, each.who, pace),
+                }
+                for each in first
+            ),
+            *(
+                {"receiver": NOBODY, "matchers": [_is("role", each.role), each.first_of]}
+                for each in first
+            ),
+            *(route for each in people for route in _climbed(each, pace, to[each.name])),
+            {"receiver": TICKETS, "matchers": [_is("severity", TICKET)], **waits},
+        ],
+    }
+
+
+def hears_of_clearings(name: str, who: Role) -> str:
+    """The receiver of people for what wakes nobody: another one for those with a way less."""
+    return name if without_waking(who) == who else f"{name}:cleared"
+
+
+def _paged(people: People, to: str, *besides: str) -> Mapping[str, object]:
     """A page of CMOs on whose ladder these people come first: to them too, at any hour."""
-    matchers = [_is("severity", PAGE), str(people.first_of)]
-    return {"receiver": people.name, "matchers": matchers, "continue": True}
+    matchers = [*besides, _is("severity", PAGE), str(people.first_of)]
+    return {"receiver": to, "matchers": matchers, "continue": True}
 
 
 def _first(people: People, pace: Pace) -> Mapping[str, object]:

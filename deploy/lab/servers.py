@@ -11,7 +11,7 @@ from urllib.request import urlopen
 from alerts.agreements import Agreement
 from deploy.alertmanager import routing
 from deploy.alertmanager.message import TEMPLATE, template
-from deploy.alertmanager.receivers import NOBODY, SWITCH
+from deploy.alertmanager.receivers import NOBODY
 from deploy.alertmanager.routing import Pace
 from deploy.as_yaml import as_yaml
 from deploy.lab.process import LOOPBACK, Child, free_port
@@ -88,6 +88,18 @@ class LocalServer:
             self._process.stop(_ENDING)
             self._process = None
 
+    def wipe(self) -> None:
+        """Ends it as a power cut does, and what it had kept is lost; its settings are not."""
+        if self._process is not None:
+            self._process.kill()
+            self._process = None
+        shutil.rmtree(self.data)
+
+    @property
+    def data(self) -> Path:
+        """The folder of what it keeps."""
+        return self._folder / self.NAME.lower()
+
     def configure(self) -> None:
         """Writes its settings into the folder."""
         raise NotImplementedError
@@ -154,14 +166,16 @@ class LocalAlertmanager(LocalServer):
         name = str(receiver["name"])
         if name == NOBODY:
             return receiver
-        webhook = {"url": self._address(name), "send_resolved": name != SWITCH}
+        ways = [way for ways in receiver.values() if isinstance(ways, list) for way in ways]
+        resolved = any(way["send_resolved"] for way in ways)
+        webhook = {"url": self._address(name), "send_resolved": resolved}
         return {"name": name, "webhook_configs": [webhook]}
 
     def options(self) -> Sequence[str]:
         """Alone, without a cluster of its own."""
         return (
             f"--config.file={self._folder / 'alertmanager.yml'}",
-            f"--storage.path={self._folder / 'alertmanager'}",
+            f"--storage.path={self.data}",
             f"--web.listen-address={self.address}",
             "--cluster.listen-address=",
         )
@@ -181,13 +195,11 @@ class LocalPrometheus(LocalServer):
         alertmanager: LocalAlertmanager,
         *,
         every: str | None = "1s",
-        keep_firing_for: str = rules.KEEP_FIRING_FOR,
         port: int | None = None,
     ) -> None:
-        """`every` is between scrapes, None as shipped; alerts outlast by `keep_firing_for`."""
+        """`every` is between scrapes, None as shipped."""
         super().__init__(folder, port)
-        self._targets, self._alertmanager = targets, alertmanager
-        self._every, self._keep_firing_for = every, keep_firing_for
+        self._targets, self._alertmanager, self._every = targets, alertmanager, every
 
     def configure(self) -> None:
         """Writes whom to scrape and whom to tell, and the rules."""
@@ -197,18 +209,14 @@ class LocalPrometheus(LocalServer):
             self._targets, [self._alertmanager.address], rules="cmowatch.yml", **pace
         )
         (self._folder / "prometheus.yml").write_text(as_yaml(configuration), encoding="utf-8")
-        written = as_yaml(rules.rule_groups(keep_firing_for=self._keep_firing_for))
+        written = as_yaml(rules.rule_groups())
         (self._folder / "cmowatch.yml").write_text(written, encoding="utf-8")
 
-    @property
-    def data(self) -> Path:
-        """The folder of its blocks; what lies there before it starts, or comes later, it shows."""
-        return self._folder / "prometheus"
-
     def options(self) -> Sequence[str]:
-        """With its data in the folder, kept for as long as the boards look back.
+        """With its blocks in the folder, kept for as long as the boards look back.
 
-        What fires before it has found its Alertmanager is lost, and told again after the delay.
+        What lies there before it starts, or comes later, it shows. What fires before it has found
+        its Alertmanager is lost, and told again after the delay.
         """
         return (
             f"--config.file={self._folder / 'prometheus.yml'}",

@@ -9,6 +9,8 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from pydantic.alias_generators import to_camel
 
 from deploy.lab.process import LOOPBACK
+from deploy.prometheus.rule import CLEARED
+from events.dimensions import DIMENSIONS
 
 _LARGEST = 16 << 20
 
@@ -43,6 +45,13 @@ class Alert(BaseModel):
         """How loud it is."""
         return self.labels.get("severity", "")
 
+    @property
+    def about(self) -> tuple[str, ...]:
+        """The breach it is about: its KPI, its scope and its number; nothing for another alert."""
+        nth = self.labels.get("nth") or self.labels.get("breach_id", "").rpartition(":")[2]
+        scope = (self.labels.get(name, "") for name in ("kpi", "cmo", *DIMENSIONS))
+        return (*scope, nth) if nth else ()
+
 
 class Notification(BaseModel):
     """One message of Alertmanager's: the alerts of one group."""
@@ -76,14 +85,15 @@ class Webhook:
             return tuple(self._received)
 
     def standing(self, *receivers: str) -> tuple[Alert, ...]:
-        """The alerts whose last word to these receivers was that they fire."""
-        last = {
+        """The alerts these receivers were told of, but of breaches that they were told are over."""
+        told = {
             alert.fingerprint: alert
             for message in self.received
             if message.receiver in receivers
             for alert in message.alerts
         }
-        return tuple(alert for alert in last.values() if alert.firing)
+        over = {alert.about for alert in told.values() if alert.name == CLEARED}
+        return tuple(alert for alert in told.values() if alert.firing and alert.about not in over)
 
     def _take(self, body: bytes) -> bool:
         try:

@@ -52,7 +52,7 @@ def _nobody_watches() -> Iterator[Rule]:
         PAGE,
         lasting="2m",
         summary="No worker answers: nothing is watched",
-        what="Prometheus reaches no worker. Breaches that stood keep their alerts for a while; "
+        what="Prometheus reaches no worker. Breaches that stood keep their alerts; "
         "new ones are not seen. The log keeps every event until a worker reads it.",
         action="Start the workers, and read the last lines of what they said: exit code 69 is no "
         "broker, 70 a message they cannot go past, 77 a login or a right the brokers refuse.",

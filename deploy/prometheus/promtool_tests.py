@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from alerts.kpi import Kpi
 from alerts.kpis import KPIS
-from deploy.prometheus.rule import TICKET, UNNOTIFIED
+from deploy.prometheus.rule import CLEARED, TICKET, UNNOTIFIED
 from deploy.prometheus.wording import alert_name, scope
 
 CLAIMS: Final = Path("deploy/prometheus/tests/breaches_test.yml")
@@ -39,8 +39,8 @@ def _of(kpi: Kpi) -> Iterator[Mapping[str, object]]:
             **{_breach(kpi, instance=name): values for name, values in stands.items()},
             **{_ready(name): values for name, values in ready.items()},
         },
-        _fires(kpi, loud, 72),
-        _silent(kpi, 92),
+        _fires(kpi, loud, 68),
+        _silent(kpi, 72),
     )
     yield _test(
         f"A reading of {kpi.name} that is unknown raises no breach",
@@ -57,7 +57,9 @@ def _of_escalation(kpi: Kpi) -> Iterator[Mapping[str, object]]:
         _series("cmo_breach_escalation_tier", kpi, role="planner", severity="warning"): "1x60",
         _series("cmo_breach_escalation_tier", kpi, role="head", severity="warning"): "_x20 2x40",
     }
-    until = _series("cmo_breach_acknowledged_until_timestamp_seconds", kpi, by="Ada")
+    until = _series(
+        "cmo_breach_acknowledged_until_timestamp_seconds", kpi, by="Ada", severity="warning"
+    )
     yield _test(
         f"A breach of {kpi.name} notifies each role that it has climbed to",
         tier,
@@ -69,6 +71,25 @@ def _of_escalation(kpi: Kpi) -> Iterator[Mapping[str, object]]:
         {**tier, until: f"{30 * _MINUTE}x60"},
         _escalated(kpi, 25, {}),
         _escalated(kpi, 36, {"planner": 1, "head": 2}),
+    )
+    yield _test(
+        f"A breach of {kpi.name} that somebody has taken on is told to nobody until that ends, a "
+        "worker or none",
+        {_ready("a"): "1x16 stale _x60", _breach(kpi): "1x16 stale _x60"}
+        | {until: f"{30 * _MINUTE}x16 stale _x60"},
+        _silent(kpi, 28),
+        _fires_at(kpi, TICKET, 32),
+    )
+    yield _test(
+        f"A breach of {kpi.name} is told as over once, to each role, over half an hour without a "
+        "worker",
+        {
+            _ready("a"): "1x20 stale _x30 1x60",
+            _over(kpi): "_x10 600x10 stale _x30 600x20 stale _x30",
+            _over(kpi, role="planner"): "_x10 600x10 stale _x30 600x20 stale _x30",
+        },
+        *(_told_over(kpi, minute) for minute in (8, 76)),
+        *(_told_over(kpi, minute, "", "planner") for minute in (12, 40, 60)),
     )
 
 
@@ -93,6 +114,11 @@ def _breach(kpi: Kpi, **more: str) -> str:
     return _series("cmo_breach_open", kpi, severity="warning", nth="1", **more)
 
 
+def _over(kpi: Kpi, **more: str) -> str:
+    given = {"severity": "warning", "nth": "1", "cleared_by": "improved", **more}
+    return _series("cmo_breach_cleared_timestamp_seconds", kpi, **given)
+
+
 def _ready(instance: str) -> str:
     return f'cmowatch_shard_ready{{partition="0",instance="{instance}"}}'
 
@@ -108,6 +134,18 @@ def _fires(kpi: Kpi, severity: str, minute: int) -> Mapping[str, object]:
     asked = f"count_over_time(ALERTS{{{_written(labels)}}}[{minute - 1}m:{_EVERY}m])"
     found = {"labels": f"{{{_written(every)}}}", "value": minute // _EVERY}
     return _expected(asked, minute, [found])
+
+
+def _fires_at(kpi: Kpi, severity: str, minute: int) -> Mapping[str, object]:
+    asked = f'count by (severity) (ALERTS{{alertname="{alert_name(kpi)}",alertstate="firing"}})'
+    found = {"labels": f"{{{_written({'severity': severity})}}}", "value": 1}
+    return _expected(asked, minute, [found])
+
+
+def _told_over(kpi: Kpi, minute: int, *roles: str) -> Mapping[str, object]:
+    asked = f'count by (role, severity) (ALERTS{{alertname="{CLEARED}",kpi="{kpi.name}"}})'
+    told = ({"severity": TICKET, **({"role": role} if role else {})} for role in roles)
+    return _expected(asked, minute, [{"labels": f"{{{_written(to)}}}", "value": 1} for to in told])
 
 
 def _silent(kpi: Kpi, minute: int) -> Mapping[str, object]:

@@ -1,6 +1,7 @@
 """One rule of Prometheus: an alert with its texts and links, or a series worked out beforehand."""
 
 from collections.abc import Mapping
+from typing import Final
 
 from deploy.links import CMO, DOCS, GRAFANA, MONITOR
 
@@ -8,6 +9,12 @@ Rule = dict[str, str | Mapping[str, str]]
 
 PAGE, TICKET, UNNOTIFIED = "critical", "warning", "info"
 """What an alert may do: wake somebody, wait for working hours, or only be shown."""
+
+ESCALATED: Final = "CmowatchBreachEscalated"
+"""The alert that repeats a breach, and climbs with it."""
+
+CLEARED: Final = "CmowatchBreachCleared"
+"""The notice that a breach is over: by the worker's word, for its alert ends for other reasons."""
 
 
 def alert(

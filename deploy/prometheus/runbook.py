@@ -4,13 +4,29 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
 
+from alerts.calendar import DAY
 from alerts.kpi import Kpi
 from alerts.kpis import KPIS
-from deploy.prometheus.rule import PAGE, TICKET
+from deploy.prometheus.rule import CLEARED, ESCALATED, PAGE, TICKET
+from streams.metrics.open_items import TOLD_CLEARED
 
 RUNBOOK: Final = Path("docs/runbook.md")
 
 _LOUDNESS = {PAGE: "pages", TICKET: "is a ticket"}
+
+_WRITTEN: Final = {
+    ESCALATED: """\
+**What:** A breach that nobody has taken on, to each role that it has climbed to; it
+repeats every few hours. The people, ages and hours are in the agreement.
+
+**To do first:** Take it on, by the link in the message, and do what it says.""",
+    CLEARED: """\
+**What:** A breach is over, and why, to each role that was told of it: by the word of the worker,
+once. It is a page, which nobody is woken by, where the breach may have been one.
+
+**To do first:** Nothing is left to do; close what you have opened for it, at PagerDuty too.""",
+}
+"""Of alerts that are about any KPI, what to do."""
 
 _INTRODUCTION = """\
 # What to do when an alert comes
@@ -18,32 +34,55 @@ _INTRODUCTION = """\
 Made from `alerts/kpis` and `deploy/prometheus` by `cmowatch render`; change it there.
 
 An alert on a breach carries what was agreed, what is, on how much evidence, since when, what to do
-first, what the agreement says to do, who is notified next and when it clears by itself. It stays
-for {kept} after the breach is cleared, so that a worker that restarts neither resolves nor repeats
-it.
+first, what the agreement says to do, who is notified next and when it clears by itself.
 
 **To take a breach on**, open the link *Acknowledge* of the message and save the silence, with your
 name, an end and why. (Until the breach has climbed, the form's preview says that no alert is
 affected: save it all the same.) The ladder stops, nobody is told again, and everybody sees on the
-boards who has it. When the silence ends or is expired and the breach still stands, it climbs on.
-That a breach is resolved is told in any case: its first alert is not what is silenced. Who takes a
-breach on has it until it clears, also when it gets worse meanwhile: choose an end that is near.
+boards who has it. When the silence ends or is expired and the breach still stands, it is told and
+climbs on. Who takes a breach on has it until it clears, also when it gets worse meanwhile: choose
+an end that is near. Only a page that comes of what was taken on as a warning is told; take it on
+anew.
 
-A ticket outside of its people's hours waits for them. That it resolved meanwhile is never told, for
-Alertmanager forgets it; the boards show what was cleared. The next breach of its kind is told
-anew; what is no breach is told again within a day.
+**That a breach is over is told by `CmowatchBreachCleared`, and by nothing else.** An alert that
+stops firing is no news: it stops when somebody takes the breach on, and when Prometheus is away. So
+nothing is ever told as *resolved*, of the monitor's own alerts neither: Alertmanager's page and the
+boards show what still fires, and an incident at PagerDuty is closed by whoever has it.
 
-Nothing of a breach resolves while nobody watches its CMO: what stood goes on until a worker says
+A ticket outside of its people's hours waits for them, and so does the notice that it is over, for
+{told} days. The next breach of its kind is told anew; what is no breach is told again within a day.
+
+Nothing of a breach ends while nobody watches its CMO: what stood goes on until a worker says
 otherwise, and other alerts say that none does.
+
+## When Prometheus or Alertmanager is lost
+
+Neither has anything that is nowhere else: start it, empty if need be, and what stands is told from
+the log. While Prometheus is away the dead man's switch falls silent, and nothing else is told.
+
+**What somebody has taken on is told again by neither**, also if both and a worker are lost
+together: workers show, from `cmo.actions`, who has it until when, and the rules leave it out. The
+lost silence leaves it with whoever took it on. To give it back before its end save the silence once
+more, wait until the boards show that, and expire it.
+
+Told twice is, each once:
+
+- When Prometheus was away for more than four minutes, or its data was lost while no worker ran:
+  what fires and nobody has taken on, and the clearings of the last {told} days. For Alertmanager
+  all of that had ended meanwhile.
+- When Alertmanager's data was lost, or it was killed before it had written what it told (it does so
+  every 15 minutes): the same, for it has forgotten what it told.
+- When Alertmanager was lost before a silence was passed on and scraped (half a minute): that
+  breach, for nobody else knew of it.
 """
 
 
-def runbook(groups: Mapping[str, Any], keep_firing_for: str) -> str:
-    """The page, in Markdown; an alert of a breach outlasts it by `held`."""
+def runbook(groups: Mapping[str, Any]) -> str:
+    """The page, in Markdown."""
     rules = [rule for group in groups["groups"] for rule in group["rules"] if "alert" in rule]
     by_name = {kpi.name: kpi for kpi in KPIS}
     sections = (line for alert in _by_name(rules) for line in _section(alert, by_name))
-    return "\n".join([_INTRODUCTION.format(kept=keep_firing_for), *sections])
+    return "\n".join([_INTRODUCTION.format(told=TOLD_CLEARED // DAY), *sections])
 
 
 def _by_name(rules: Iterable[Any]) -> Iterable[list[Any]]:
@@ -82,12 +121,8 @@ def _of_kpi(kpi: Kpi) -> Iterator[str]:
 
 
 def _of_texts(rule: Any) -> Iterator[str]:
-    if "breach_id" in rule["expr"]:
-        yield ""
-        yield "**What:** A breach that nobody has taken on, to each role that it has climbed to; it"
-        yield "repeats every few hours. The people, ages and hours are in the agreement."
-        yield ""
-        yield "**To do first:** Take it on, by the link in the message, and do what it says."
+    if (text := _WRITTEN.get(rule["alert"])) is not None:
+        yield from ("", *text.splitlines())
         return
     for line in rule["annotations"]["description"].splitlines():
         name, _, text = line.partition(": ")

@@ -5,6 +5,7 @@ from typing import Final
 
 from alerts.kpi import Kpi, Unit
 from deploy.links import ALERTMANAGER
+from events.breaches import ClearedBy
 
 _SHOWN: Final[Mapping[Unit, str]] = {
     "ratio": "humanizePercentage",
@@ -12,6 +13,21 @@ _SHOWN: Final[Mapping[Unit, str]] = {
     "days": 'printf "%.1f days"',
     "count": 'printf "%.0f"',
 }
+_CLEARED_BY: Final[Mapping[ClearedBy, str]] = {
+    "limit_changed": "for the agreed limit has changed",
+    "corrected": "for what it rested on was corrected",
+    "improved": "for newer evidence is better",
+    "aged_out": "for its evidence has aged out",
+}
+_WHY_CLEARED: Final = (
+    "{{ with $labels.cleared_by }}"
+    + "".join(
+        f'{{{{ {"else " if at else ""}if eq . "{by}" }}}}{why}'
+        for at, (by, why) in enumerate(_CLEARED_BY.items())
+    )
+    + "{{ end }}{{ else }}for no reason that was given{{ end }}"
+)
+_FORMAT: Final = '"2006-01-02 15:04 MST"'
 _ENDS = (
     "{{ if gt (. | first | value) 1e11 }}it is given back{{ else }}"
     '{{ (. | first | value | toTime).Format "2006-01-02 15:04 MST" }}{{ end }}'
@@ -42,6 +58,23 @@ def summary(kpi: Kpi) -> str:
 def escalated(kpi: Kpi) -> str:
     """One line: to whom it climbed, who, what, how much of what was agreed."""
     return f"Tier {{{{ $value }}}}, {{{{ $labels.role }}}}: {summary(kpi)}"
+
+
+def cleared(kpi: Kpi) -> str:
+    """One line: who, what is over, for which reason."""
+    return f"{subject(kpi)}: {_inside(kpi.title)} is cleared, {_WHY_CLEARED}"
+
+
+def why_cleared(kpi: Kpi) -> str:
+    """What a notice says of a breach that is over, a fact a line."""
+    lines = {
+        "What": f"{subject(kpi)}: {kpi.title}. Breach {{{{ $labels.nth }}}} of its kind is over",
+        "Cleared": f"{{{{ ($value | toTime).Format {_FORMAT} }}}}, {_WHY_CLEARED}",
+        "Agreed": _agreed(kpi),
+        "Is": _reading(kpi),
+        "To do first": "nothing is left to do; close what you have opened for it",
+    }
+    return "\n".join(f"{name}: {what}" for name, what in lines.items()) + "\n"
 
 
 def description(kpi: Kpi) -> str:

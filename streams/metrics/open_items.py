@@ -5,7 +5,7 @@ from datetime import date, timedelta
 from typing import Final
 
 from alerts.breaches import ladder_of
-from alerts.calendar import midnight
+from alerts.calendar import DAY, midnight
 from alerts.kind import Key
 from alerts.kpis import BY_NAME
 from alerts.ladder import Step, is_acknowledged
@@ -14,13 +14,16 @@ from alerts.records.lot import LOT
 from alerts.records.order_line import ORDER_LINE
 from alerts.records.stock import STOCK, StockView, doubt, product, site, status, total
 from alerts.view import CmoView
-from events.breaches import Breach
+from events.breaches import Breach, Severity
 from events.values import MILLION, microseconds
 from streams.metrics.text_format import Add, Page, label, scoped, written
 from streams.shard import Shard
 
 SHOWN: Final = 1_000
 """The open lots, and the open lines, of one CMO with series of their own; others are counted."""
+
+TOLD_CLEARED: Final = 4 * DAY
+"""For how long a breach is shown as cleared: over a long weekend of those who work in the week."""
 
 _LONGEST_NAME: Final = 64
 _AT_ONCE: Final = 100  # lots or lines shown before others have their turn
@@ -31,6 +34,29 @@ def breaches(out: Page, shard: Shard) -> None:
     shown = _Breaches(out, shard)
     for where, standing in shard.ledger.standing.items():
         shown.show(where, standing.breach)
+    _cleared(out, shard)
+
+
+def _cleared(out: Page, shard: Shard) -> None:
+    """The last breach of each kind that cleared lately: a series, and one of each role told."""
+    moment = out.family(
+        "cmo_breach_cleared_timestamp_seconds",
+        "gauge",
+        f"The moment a breach cleared, for {TOLD_CLEARED // DAY} days; and for each role notified.",
+    )
+    for where, cleared in shard.ledger.cleared.items():
+        if cleared.at + TOLD_CLEARED <= shard.judged_at:
+            continue
+        named = [
+            label("breach_id", cleared.breach),
+            *scoped(where.kpi, where.cmo, where.scope),
+            label("partition", str(shard.partition)),
+            label("severity", cleared.worst),
+            label("nth", cleared.breach.rpartition(":")[2]),
+            label("cleared_by", cleared.by or ""),
+        ]
+        for role in ((), *((label("role", role),) for role in cleared.notified)):
+            moment(",".join([*named, *role]), cleared.at / MILLION)
 
 
 class _Breaches:
@@ -85,7 +111,17 @@ class _Breaches:
         if is_acknowledged(breach, self._now):
             until = breach.acknowledged_until
             by = label("by", _plain(breach.acknowledged_by or ""))
-            self._taken(",".join([*named, by]), until.timestamp() if until else float("inf"))
+            taken = [*named, by, label("severity", self._taken_as(breach))]
+            self._taken(",".join(taken), until.timestamp() if until else float("inf"))
+
+    def _taken_as(self, breach: Breach) -> Severity:
+        """How bad a breach was when it was taken on: who took a warning on knew of no worse."""
+        cmo = self._shard.cmos.get(breach.cmo)
+        said = cmo.acceptance(breach.breach) if cmo else None
+        worse_since = microseconds(breach.worsened or breach.since)
+        if said is None or said.fact.recorded < worse_since:
+            return "warning"
+        return breach.severity
 
     def _step(self, breach: Breach) -> Step | None:
         """The next step up, once whoever has the breach gives it back; None at the top."""

@@ -18,7 +18,7 @@ from deploy.alertmanager.routing import Pace, configuration, documents
 from deploy.as_yaml import as_yaml
 from deploy.lab.demo import AGREEMENTS
 from deploy.prometheus.pipeline import DEAD_MANS_SWITCH
-from deploy.prometheus.rules import ESCALATED
+from deploy.prometheus.rule import CLEARED, ESCALATED
 from tests.builders import agreement
 from tests.deploy.tools import tool
 
@@ -62,6 +62,7 @@ def test_alertmanager_takes_its_configuration() -> None:
 
 ESCALATION = f"alertname={ESCALATED} breach_id=b kpi=delivery_otif cmo={AURORA}"
 BREACH = "alertname=CmowatchDeliveryOtifBreach nth=1"
+OVER = f"alertname={CLEARED} nth=1 kpi=days_of_supply cleared_by=improved"
 STOCK_OUT = "alertname=CmowatchDaysOfSupplyBreach nth=1"
 
 
@@ -83,6 +84,15 @@ STOCK_OUT = "alertname=CmowatchDaysOfSupplyBreach nth=1"
         ),
         (f"alertname={ESCALATED} severity=critical role=nobody-known cmo=other", ON_CALL),
         (f"alertname={ESCALATED} severity=warning role=nobody-known cmo=other", TICKETS),
+        (f"{OVER} severity=critical cmo={AURORA}", f"{PLANNER},{ON_CALL}:cleared"),
+        (f"{OVER} severity=warning cmo={AURORA}", PLANNER),
+        (f"{OVER} severity=critical cmo={AURORA} role=supply-planner", NOBODY),
+        (f"{OVER} severity=warning cmo={AURORA} role=supply-planner", NOBODY),
+        (f"{OVER} severity=critical cmo={AURORA} role=production-head", HEAD),
+        (f"{OVER} severity=warning cmo={AURORA} role=production-head", HEAD),
+        (f"{OVER} severity=critical cmo=without-a-ladder", f"{ON_CALL}:cleared"),
+        (f"{OVER} severity=warning cmo=without-a-ladder", TICKETS),
+        (f"{OVER} severity=critical cmo={AURORA} role=nobody-known", f"{ON_CALL}:cleared"),
         ("alertname=CmowatchWorkerDown severity=critical", ON_CALL),
         ("alertname=CmowatchLagging severity=warning partition=0", TICKETS),
         (f"alertname={DEAD_MANS_SWITCH} severity=none", SWITCH),
@@ -167,7 +177,7 @@ def test_no_role_of_an_agreement_takes_the_place_of_the_monitors_own_people() ->
     intruder = someone(contacts=(Contact(email="head@cmo.example"),))
     made = configuration([on_a_ladder("acme", **dict.fromkeys(names, intruder))])
     held = receivers(made)
-    assert len(held) == len(made["receivers"]) == 2 * len(names)
+    assert len(held) == len(made["receivers"]) == 2 * len(names) + 1
     assert not [name for name in names if "head@cmo.example" in str(held[name])]
 
 
@@ -205,7 +215,7 @@ def test_a_receiver_reaches_its_people_in_every_way_with_secrets_in_files_alone(
     assert told["pagerduty_configs"][0]["routing_key_file"] == f"{SECRETS}/pagerduty-planner"
     assert told["msteamsv2_configs"][0]["webhook_url_file"] == f"{SECRETS}/teams-planner"
     assert told["webhook_configs"] == [
-        {"url_file": f"{SECRETS}/webhook-planner", "send_resolved": True}
+        {"url_file": f"{SECRETS}/webhook-planner", "send_resolved": False}
     ]
     assert told["slack_configs"][0]["channel"] == "#supply"
     assert {name for name in GLOBAL if "password" in name or "url" in name} == {
@@ -266,7 +276,7 @@ def test_silence_keeps_quiet_that_readings_turned_unknown_and_no_breach() -> Non
 
 
 def said(
-    template: str, alerts: list[dict[str, Any]], status: str, folder: Path, severity: str = ""
+    template: str, alerts: list[dict[str, Any]], status: str, folder: Path, **common: str
 ) -> str:
     """What Alertmanager makes of alerts of one CMO."""
     data = {
@@ -274,7 +284,7 @@ def said(
         "status": status,
         "alerts": alerts,
         "groupLabels": {"cmo": "acme"},
-        "commonLabels": {"severity": severity} if severity else {},
+        "commonLabels": common,
         "commonAnnotations": {},
         "externalURL": "http://localhost:9093",
     }
@@ -318,7 +328,7 @@ def test_a_message_of_one_alert_says_all_of_it_with_its_links(tmp_path: Path) ->
 
 
 def test_the_subject_of_a_page_says_so(tmp_path: Path) -> None:
-    subject = said("cmowatch.subject", [an_alert()], "firing", tmp_path, "critical")
+    subject = said("cmowatch.subject", [an_alert()], "firing", tmp_path, severity="critical")
     assert subject.strip() == "[PAGE, 1 firing] acme: acme: late"
 
 
@@ -337,17 +347,45 @@ def test_who_is_without_a_ladder_in_force_is_told_when_routes_are_made(tmp_path:
 
 def test_a_meltdown_begins_with_a_line_for_each_of_its_alerts(tmp_path: Path) -> None:
     three = [an_alert(summary=f"acme: {what}") for what in ("late", "silent", "out of stock")]
-    resolved = an_alert("resolved", "acme: aged", alertname="CmowatchBreachEscalated")
-    alerts = [*three, resolved, an_alert("resolved", "acme: rejected")]
-    subject = said("cmowatch.subject", alerts, "firing", tmp_path)
-    assert subject.strip() == "[3 firing] acme: 5 alerts"
-    lines = said("cmowatch.text", alerts, "firing", tmp_path).splitlines()
+    subject = said("cmowatch.subject", three, "firing", tmp_path)
+    assert subject.strip() == "[3 firing] acme: 3 alerts"
+    lines = said("cmowatch.text", three, "firing", tmp_path).splitlines()
     assert lines[:3] == ["- acme: late", "- acme: silent", "- acme: out of stock"]
     assert lines.count("What: late.") == 3
-    assert [line for line in lines if line.endswith(("aged", "rejected"))] == [
-        "Repeated so no more, taken on, eased or cleared: acme: aged",
-        "Resolved: acme: rejected",
+
+
+def test_the_subject_of_what_is_over_says_so_and_wakes_nobody(tmp_path: Path) -> None:
+    over = {"severity": "critical", "alertname": CLEARED}
+    subject = said("cmowatch.subject", [an_alert(summary="acme: over")], "firing", tmp_path, **over)
+    assert subject.strip() == "[1 cleared] acme: acme: over"
+
+
+def test_no_receiver_says_that_an_alert_is_resolved_for_it_ends_too_when_prometheus_is_lost() -> (
+    None
+):
+    made = configuration([on_a_ladder("acme", planner=someone(contacts=EVERY_WAY))])
+    ways = [
+        way
+        for each in made["receivers"]
+        for ways in each.values()
+        if isinstance(ways, list)
+        for way in ways
     ]
+    assert len(ways) > len(EVERY_WAY)
+    assert [way for way in ways if way["send_resolved"]] == []
+
+
+def test_that_a_breach_is_over_opens_no_incident_for_whoever_is_told_elsewhere() -> None:
+    pager = someone(contacts=(Contact(pagerduty="pagerduty-planner"),))
+    held = receivers(
+        configuration([on_a_ladder("acme", planner=someone(contacts=EVERY_WAY), head=pager)])
+    )
+    assert "pagerduty_configs" in held["role:planner"]
+    assert "pagerduty_configs" not in held["role:planner:cleared"]
+    assert len(held["role:planner:cleared"]) == len(held["role:planner"]) - 1
+    assert "role:head:cleared" not in held
+    (way,) = held["role:head"]["pagerduty_configs"]
+    assert way["severity"].startswith(f'{{{{ if eq .CommonLabels.alertname "{CLEARED}" }}}}info')
 
 
 def test_what_runs_on_this_machine_waits_for_nobodys_hours() -> None:

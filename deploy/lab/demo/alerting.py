@@ -5,11 +5,12 @@ from contextlib import ExitStack
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from deploy.alertmanager.receivers import ON_CALL, TICKETS
-from deploy.alertmanager.routing import Pace
+from deploy.alertmanager.receivers import ON_CALL, OWN, TICKETS
+from deploy.alertmanager.routing import Pace, hears_of_clearings
 from deploy.lab.servers import LocalAlertmanager, LocalPrometheus, ServerError
 from deploy.lab.webhook import Alert, Webhook
 
+_TOLD = ON_CALL, TICKETS, hears_of_clearings(ON_CALL, OWN[ON_CALL])
 _PACE = Pace(wait="1s", interval="1s", at_any_hour=True)
 
 
@@ -22,7 +23,7 @@ class Alerting:
     @property
     def arrived(self) -> tuple[Alert, ...] | None:
         """The alerts that were told and stand; None where none can be told."""
-        return self._webhook.standing(ON_CALL, TICKETS) if self._webhook else None
+        return self._webhook.standing(*_TOLD) if self._webhook else None
 
 
 def alerting(stack: ExitStack, folder: Path, metrics: str, say: Callable[[str], None]) -> Alerting:

@@ -174,6 +174,60 @@ def test_a_breach_that_was_given_back_shows_nobody_who_has_it() -> None:
         assert len(values(samples(shard), until)) == shown
 
 
+def stocked(shard: Shard, pieces: float, day: float) -> list[Breach]:
+    """What becomes of the breaches of a shard by a count of its pills."""
+    topic = "cmo.inventory"
+    message = log([counted("pills", pieces, day=day)])[topic]
+    shard.fold(topic, shard.next[topic] + 1, message)
+    assert list(shard.tick(on(day + 0.1)))
+    return read_back(shard)
+
+
+def test_a_breach_taken_on_is_shown_as_bad_as_it_was_then() -> None:
+    shard = judged(
+        [counted("pills", 15), *STOCK_OUT[1:]],
+        agreed(limits={"days_of_supply": {"warning": 20, "critical": 10}}),
+    )
+    (opened,) = read_back(shard)
+    until = "cmo_breach_acknowledged_until_timestamp_seconds"
+    said = acknowledged(opened.breach, on(20.1))
+    shard.fold("cmo.actions", 1, log([said])["cmo.actions"])
+    assert list(shard.tick(on(20.2)))
+    read_back(shard)
+    assert values(samples(shard), until, severity="warning") == [float("inf")]
+    assert [each.severity for each in stocked(shard, 0, 20.3)] == ["critical"]
+    assert values(samples(shard), until, severity="warning") == [float("inf")]
+    again = acknowledged(opened.breach, on(20.5))
+    shard.fold("cmo.actions", 2, log([again])["cmo.actions"])
+    assert list(shard.tick(on(20.6)))
+    read_back(shard)
+    assert values(samples(shard), until, severity="critical") == [float("inf")]
+    assert values(samples(shard), until, severity="warning") == []
+
+
+def test_a_breach_that_cleared_is_shown_for_four_days_as_bad_as_it_was_to_each_who_was_told() -> (
+    None
+):
+    role = Role(side="cmo", contacts=(Contact(email="head@cmo.example"),))
+    limits = {"days_of_supply": {"warning": 20, "critical": 10}}
+    terms = agreed(limits=limits, roles={"head": role}, ladder=(Rung(role="head", critical=0),))
+    shard = judged(STOCK_OUT, terms)
+    opened, _ = read_back(shard)
+    series = "cmo_breach_cleared_timestamp_seconds"
+    assert [each.transition for each in stocked(shard, 15, 20.1)] == ["eased"]
+    assert values(samples(shard), series) == []
+    (cleared,) = stocked(shard, 70, 20.3)
+    assert cleared.severity == "warning"
+    how = {"breach_id": opened.breach, "severity": "critical", "cleared_by": "improved", "nth": "1"}
+    found = [s for s in samples(shard) if s.name == series]
+    assert [s.value for s in found] == [on(20.4).timestamp()] * 2
+    assert all(how.items() <= s.labels.items() for s in found)
+    assert [s.labels.get("role") for s in found] == [None, "head"]
+    for day, shown in ((24.3, 2), (24.5, 0)):
+        assert list(shard.tick(on(day)))
+        assert len(values(samples(shard), series)) == shown
+
+
 def test_a_breach_of_a_kpi_nobody_is_told_of_has_nobody_next() -> None:
     role = Role(side="cmo", contacts=(Contact(email="head@cmo.example"),))
     late = [told for n in range(30) for told in (promised(f"{n}/1"), delivered(f"{n}/1", 12))]
