@@ -26,10 +26,10 @@ from events.errors import NotPermitted
 from events.publish import Publisher
 from streams.settings import Settings
 from tests.conftest import delete, empty
+from tests.end_to_end.alerting import silence
 from tests.end_to_end.conftest import ROOT, Worker, eventually
 from tests.end_to_end.rights import acls, grant, of_the_page, withdraw
 from tests.end_to_end.secure_kafka import SecureKafka, certify
-from tests.end_to_end.test_alerting import silence
 
 pytestmark = [pytest.mark.broker, pytest.mark.slow]
 
