@@ -3,6 +3,8 @@
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
+from events.outcomes import Message
+
 _AT_ONCE = 250  # events folded before others have their turn on the loop
 
 
@@ -26,3 +28,16 @@ def slices(batch: Batch) -> Iterator[Batch]:
         end = records[beyond].offset if beyond < len(records) else batch.end
         yield Batch(begin, end, records[first:beyond])
         begin = end
+
+
+def message_of(record: Any) -> Message:
+    """What a record of aiokafka is to us."""
+    return Message(
+        record.topic,
+        record.partition,
+        record.offset,
+        record.timestamp,
+        record.key,
+        record.value,
+        record.headers,
+    )

@@ -14,7 +14,6 @@ from mode.utils.logging import get_logger
 from yarl import URL
 
 from events.data import OWN
-from events.outcomes import Message
 from streams.errors import CutBack
 from streams.exits import exit_on_unexpected_error, exit_when_forbidden
 from streams.kafka.assignment import (
@@ -24,7 +23,7 @@ from streams.kafka.assignment import (
     Place,
     say_what_is_wrong,
 )
-from streams.kafka.batches import Batch, slices
+from streams.kafka.batches import Batch, message_of, slices
 from streams.kafka.rights import FORBIDDEN
 from streams.kafka.tolerant_headers import read_any_header_name, reads_any_header_name
 from streams.kafka.writers import Membership
@@ -386,19 +385,6 @@ class Consumer(driver.Consumer):
             for tp, offset in due.items():
                 if progress := self.assigned.get(tp.partition):
                     progress.committed(tp.topic, offset)
-
-
-def message_of(record: Any) -> Message:
-    """What a record of aiokafka is to us."""
-    return Message(
-        record.topic,
-        record.partition,
-        record.offset,
-        record.timestamp,
-        record.key,
-        record.value,
-        record.headers,
-    )
 
 
 class Transport(driver.Transport):

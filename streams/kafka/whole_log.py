@@ -14,9 +14,9 @@ from events.decode import Decoder
 from events.outcomes import AcceptedEvent, Message, Rejection
 from streams.dead_letters import Word, read_back
 from streams.errors import TopicRefused
+from streams.kafka.batches import message_of
 from streams.kafka.rights import not_permitted, unusable
 from streams.kafka.tolerant_headers import read_any_header_name
-from streams.kafka.transport import message_of
 from streams.letters import Letters
 from streams.settings import Settings
 

@@ -18,7 +18,8 @@ from events.outcomes import Message
 from streams.commands.watch import worker
 from streams.kafka import producer
 from streams.kafka.assignment import Assignment, PartitionProgress, Place
-from streams.kafka.transport import Consumer, ConsumerThread, message_of
+from streams.kafka.batches import message_of
+from streams.kafka.transport import Consumer, ConsumerThread
 from streams.kafka.writers import Membership
 from streams.letters import Letters
 from streams.outbox import Outbox

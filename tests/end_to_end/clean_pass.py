@@ -20,7 +20,7 @@ from events.data import BREACHES, DEAD_LETTERS, INBOUND
 from events.outcomes import AcceptedEvent, Message, Rejection
 from events.values import microseconds
 from streams.agreements import read_agreements
-from streams.kafka.transport import message_of
+from streams.kafka.batches import message_of
 from streams.kafka.whole_log import outcomes
 from streams.replay import Pass, as_dict
 from streams.settings import Settings
