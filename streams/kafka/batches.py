@@ -3,7 +3,10 @@
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
+from faust.types import TP
+
 from events.outcomes import Message
+from streams.errors import CutBack
 
 _AT_ONCE = 250  # events folded before others have their turn on the loop
 
@@ -40,4 +43,29 @@ def message_of(record: Any) -> Message:
         record.key,
         record.value,
         record.headers,
+    )
+
+
+def bounded(tp: TP, start: int | None, stop: int | None, records: Sequence[Any]) -> Batch | None:
+    """A fetch as a batch; without a `start`, for it straddled a seek, it begins at its records.
+
+    Raises `CutBack` when the consumer's position went back though nobody sought.
+    """
+    if start is not None and stop is not None and stop < start:
+        raise cut_back(tp, start)
+    if not records:
+        if start is None or stop is None or stop == start:
+            return None
+        return Batch(start, stop, ())
+    first, end = records[0].offset, records[-1].offset + 1
+    if start is None:
+        return Batch(first, end, records)
+    return Batch(min(start, first), max(stop or 0, end), records)
+
+
+def cut_back(tp: TP, folded: int) -> CutBack:
+    """The error of a log that ends before what was already read of it."""
+    return CutBack(
+        f"{tp.topic}[{tp.partition}] was read up to {folded} and now ends before: the log lost "
+        "events that were folded. Operator action: restart the worker, which reads it anew."
     )

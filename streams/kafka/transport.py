@@ -1,7 +1,7 @@
 """The log, handed to Faust one fetch of one partition at a time, from positions of our own."""
 
 import asyncio
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -14,7 +14,6 @@ from mode.utils.logging import get_logger
 from yarl import URL
 
 from events.data import OWN
-from streams.errors import CutBack
 from streams.exits import exit_on_unexpected_error, exit_when_forbidden
 from streams.kafka.assignment import (
     Assignment,
@@ -23,7 +22,7 @@ from streams.kafka.assignment import (
     Place,
     say_what_is_wrong,
 )
-from streams.kafka.batches import Batch, message_of, slices
+from streams.kafka.batches import Batch, bounded, cut_back, message_of, slices
 from streams.kafka.rights import FORBIDDEN
 from streams.kafka.tolerant_headers import read_any_header_name, reads_any_header_name
 from streams.kafka.writers import Membership
@@ -75,8 +74,13 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
         """The first offset of each partition and its end: the last stable offset."""
         places = [TopicPartition(*tp) for tp in tps]
         first = await self.call_thread(self._consumer.beginning_offsets, places)
+        return {TP(*tp): at for tp, at in first.items()}, await self.ends(places)
+
+    async def ends(self, tps: Iterable[TP]) -> dict[TP, int]:
+        """The end of each partition; the answer waits for a fetch that a broker holds meanwhile."""
+        places = [TopicPartition(*tp) for tp in tps]
         end = await self.call_thread(self._consumer.end_offsets, places)
-        return ({TP(*tp): at for tp, at in first.items()}, {TP(*tp): at for tp, at in end.items()})
+        return {TP(*tp): at for tp, at in end.items()}
 
     async def committed(self, tps: Iterable[TP]) -> dict[TP, int]:
         """The committed offset of each partition that has one."""
@@ -183,31 +187,6 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
         return batches
 
 
-def bounded(tp: TP, start: int | None, stop: int | None, records: Sequence[Any]) -> Batch | None:
-    """A fetch as a batch; without a `start`, for it straddled a seek, it begins at its records.
-
-    Raises `CutBack` when the consumer's position went back though nobody sought.
-    """
-    if start is not None and stop is not None and stop < start:
-        raise cut_back(tp, start)
-    if not records:
-        if start is None or stop is None or stop == start:
-            return None
-        return Batch(start, stop, ())
-    first, end = records[0].offset, records[-1].offset + 1
-    if start is None:
-        return Batch(first, end, records)
-    return Batch(min(start, first), max(stop or 0, end), records)
-
-
-def cut_back(tp: TP, folded: int) -> CutBack:
-    """The error of a log that ends before what was already read of it."""
-    return CutBack(
-        f"{tp.topic}[{tp.partition}] was read up to {folded} and now ends before: the log lost "
-        "events that were folded. Operator action: restart the worker, which reads it anew."
-    )
-
-
 class _Unread(dict[TP, int | None]):
     """Faust drops what it has read before; we decide that, by a position of our own."""
 
@@ -310,10 +289,10 @@ class Consumer(driver.Consumer):
             return Membership.UNKNOWN
         return await self._thread.membership(generation)
 
-    async def own_ends(self, partition: int) -> dict[str, int]:
-        """Where our own topics end in a partition, of what is committed."""
-        _, end = await self._thread.bounds(TP(topic, partition) for topic in OWN)
-        return {tp.topic: at for tp, at in end.items()}
+    async def own_ends(self, partitions: Collection[int]) -> dict[int, dict[str, int]]:
+        """Where our own topics end in each of these partitions, of what is committed."""
+        end = await self._thread.ends(TP(topic, each) for each in partitions for topic in OWN)
+        return {each: {topic: end[TP(topic, each)] for topic in OWN} for each in partitions}
 
     async def fold(self, message: Any) -> None:
         """Folds a batch slice by slice, or goes back for what is missing before one.

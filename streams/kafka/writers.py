@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from enum import Enum
 from typing import NamedTuple, Protocol
 
@@ -26,7 +26,7 @@ FENCED = Counter(
 
 _AT_ONCE = 500  # messages in one transaction
 _TO_SEND = 20.0  # seconds until a transaction has failed: less than the broker keeps it open
-_TO_OPEN = 15.0
+_TO_START = 15.0
 _SHORTEST_WAIT, _LONGEST_WAIT = 0.2, 5.0
 
 
@@ -44,8 +44,8 @@ class Group(Protocol):
     async def membership(self, generation: int) -> Membership:
         """Whether it counts us in, in this generation; asked now."""
 
-    async def own_ends(self, partition: int) -> Mapping[str, int]:
-        """Where our own topics end in a partition, of what is committed."""
+    async def own_ends(self, partitions: Collection[int]) -> Mapping[int, Mapping[str, int]]:
+        """Where our own topics end in each of these partitions, of what is committed."""
 
 
 class _Attempts(NamedTuple):
@@ -85,36 +85,55 @@ class Writers:
         """
         gone = {each for each in self._producers if self._assignment.get(each) is None}
         await asyncio.gather(*map(self._close, gone))
-        await asyncio.gather(*(self._open(each, group) for each in self._assignment))
+        due = [each for each in self._assignment if self._is_due(each)]
+        started = await asyncio.gather(*(self._start(each, group) for each in due))
+        await self._admit([each for each, is_so in zip(due, started, strict=True) if is_so], group)
 
-    async def _open(self, progress: PartitionProgress, group: Group) -> None:
+    def _is_due(self, progress: PartitionProgress) -> bool:
+        if self._stopped or progress.writable or progress.missing:
+            return False
+        attempts = self._attempts.get(progress.shard.partition)
+        return attempts is None or self._clock() >= attempts.due
+
+    async def _start(self, progress: PartitionProgress, group: Group) -> bool:
+        """Starts the producer of a partition that is ours; returns whether it did."""
         partition = progress.shard.partition
-        if self._stopped or progress.writable or progress.missing or self._waits(partition):
-            return
         await self._close(partition)
         try:
             if not await self._is_member(progress, group):
                 self._postpone(partition)
-                return
-            await self._start(progress, group)
+                return False
+            async with asyncio.timeout(_TO_START):
+                producer = await PartitionProducer.started(self._settings, partition)
         except FORBIDDEN:
             raise
         except (KafkaError, TimeoutError) as error:
             self._failed(partition, error)
+            return False
+        self._producers[partition] = producer
+        return True
 
-    async def _start(self, progress: PartitionProgress, group: Group) -> None:
-        """Starts the producer, and then asks whether it may: never the other way round."""
-        partition, generation = progress.shard.partition, self._assignment.generation
-        async with asyncio.timeout(_TO_OPEN):
-            producer = await PartitionProducer.started(self._settings, partition)
-            self._producers[partition] = producer
-            member = await self._is_member(progress, group)
-            ends = await group.own_ends(partition) if member else {}
-        if ends and self._assignment.holds(progress) and generation == self._assignment.generation:
-            self._attempts.pop(partition, None)
-            progress.opened(ends)
-        else:
-            self._postpone(partition)
+    async def _admit(self, started: Sequence[PartitionProgress], group: Group) -> None:
+        """Asks whether they are ours still, now that their producers are started: never before."""
+        generation = self._assignment.generation
+        try:
+            members = [each for each in started if await self._is_member(each, group)]
+            numbers = [each.shard.partition for each in members]
+            ends = await group.own_ends(numbers) if numbers else {}
+        except FORBIDDEN:
+            raise
+        except (KafkaError, TimeoutError) as error:
+            for each in started:
+                self._failed(each.shard.partition, error)
+            return
+        same = generation == self._assignment.generation
+        for each in started:
+            partition = each.shard.partition
+            if same and partition in ends and self._assignment.holds(each):
+                self._attempts.pop(partition, None)
+                each.opened(ends[partition])
+            else:
+                self._postpone(partition)
 
     async def _is_member(self, progress: PartitionProgress, group: Group) -> bool:
         """Whether the partition is ours by the group; one that is known to be another's goes."""
@@ -164,10 +183,6 @@ class Writers:
         else:
             log.warning("partition %d: %d outputs were not delivered: %r", partition, count, error)
         await self._close(partition)
-
-    def _waits(self, partition: int) -> bool:
-        attempts = self._attempts.get(partition)
-        return attempts is not None and self._clock() < attempts.due
 
     def _postpone(self, partition: int, *, since: float | None = None) -> None:
         """Asks again ever later: nobody answers, or the group has to tell what is whose."""
