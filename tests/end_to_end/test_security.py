@@ -50,6 +50,10 @@ QUIET = (
         "--allow-principal User:quiet-worker --operation Read --operation DescribeConfigs "
         "--topic cmo. --resource-pattern-type prefixed"
     ),
+    *acls(
+        "--allow-principal User:quiet-worker --operation Write --operation Describe "
+        "--transactional-id cmowatch- --resource-pattern-type prefixed"
+    ),
 )
 """What a worker needs that has nothing to say."""
 
@@ -395,6 +399,19 @@ def test_a_worker_that_loses_a_right_while_it_runs_says_so_and_ends(
     with changed(secure, acls(f"--deny-principal User:quiet-worker {denied}")):
         assert worker.ended() == FORBIDDEN, worker.errors.read_text()
     assert f"grant it {right}" in worker.errors.read_text()
+
+
+def test_a_worker_that_may_not_be_the_writer_of_a_partition_says_so_and_ends(
+    secure: Secure, start: Callable[..., Worker]
+) -> None:
+    denied = acls(
+        "--deny-principal User:quiet-worker --operation Write "
+        "--transactional-id cmowatch- --resource-pattern-type prefixed"
+    )
+    with changed(secure, denied):
+        worker = start("quiet-worker")
+        assert worker.ended() == FORBIDDEN, worker.errors.read_text()
+    assert "grant it Write and Describe on the transactional ids" in worker.errors.read_text()
 
 
 def test_a_worker_that_may_not_say_what_it_has_to_say_ends_and_names_the_right(
