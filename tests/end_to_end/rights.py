@@ -33,8 +33,7 @@ def acls(arguments: str) -> list[ACL]:
     """What `kafka-acls --add` makes of these arguments; click refuses any it has not."""
     given = _COMMAND.make_context("kafka-acls", shlex.split(arguments)).params
     pattern = ACLResourcePatternType[given["resource_pattern_type"].upper()]
-    places = [(ResourceType.TOPIC, name) for name in given["topic"]]
-    places += [(ResourceType.GROUP, name) for name in given["group"]]
+    places = [(kind, name) for kind in _PLACES for name in given[kind.name.lower()]]
     whom = [(name, ACLPermissionType.ALLOW) for name in given["allow_principal"]]
     whom += [(name, ACLPermissionType.DENY) for name in given["deny_principal"]]
     return [
@@ -45,12 +44,17 @@ def acls(arguments: str) -> list[ACL]:
     ]
 
 
+_PLACES = ResourceType.TOPIC, ResourceType.GROUP, ResourceType.TRANSACTIONAL_ID
+
 _COMMAND = click.Command(
     "kafka-acls",
     params=[
         *(
             click.Option([f"--{name}"], multiple=True)
-            for name in ("allow-principal", "deny-principal", "operation", "topic", "group")
+            for name in (
+                *("allow-principal", "deny-principal", "operation"),
+                *("topic", "group", "transactional-id"),
+            )
         ),
         click.Option(
             ["--resource-pattern-type"],

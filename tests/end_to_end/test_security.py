@@ -4,6 +4,7 @@ The rights are those of the commands in docs/deploy.md. No output has a secret i
 """
 
 import asyncio
+import gc
 import json
 import os
 import signal
@@ -48,6 +49,10 @@ QUIET = (
     *acls(
         "--allow-principal User:quiet-worker --operation Read --operation DescribeConfigs "
         "--topic cmo. --resource-pattern-type prefixed"
+    ),
+    *acls(
+        "--allow-principal User:quiet-worker --operation Write --operation Describe "
+        "--transactional-id cmowatch- --resource-pattern-type prefixed"
     ),
 )
 """What a worker needs that has nothing to say."""
@@ -262,6 +267,8 @@ def test_a_broker_whose_certificate_nobody_we_trust_signed_is_told_at_once(
     assert "trust who signed the broker's certificate: see the CA file" in ended.output
 
 
+# kafka-python leaves the socket of a refused connection to the garbage collector.
+@pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning")
 @pytest.mark.parametrize("mechanism", ["SCRAM-SHA-512", "PLAIN"])
 def test_a_publisher_that_is_refused_does_not_go_on_trying(
     broker_with_passwords: Secure, mechanism: str
@@ -281,6 +288,7 @@ def test_a_publisher_that_is_refused_does_not_go_on_trying(
         raise AssertionError("not reached")
     assert time.monotonic() - began < TRIES_FOR
     assert WRONG not in str(refused.value)
+    gc.collect()
 
 
 def test_the_topics_are_replayed_by_who_may_read_them(secure: Secure, here: Path) -> None:
@@ -391,6 +399,19 @@ def test_a_worker_that_loses_a_right_while_it_runs_says_so_and_ends(
     with changed(secure, acls(f"--deny-principal User:quiet-worker {denied}")):
         assert worker.ended() == FORBIDDEN, worker.errors.read_text()
     assert f"grant it {right}" in worker.errors.read_text()
+
+
+def test_a_worker_that_may_not_be_the_writer_of_a_partition_says_so_and_ends(
+    secure: Secure, start: Callable[..., Worker]
+) -> None:
+    denied = acls(
+        "--deny-principal User:quiet-worker --operation Write "
+        "--transactional-id cmowatch- --resource-pattern-type prefixed"
+    )
+    with changed(secure, denied):
+        worker = start("quiet-worker")
+        assert worker.ended() == FORBIDDEN, worker.errors.read_text()
+    assert "grant it Write and Describe on the transactional ids" in worker.errors.read_text()
 
 
 def test_a_worker_that_may_not_say_what_it_has_to_say_ends_and_names_the_right(
