@@ -1,7 +1,7 @@
 """The words of a breach's alert: what was agreed, what is, on what evidence, since when."""
 
 from collections.abc import Iterator, Mapping
-from typing import Final
+from typing import Final, get_args
 
 from alerts.kpi import Kpi, Unit
 from deploy.links import ALERTMANAGER
@@ -18,7 +18,10 @@ _CLEARED_BY: Final[Mapping[ClearedBy, str]] = {
     "corrected": "for what it rested on was corrected",
     "improved": "for newer evidence is better",
     "aged_out": "for its evidence has aged out",
+    "agreement_ended": "for the agreement has ended",
 }
+if {*_CLEARED_BY} != {*get_args(ClearedBy)}:
+    raise TypeError(f"no words for { ({*_CLEARED_BY} ^ {*get_args(ClearedBy)}) }")
 _WHY_CLEARED: Final = (
     "{{ with $labels.cleared_by }}"
     + "".join(
