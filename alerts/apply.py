@@ -5,13 +5,13 @@ from typing import Any, Final
 
 from msgspec.structs import replace
 
-from alerts.changes import Changes, Pending, Place
+from alerts.changes import Changes, Pending
 from alerts.corrections import Retraction
 from alerts.derivation import Made, Unfoldable, one_more, put
 from alerts.facts import Fact
 from alerts.formulas import ROUTES, Route
 from alerts.identities import Known, identity
-from alerts.kind import Record
+from alerts.kind import Place, Record
 from alerts.records import TAKERS
 from alerts.retraction import declare, is_too_late, retract, withhold
 from events.compact import COMPACT
@@ -62,10 +62,8 @@ def apply(changes: Changes, event: AcceptedEvent) -> bool:
     if event.time > event.recorded:
         changes.loose[key] = _fact(event)
         changes.pending.append(Pending(event.time, topic, event.message.offset, event))
-    elif routes := ROUTES[said]:
-        number = _add_to_records(changes, key, event, routes)
     else:
-        _add_loose(changes, key, event)
+        number = _add(changes, key, event)
     changes.taken[key] = Known(event.content, number, _hear(changes, key, event))
     return True
 
@@ -94,15 +92,12 @@ def apply_due(changes: Changes, event: AcceptedEvent) -> None:
     known = changes.known(key)
     assert known is not None, "what is pending is known"
     changes.loose[key] = None
-    routes, number, heard = ROUTES[type(event.data)], 0, changes.hear(event.topic)
+    heard = changes.hear(event.topic)
     word = (event.recorded, event.id) if event.heard and event.speaker is Speaker.CMO else None
     if word is not None:
         heard.ahead.append((-1, word))
     try:
-        if routes:
-            number = _add_to_records(changes, key, event, routes)
-        else:
-            _add_loose(changes, key, event)
+        number = _add(changes, key, event)
     except Unfoldable:
         if known.timed:
             changes.delays.append((-1, event.time, event.recorded, event.id))
@@ -185,6 +180,14 @@ def _account(changes: Changes, topic: str, source: str, sequence: int | None) ->
 
 
 # --- what is said of records
+
+
+def _add(changes: Changes, key: bytes, event: AcceptedEvent) -> int:
+    """Add what an event says where it belongs; the number of the first record it is about."""
+    if routes := ROUTES[type(event.data)]:
+        return _add_to_records(changes, key, event, routes)
+    _add_loose(changes, key, event)
+    return 0
 
 
 def _add_loose(changes: Changes, key: bytes, event: AcceptedEvent) -> None:

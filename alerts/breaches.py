@@ -143,6 +143,8 @@ def _awaits_acceptance(
     if kpi.evidence is None:
         words = cmo.withdrawn(standing.breach.events, max(since))
         return any(not word.by_sponsor for word in words)
+    if not kpi.is_judged_for(where.scope):
+        return False
     uncorrected = cmo.uncorrected(kpi, where.scope)
     if uncorrected is None or uncorrected.since != since:
         return True

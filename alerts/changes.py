@@ -8,11 +8,8 @@ from alerts.corrections import Retraction
 from alerts.facts import Fact
 from alerts.feeds import NO_WORD, Word
 from alerts.identities import Known
-from alerts.kind import Key, Kind, Record
+from alerts.kind import Place, Record
 from events.outcomes import AcceptedEvent
-
-Place = tuple[Kind, Key]
-"""Where a record is kept."""
 
 
 class Acceptance(NamedTuple):

@@ -2,6 +2,7 @@
 
 from bisect import insort
 from collections.abc import Iterable, Iterator, Mapping
+from functools import partial
 from heapq import heappop, heappush
 from typing import Final
 
@@ -10,14 +11,14 @@ from msgspec.structs import replace
 from alerts.agreements import Agreements
 from alerts.apply import apply, apply_due, refuse
 from alerts.calendar import DAY, HOUR
-from alerts.changes import Changes, Place
-from alerts.corrections import Instead, Since, Windowed
+from alerts.changes import Changes
+from alerts.corrections import Since, Windowed
 from alerts.derivation import Unfoldable, links_of, terms_of
 from alerts.facts import Evidence
 from alerts.identities import identity
 from alerts.index import LISTED
 from alerts.instead import had_nothing_been_withdrawn, instead, is_corrected
-from alerts.kind import Key, Kind, Record
+from alerts.kind import Key, Kind, Place, Record
 from alerts.kpi import FEED, Finding, Kpi
 from alerts.kpis import BY_NAME, KPIS
 from alerts.kpis.feed import DATA_TIMELINESS, FEED_VALIDITY
@@ -252,7 +253,7 @@ class Cmo(CmoView):
         for name, exceptions in tables.exceptions.items():
             kind = BY_NAME[name].kinds[0]
             yield from exceptions.refresh(tables.of[kind.name].open, self._look, now)
-        yield from tables.corrections.refresh(standing, self._window_of, self._instead)
+        yield from tables.corrections.refresh(standing, self._window_of, partial(instead, self))
 
     def _look(self, kpi: Kpi, key: Key, now: int) -> tuple[Scope, Iterable[Finding]] | None:
         kind = kpi.kinds[0]
@@ -270,9 +271,6 @@ class Cmo(CmoView):
         kpi, scope = of
         counting = self._tables.windows.counting(kpi, scope)
         return next(each.window for each in counting if each.scope == scope)
-
-    def _instead(self, place: Place, of: Windowed, since: Since) -> Instead | None:
-        return instead(self, place, of, since)
 
     # --- what is let go
 

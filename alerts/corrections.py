@@ -7,11 +7,8 @@ from typing import Any, NamedTuple
 import msgspec
 
 from alerts.facts import Evidence, Fact
-from alerts.kind import Key, Kind
+from alerts.kind import Place
 from events.dimensions import Scope
-
-Place = tuple[Kind, Key]
-"""Where a record is kept."""
 
 Windowed = tuple[str, Scope]
 """The name of a KPI that has its evidence from records, and the scope of one of its windows."""

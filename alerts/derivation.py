@@ -9,10 +9,10 @@ from msgspec import structs
 
 from alerts.agreements import Agreement
 from alerts.calendar import DAY
-from alerts.changes import Changes, Place
+from alerts.changes import Changes
 from alerts.facts import Fact
 from alerts.formulas import NO_LINKS, Route, evidence_after, evidence_of
-from alerts.kind import MOST_LINKS, Kind, Link, Record, Withdrawn, outline
+from alerts.kind import MOST_LINKS, Kind, Link, Place, Record, Withdrawn, outline
 from alerts.lateness import LATE, counted
 from alerts.records import BY_KIND
 

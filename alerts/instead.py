@@ -4,12 +4,12 @@ from collections.abc import Iterable, Sequence
 
 from msgspec.structs import replace
 
-from alerts.corrections import Instead, Place, Since, Windowed
+from alerts.corrections import Instead, Since, Windowed
 from alerts.derivation import rework
-from alerts.facts import Evidence
+from alerts.facts import Evidence, Fact
 from alerts.formulas import Evidences
 from alerts.identities import identity
-from alerts.kind import Kind, Record, Withdrawn
+from alerts.kind import Kind, Place, Record, Withdrawn
 from alerts.kpi import Kpi
 from alerts.kpis import BY_NAME
 from alerts.view import CmoView
@@ -28,8 +28,9 @@ def instead(cmo: CmoView, place: Place, of: Windowed, since: Since) -> Instead |
     if record is None or record.is_let_go or kpi.kinds[0] is not kind:
         return None
     now, claims_from = _says(kpi, scope, record), max(since)
-    withdrawn = _withdrawn_since(cmo, record, since.opened)
-    by_cmo = [each for each in withdrawn if not _is_accepted(cmo, each, claims_from)]
+    words = [(each, _word(cmo, each)) for each in record.withdrawn]
+    withdrawn = [each for each, word in words if word.recorded > since.opened]
+    by_cmo = [each for each, word in words if not word.by_sponsor and word.recorded > claims_from]
     ever = _without(kpi, _says(kpi, scope, _putting_back(cmo, kind, record, withdrawn)), since[0])
     uncorrected = _says(kpi, scope, _putting_back(cmo, kind, record, by_cmo))
     uncorrected = _without(kpi, uncorrected, claims_from)
@@ -44,21 +45,12 @@ def had_nothing_been_withdrawn(cmo: CmoView, kind: Kind, record: Record) -> Evid
     return _putting_back(cmo, kind, record, record.withdrawn).evidence
 
 
-def _withdrawn_since(cmo: CmoView, record: Record, since: int) -> list[Withdrawn]:
-    found = []
-    for each in record.withdrawn:
-        word = cmo.retraction(identity(each.fact.topic, each.fact.source, each.fact.id))
-        assert word is not None, "what is withdrawn was taken back"
-        if word.said.recorded > since:
-            found.append(each)
-    return found
-
-
-def _is_accepted(cmo: CmoView, withdrawn: Withdrawn, until: int) -> bool:
-    """Whether the sponsor took a fact back itself, or accepts that the CMO did."""
+def _word(cmo: CmoView, withdrawn: Withdrawn) -> Fact:
+    """The word by which a fact is taken back, the sponsor's before any other."""
     fact = withdrawn.fact
-    word = cmo.retraction(identity(fact.topic, fact.source, fact.id))
-    return word is None or word.said.by_sponsor or word.said.recorded <= until
+    retraction = cmo.retraction(identity(fact.topic, fact.source, fact.id))
+    assert retraction is not None, "what is withdrawn was taken back"
+    return retraction.said
 
 
 def _putting_back(

@@ -20,6 +20,9 @@ from events.dimensions import WHOLE, Scope
 Key = tuple[str, ...]
 """What names a record among those of its kind and CMO."""
 
+Place = tuple["Kind", Key]
+"""Where a record is kept."""
+
 MOST_LINKS: Final = 100
 """How many other records one may be linked to."""
 

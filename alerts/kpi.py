@@ -195,6 +195,10 @@ class Kpi:
             return self.kinds[0].moves
         return frozenset(COMPACT[each] for each in self.moved_by)
 
+    def is_judged_for(self, scope: Scope) -> bool:
+        """Whether a scope is of the dimensions that are judged: the first."""
+        return set(scope.dimensions) == set(self.dimensions[0])
+
     @property
     def notifies(self) -> bool:
         """Whether somebody is notified of a breach: of a family, only of the KPI that leads it."""

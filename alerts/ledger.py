@@ -119,8 +119,13 @@ def on_windows(cmo: CmoView, ledger: Ledger) -> dict[Windowed, Since]:
     return {
         (where.kpi, where.scope): since_of(cmo, standing)
         for where, standing in ledger.standing.items()
-        if where.cmo == cmo.id and where.kpi in BY_NAME and BY_NAME[where.kpi].evidence is not None
+        if where.cmo == cmo.id and _is_on_window(where)
     }
+
+
+def _is_on_window(where: Where) -> bool:
+    kpi = BY_NAME.get(where.kpi)
+    return kpi is not None and kpi.evidence is not None and kpi.is_judged_for(where.scope)
 
 
 def since_of(cmo: CmoView, standing: Standing) -> Since:

@@ -199,7 +199,7 @@ def instead(reading: Reading, measured: Measured) -> Reading:
 
 def _is_judged(kpi: Kpi, limit: Limit, measured: Measured) -> bool:
     """Only the first dimensions are judged, and of quantiles the one agreed, else the highest."""
-    if set(measured.scope.dimensions) != set(kpi.dimensions[0]):
+    if not kpi.is_judged_for(measured.scope):
         return False
     return not kpi.quantiles or measured.quantile == (limit.quantile or kpi.quantiles[-1])
 

@@ -6,12 +6,12 @@ from typing import Any
 
 from alerts.agreements import Agreement, Agreements
 from alerts.calendar import DAY, civil_day
-from alerts.changes import Acceptance, Pending, Place
+from alerts.changes import Acceptance, Pending
 from alerts.corrections import Retraction, Uncorrected
 from alerts.facts import Fact
 from alerts.feeds import Feed
 from alerts.index import Fails
-from alerts.kind import Key, Kind, Record
+from alerts.kind import Key, Kind, Place, Record
 from alerts.kpi import Kpi, Measured, hundredths
 from alerts.ranking import Oldest
 from alerts.tables import Tables

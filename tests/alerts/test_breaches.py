@@ -405,6 +405,16 @@ def test_a_stock_out_stands_while_nobody_can_say_how_much_there_is() -> None:
     assert watch.transition(on(40)) is None
 
 
+def test_a_breach_of_a_scope_that_is_judged_no_more_clears() -> None:
+    watch = Watch(lines(10, 10), "delivery_otif")
+    (opened,) = watch.tick(on(20))
+    stands = opened.data.model_copy(update={"site": "plant"})
+    watch.ledger = Ledger()
+    watch.ledger.fold(opened.model_copy(update={"data": stands}))
+    cleared = [event.data for event in watch.due(on(21)) if event.data.scope.site]
+    assert [each.transition for each in cleared] == ["cleared"]
+
+
 def test_nothing_is_said_of_a_breach_before_it_opened() -> None:
     watch = Watch(lines(10, 10))
     opened = watch.tick(on(20))

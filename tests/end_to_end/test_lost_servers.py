@@ -51,6 +51,13 @@ def run_out(settings: Settings, webhook: Webhook, *products: str) -> None:
     eventually(lambda: {*products} <= told(webhook.received), "each stock-out is told", 30)
 
 
+def one_of_two_is_taken_on(settings: Settings, monitor: Monitor) -> None:
+    """Two products are out of stock, people were told, and somebody has taken on the first."""
+    run_out(settings, monitor.webhook, "pills", "drops")
+    take_on(settings, monitor, PILLS)
+    eventually(scraped_again(monitor), "Prometheus knows who has it")
+
+
 def told(messages: tuple[Notification, ...]) -> set[str]:
     """The products whose stock-out, or its climbing, these messages are about."""
     return {
@@ -119,9 +126,7 @@ def test_an_alertmanager_that_lost_all_tells_again_only_what_nobody_has_taken_on
     settings: Settings, monitor: Monitor
 ) -> None:
     _, alertmanager, _, webhook = monitor
-    run_out(settings, webhook, "pills", "drops")
-    take_on(settings, monitor, PILLS)
-    eventually(scraped_again(monitor), "Prometheus knows who has it")
+    one_of_two_is_taken_on(settings, monitor)
     alertmanager.wipe()
     before = len(webhook.received)
     alertmanager.start()
@@ -134,9 +139,7 @@ def test_what_is_taken_on_is_told_by_nobody_though_all_three_are_lost_until_it_i
     settings: Settings, monitor: Monitor
 ) -> None:
     worker, alertmanager, prometheus, webhook = monitor
-    run_out(settings, webhook, "pills", "drops")
-    take_on(settings, monitor, PILLS)
-    eventually(scraped_again(monitor), "Prometheus knows who has it")
+    one_of_two_is_taken_on(settings, monitor)
     worker.kill()
     prometheus.wipe()
     alertmanager.wipe()

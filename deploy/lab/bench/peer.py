@@ -8,9 +8,9 @@ from typing import Any, Protocol
 
 from alerts.agreements import Agreements
 from alerts.apply import REFUSALS
-from alerts.changes import Changes, Place
+from alerts.changes import Changes
 from alerts.cmo import Cmo
-from alerts.kind import Record
+from alerts.kind import Place, Record
 from events.compact import COMPACT, NESTED
 from events.outcomes import AcceptedEvent, Message
 from events.values import Identifier, identifier
