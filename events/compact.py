@@ -30,6 +30,7 @@ from events.forms import (
 )
 from events.values import (
     MILLION,
+    Moment,
     Quantity,
     StrictModel,
     exact_text,
@@ -108,7 +109,7 @@ def _field(annotation: Any, metadata: tuple[Any, ...] = ()) -> _Field:
     if annotation is date:
         return _Field(str, civil_date)
     if annotation is datetime:
-        return _Field(str, instant_field)
+        return _Field(Moment, instant_field)
     if annotation is Quantity:
         return _quantity(metadata)
     if isinstance(annotation, type) and issubclass(annotation, StrictModel):

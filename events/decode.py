@@ -1,7 +1,7 @@
 """From a Kafka message to an event, or to the reason it cannot be taken."""
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from functools import lru_cache
 from hashlib import blake2b
@@ -16,7 +16,7 @@ from events.outcomes import AcceptedEvent, Message, Reason, Rejection
 from events.partition import partition_of
 from events.quick import binary, structured
 from events.reading import Refused, attributes, headers, is_binary, read, shown, unknown_fields
-from events.sources import Source, Voice, voice
+from events.sources import Source, Speakers, misplaced
 from events.values import EPOCH, MILLION, microseconds
 
 _AHEAD = 24 * 3_600 * MILLION
@@ -32,7 +32,8 @@ _LAST_STAMP = 253_402_300_799_999
 
 _CMO_ID = re.compile(rb"[a-z0-9-]{1,128}")
 _LONGEST_SOURCE = 256
-_REMEMBERED = 16_384  # answers about keys and sources, by day
+_DIGEST = blake2b(digest_size=8)
+_REMEMBERED = 16_384  # answers about keys by day
 
 
 class Decoder:
@@ -44,13 +45,13 @@ class Decoder:
 
     def __init__(
         self,
-        sources_of: Callable[[str, datetime], Iterable[Source] | None],
+        sources_of: Callable[[str, datetime], Sequence[Source] | None],
         partitions: int,
     ) -> None:
         self._sources_of = sources_of
         self._partitions = partitions
-        self._cmo = lru_cache(maxsize=_REMEMBERED)(self._cmo_on)
-        self._sender = lru_cache(maxsize=_REMEMBERED)(self._sender_on)
+        self._speakers = lru_cache(maxsize=_REMEMBERED)(self._speakers_on)
+        self._held: dict[str, Speakers] = {}
 
     def decode(self, message: Message) -> AcceptedEvent | Rejection:
         """The event of `message`, or why it cannot be taken; never raises for what it holds."""
@@ -111,38 +112,38 @@ class Decoder:
         data: Said,
         unknown: bytes = b"",
     ) -> AcceptedEvent:
-        sender = message.key, message.partition, event.source, logged // _DAY
-        cmo, source, voice = self._sender(*sender)
-        if (data.TOPIC or data.topic_of) != message.topic:
-            raise Refused(
-                Reason.WRONG_TOPIC, f"this event belongs on {data.topic_of}", "type", data.TYPE
-            )
-        if event.partitionkey is not None and event.partitionkey != cmo:
-            raise Refused(Reason.WRONG_KEY, f"the key is {cmo}", "partitionkey", event.partitionkey)
-        if voice is None:
+        topic, recordedtime = message.topic, event.recordedtime
+        if data.TOPIC is None and data.topic_of != topic:
+            raise misplaced(type(data), data.topic_of)
+        day, given = logged // _DAY, event.onbehalfof
+        speakers = self._speakers(message.key, message.partition, day)
+        cmo, on = speakers.cmo, day if speakers.by_day else 0
+        may = speakers.may(event.source, on, type(data), topic, given)
+        if may is None:
             raise Refused(
                 Reason.UNKNOWN_SOURCE,
                 f"the agreement of {cmo} names no such source on {_day(logged)}",
                 "source",
                 event.source,
             )
-        speaker, recorded, timely = voice.speaker, logged, True
-        if voice.imports:
-            speaker = event.onbehalfof or speaker
-            if event.recordedtime is not None:
-                recorded, timely = _recorded(event.recordedtime, logged), bool(event.timely)
-        elif (event.recordedtime, event.timely, event.onbehalfof) != _NOT_SAID:
-            raise _only_an_import_sets(event)
-        if speaker not in data.SPEAKERS:
-            raise _not_entitled(data, speaker, event.source)
-        if not data.PLAN and event.time - recorded > _AHEAD:
+        source, speaker, imports = may
+        if event.partitionkey is not None and event.partitionkey != cmo:
+            raise Refused(Reason.WRONG_KEY, f"the key is {cmo}", "partitionkey", event.partitionkey)
+        recorded, timely = logged, True
+        if not imports:
+            if (recordedtime, event.timely, given) != _NOT_SAID:
+                raise _only_an_import_sets(event)
+        elif recordedtime is not None:
+            recorded, timely = _recorded(recordedtime, logged), bool(event.timely)
+        if event.time - recorded > _AHEAD and not data.PLAN:
             raise Refused(
                 Reason.FROM_THE_FUTURE,
                 f"more than 24 h after it was recorded at {_moment(recorded).isoformat()}",
                 "time",
                 _moment(event.time).isoformat(),
             )
-        content = blake2b(canonical(data, event.time) + unknown, digest_size=8).digest()
+        digest = _DIGEST.copy()
+        digest.update(canonical(data, event.time) + unknown)
         return AcceptedEvent(
             message,
             cmo,
@@ -153,18 +154,19 @@ class Decoder:
             recorded,
             logged,
             data,
-            content,
+            digest.digest(),
             event.sequence,
             timely,
             timely,
-            event.recordedtime is not None,
+            recordedtime is not None,
         )
 
     def _cmo_of(self, message: Message) -> str:
         """The CMO a message is about; raises `Refused`."""
-        return self._cmo(message.key, message.partition, _logged(message) // _DAY)
+        return self._speakers(message.key, message.partition, _logged(message) // _DAY).cmo
 
-    def _cmo_on(self, key: bytes | None, partition: int, day: int) -> str:
+    def _speakers_on(self, key: bytes | None, partition: int, day: int) -> Speakers:
+        """Who may speak of the CMO of a key on a day; raises `Refused`."""
         if key is None:
             raise Refused(Reason.NO_KEY, "the key must be the id of the CMO concerned", "key")
         if not _CMO_ID.fullmatch(key):
@@ -180,11 +182,14 @@ class Decoder:
                 str(partition),
             )
         cmo = key.decode()
-        if self._sources_of(cmo, _moment(day * _DAY)) is None:
+        sources, held = self._sources_of(cmo, _moment(day * _DAY)), self._held.get(cmo)
+        if sources is None:
             raise Refused(
                 Reason.UNKNOWN_CMO, "no agreement covers this CMO on that day", "key", cmo
             )
-        return intern(cmo)
+        if held is None or held.sources is not sources:
+            held = self._held[cmo] = Speakers(intern(cmo), sources)
+        return held
 
     def _believed(self, message: Message, cmo: str | None) -> tuple[str | None, int | None]:
         """Source and sequence of a message that was refused, when they can be read and believed."""
@@ -194,20 +199,13 @@ class Decoder:
         source, sequence = found.get("source"), found.get("sequence")
         if not isinstance(source, str) or len(source) > _LONGEST_SOURCE:
             return None, None
-        sender = message.key, message.partition, source, _logged(message) // _DAY
-        if self._sender(*sender)[-1] is None:
+        day = _logged(message) // _DAY
+        speakers = self._speakers(message.key, message.partition, day)
+        if speakers.voice(source, day) is None:
             return None, None
         sequence = sequence_number(sequence)
         readable = type(sequence) is int and 0 <= sequence <= 2**53
         return source, sequence if readable else None
-
-    def _sender_on(
-        self, key: bytes | None, partition: int, source: str, day: int
-    ) -> tuple[str, str, Voice | None]:
-        """The CMO a message is about, its source, and what that may do; raises `Refused`."""
-        cmo, at = self._cmo(key, partition, day), _moment(day * _DAY)
-        may = voice(self._sources_of(cmo, at) or (), cmo, source, at.date())
-        return cmo, intern(source), may
 
 
 class _Envelope(NamedTuple):
@@ -224,12 +222,6 @@ class _Envelope(NamedTuple):
 
 
 _NOT_SAID = (None, None, None)
-
-
-def _not_entitled(data: Said, speaker: Speaker, source: str) -> Refused:
-    may = ", ".join(sorted(data.SPEAKERS))
-    detail = f"said as {speaker}; only {may} may say {data.TYPE}"
-    return Refused(Reason.NOT_ENTITLED, detail, "source", source)
 
 
 def _logged(message: Message) -> int:

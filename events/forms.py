@@ -2,17 +2,15 @@
 
 import re
 from collections.abc import Callable
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime
 from functools import lru_cache
 from sys import intern
 from typing import Any
 
 from events.errors import InvalidIdentifier, InvalidNumber
 from events.values import (
-    EPOCH,
     FIRST_YEAR,
     LAST_YEAR,
-    MILLION,
     identifier,
     microseconds,
     millionths,
@@ -20,11 +18,6 @@ from events.values import (
 
 _EARLIEST = microseconds(datetime(FIRST_YEAR, 1, 1, tzinfo=UTC))
 _BEYOND = microseconds(datetime(LAST_YEAR + 1, 1, 1, tzinfo=UTC))
-_INSTANT = re.compile(
-    r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,6})?(Z|[+-][0-9]{2}:[0-5][0-9])"
-).fullmatch
-_MICROSECOND = timedelta(microseconds=1)
-_DIGITS = 6  # of a fraction of a second
 _DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _UNIT = re.compile(r"[A-Z0-9]{2,3}")
 SHARED = 64
@@ -71,67 +64,18 @@ def civil_date(text: str) -> date:
     return day
 
 
-def _moment(text: str) -> datetime:
-    if not _INSTANT(text):
-        raise Doubtful
-    try:
-        moment = datetime.fromisoformat(text)
-        return moment if moment.tzinfo is UTC else moment.astimezone(UTC)
-    except (ValueError, OverflowError) as error:
-        raise Doubtful from error
-
-
-def instant(text: str) -> int:
-    """The microseconds from the epoch of a moment with its zone, years 2000–2100.
-
-    Raises `Doubtful` for anything else, or spelt in another way than most.
-    """
-    rest = text[19:]
-    try:
-        at = _midnight(text[:10]) + _MINUTES[text[10:17]] + _SECONDS[text[17:19]]
-    except KeyError as error:
-        raise Doubtful from error
-    if rest != "Z":
-        at += _rest(rest)
-        if not _EARLIEST <= at < _BEYOND:
-            raise Doubtful
-    return at
-
-
-_MINUTES = {
-    f"T{hour:02}:{minute:02}:": (hour * 60 + minute) * 60 * MILLION
-    for hour in range(24)
-    for minute in range(60)
-}
-_SECONDS = {f"{second:02}": second * MILLION for second in range(60)}
-
-
-@lru_cache(maxsize=16_384)
-def _midnight(day: str) -> int:
-    at = (_moment(day + "T00:00:00Z") - EPOCH) // _MICROSECOND
+def instant(moment: datetime) -> int:
+    """The microseconds from the epoch of a moment with its zone, years 2000–2100."""
+    at = microseconds(moment)
     if not _EARLIEST <= at < _BEYOND:
         raise Doubtful
     return at
 
 
-def _rest(text: str) -> int:
-    """The microseconds that a fraction of a second adds, and the offset of a zone takes away."""
-    digits = text[1:-1]
-    plain = digits.isdecimal() and digits.isascii() and len(digits) <= _DIGITS
-    if plain and text[0] == "." and text[-1] == "Z":
-        return int(digits.ljust(_DIGITS, "0"))
-    return _offset(text)
-
-
-@lru_cache(maxsize=4_096)
-def _offset(text: str) -> int:
-    return (_moment("1970-01-01T00:00:00" + text) - EPOCH) // _MICROSECOND
-
-
-def instant_field(text: str) -> datetime:
+def instant_field(moment: datetime) -> datetime:
     """A moment with its zone, in UTC."""
-    instant(text)
-    return _moment(text)
+    instant(moment)
+    return moment if moment.tzinfo is UTC else moment.astimezone(UTC)
 
 
 @lru_cache(maxsize=4_096)

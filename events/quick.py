@@ -8,24 +8,25 @@ import msgspec
 from events.compact import COMPACT, SETTLE, Said
 from events.data import Speaker
 from events.forms import Doubtful, instant
+from events.values import Moment
 
 
 class Envelope(msgspec.Struct, gc=False, forbid_unknown_fields=True):
     """A CloudEvents envelope as the quick way reads it.
 
-    Times are as they are written, and microseconds from the epoch once it is settled.
+    Its times are microseconds from the epoch once it is settled.
     """
 
     id: Annotated[str, msgspec.Meta(min_length=1, max_length=128)]
     source: Annotated[str, msgspec.Meta(min_length=1, max_length=256)]
-    time: str
+    time: Moment
     specversion: Literal["1.0"] = "1.0"
     datacontenttype: Literal["application/json"] = "application/json"
     subject: Annotated[str, msgspec.Meta(max_length=4_000)] | None = None
     dataschema: Annotated[str, msgspec.Meta(max_length=4_000)] | None = None
     sequence: Annotated[int, msgspec.Meta(ge=0, le=2**53)] | None = None
     partitionkey: str | None = None
-    recordedtime: str | None = None
+    recordedtime: Moment | None = None
     timely: bool | None = None
     onbehalfof: Speaker | None = None
 

@@ -1,13 +1,20 @@
 """Who may speak for a CMO: each CloudEvents `source` mapped to a speaker, for a span of days."""
 
-from collections.abc import Iterable
-from datetime import date
+from collections.abc import Iterable, Sequence
+from datetime import date, timedelta
+from functools import lru_cache
+from sys import intern
 from typing import Annotated, NamedTuple
 
 from pydantic import Field
 
+from events.compact import Said
 from events.data import Speaker
-from events.values import CivilDate, StrictModel
+from events.outcomes import Reason
+from events.reading import Refused
+from events.values import EPOCH, CivilDate, StrictModel
+
+_REMEMBERED = 1_024  # answers of one CMO about its sources
 
 
 class Source(StrictModel, extra="forbid"):
@@ -39,3 +46,52 @@ def voice(sources: Iterable[Source], cmo: str, source: str, day: date) -> Voice 
         if known.covers(cmo, source, day):
             return Voice(known.speaker, known.imports)
     return None
+
+
+class May(NamedTuple):
+    """What a source may do by saying something: its one name, and its voice as it says it."""
+
+    source: str
+    speaker: Speaker
+    imports: bool
+
+
+class Speakers:
+    """The sources that may speak of one CMO, and what each may say; days count from the epoch.
+
+    `by_day` says that which they are depends on the day.
+    """
+
+    def __init__(self, cmo: str, sources: Sequence[Source]) -> None:
+        self.cmo = cmo
+        self.sources = sources
+        self.by_day = any(each.start or each.end for each in sources)
+        self.may = lru_cache(maxsize=_REMEMBERED)(self._may)
+
+    def voice(self, source: str, day: int) -> Voice | None:
+        """The voice of a source on a day, None when it has none."""
+        return voice(self.sources, self.cmo, source, EPOCH.date() + timedelta(day))
+
+    def _may(
+        self, source: str, day: int, said: type[Said], topic: str, onbehalfof: Speaker | None
+    ) -> May | None:
+        """What a source may do that says something on a topic; None for one without a voice.
+
+        Raises `Refused` for what does not belong there, or is not its to say.
+        """
+        if said.TOPIC is not None and topic != said.TOPIC:
+            raise misplaced(said, said.TOPIC)
+        found = self.voice(source, day)
+        if found is None:
+            return None
+        speaker = (onbehalfof if found.imports else None) or found.speaker
+        if speaker not in said.SPEAKERS:
+            entitled = ", ".join(sorted(said.SPEAKERS))
+            detail = f"said as {speaker}; only {entitled} may say {said.TYPE}"
+            raise Refused(Reason.NOT_ENTITLED, detail, "source", source)
+        return May(intern(source), speaker, found.imports)
+
+
+def misplaced(said: type[Said], topic: str) -> Refused:
+    """That an event belongs on a topic, on which it is not."""
+    return Refused(Reason.WRONG_TOPIC, f"this event belongs on {topic}", "type", said.TYPE)

@@ -1,11 +1,13 @@
 """The values events are made of: instants, civil dates, ids, quantities."""
 
+import re
 import unicodedata
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from functools import lru_cache
 from typing import Annotated, Any, Self
 
+import msgspec
 from pydantic import (
     AfterValidator,
     BaseModel,
@@ -24,6 +26,7 @@ FIRST_YEAR, LAST_YEAR = 2000, 2100
 LARGEST = 10**12
 MILLION = 10**6
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_FINER = re.compile(r"\.\d{7}").search
 
 
 class StrictModel(BaseModel):
@@ -43,9 +46,23 @@ def _in_utc(moment: datetime) -> datetime:
     return moment.astimezone(UTC)
 
 
+Moment = Annotated[datetime, msgspec.Meta(tz=True)]
+"""A time with its zone, as RFC 3339 writes it; what is finer than a microsecond is rounded."""
+
+
+def _rounded(text: str) -> str | datetime:
+    """A time finer than a microsecond as every way of reading rounds it; any other as it is."""
+    try:
+        return msgspec.convert(text, datetime) if _FINER(text) else text
+    except msgspec.ValidationError:
+        return text
+
+
 def _instant(_source: Any, _handler: Any) -> core_schema.CoreSchema:
     # The pattern comes first: pydantic reads "1700000000" as a moment even in strict mode.
-    text = core_schema.str_schema(pattern=r"^\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d", max_length=40)
+    text = core_schema.no_info_after_validator_function(
+        _rounded, core_schema.str_schema(pattern=r"^\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d")
+    )
     moment = core_schema.datetime_schema(
         strict=False,
         tz_constraint="aware",

@@ -4,7 +4,7 @@ import asyncio
 import gc
 import subprocess
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -47,7 +47,7 @@ def collected() -> Iterator[None]:
     gc.collect()
 
 
-def sources_of(_cmo: str, _recorded: datetime) -> Iterable[Source]:
+def sources_of(_cmo: str, _recorded: datetime) -> Sequence[Source]:
     return SOURCES
 
 

@@ -1,7 +1,7 @@
 """A decoder takes what the contract allows, and names what it refuses."""
 
 import json
-from collections.abc import Iterable
+from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
@@ -31,7 +31,7 @@ SOURCES = (
 MISSING = object()
 
 
-def sources_of(cmo: str, _recorded: datetime) -> Iterable[Source] | None:
+def sources_of(cmo: str, _recorded: datetime) -> Sequence[Source] | None:
     return SOURCES if cmo in ("acme", "borealis") else None
 
 

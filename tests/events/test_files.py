@@ -4,7 +4,7 @@ import gzip
 import io
 import json
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -26,7 +26,7 @@ SOURCES = (
 )
 
 
-def sources_of(_cmo: str, _recorded: datetime) -> Iterable[Source]:
+def sources_of(_cmo: str, _recorded: datetime) -> Sequence[Source]:
     return SOURCES
 
 

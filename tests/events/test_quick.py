@@ -1,7 +1,7 @@
 """The quick way decodes as the declared models do, and is taken wherever all is in order."""
 
 import json
-from collections.abc import Iterable
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -74,7 +74,7 @@ thorough = settings(
 every_type = pytest.mark.parametrize("data", DATA, ids=lambda data: data.TYPE)
 
 
-def sources_of(cmo: str, _recorded: datetime) -> Iterable[Source] | None:
+def sources_of(cmo: str, _recorded: datetime) -> Sequence[Source] | None:
     return SOURCES if cmo == "acme" else None
 
 
