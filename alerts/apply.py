@@ -156,7 +156,7 @@ def _hear(changes: Changes, key: bytes, event: AcceptedEvent) -> bool:
     heard = changes.hear(event.message.topic)
     heard.read(recorded, 1, 1)
     if number is not None:
-        heard.seen.append((event.source, number, number))
+        heard.see(event.source, number)
     if event.speaker is not Speaker.CMO:
         return False
     if event.heard:
@@ -176,7 +176,7 @@ def _hear(changes: Changes, key: bytes, event: AcceptedEvent) -> bool:
 
 def _account(changes: Changes, topic: str, source: str, sequence: int | None) -> None:
     if sequence is not None:
-        changes.hear(topic).seen.append((source, sequence, sequence))
+        changes.hear(topic).see(source, sequence)
 
 
 # --- what is said of records

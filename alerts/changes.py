@@ -80,9 +80,9 @@ class Heard:
 
     `hours` counts by the hour how many messages were taken, and how many there were; `last` is when
     the last of them was recorded. `word` is the last of the CMO, or on its behalf; `ahead` are its
-    words about a time still to come, each with 1, or with -1 once it has come. `seen` are the
-    sources with the first and the last of their numbers that were seen, `declared` those that were
-    declared never to come, each with 1, or with -1 where that was taken back.
+    words about a time still to come, each with 1, or with -1 once it has come. `seen` are by source
+    the spans of its numbers that were seen, `declared` the sources with those that were declared
+    never to come, each with 1, or with -1 where that was taken back.
     """
 
     __slots__ = ("ahead", "declared", "hours", "last", "seen", "word")
@@ -92,8 +92,20 @@ class Heard:
         self.last = 0
         self.word = NO_WORD
         self.ahead: list[tuple[int, Word]] = []
-        self.seen: list[tuple[str, int, int]] = []
+        self.seen: dict[str, list[tuple[int, int]]] = {}
         self.declared: list[tuple[str, int, int, int]] = []
+
+    def see(self, source: str, number: int) -> None:
+        """A number of a source was seen; most follow the one before."""
+        spans = self.seen.get(source)
+        if spans is None:
+            self.seen[source] = [(number, number)]
+            return
+        first, last = spans[-1]
+        if number == last + 1:
+            spans[-1] = first, number
+        else:
+            spans.append((number, number))
 
     def read(self, recorded: int, taken: int, n: int) -> None:
         """Count `n` messages, so many of them taken; what counts no more is less than none."""

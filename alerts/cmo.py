@@ -151,8 +151,9 @@ class Cmo(CmoView):
                 feed.hear(heard.word)
                 for sign, word in heard.ahead:
                     (feed.hear_ahead if sign > 0 else feed.forget_ahead)(word)
-                for source, first, last in heard.seen:
-                    feed.see(source, first, last)
+                for source, spans in heard.seen.items():
+                    for first, last in spans:
+                        feed.see(source, first, last)
                 for declared in heard.declared:
                     feed.declare(*declared)
         if changes.refused:
@@ -188,7 +189,7 @@ class Cmo(CmoView):
         kind, key = place
         table, corrections = self._tables.of[kind.name], self._tables.corrections
         before = table.records.get(key, _NOTHING)
-        if place in corrections.corrected or is_corrected(record):
+        if is_corrected(record) or (corrections.corrected and place in corrections.corrected):
             corrections.touch(place)
         table.put(key, record)
         self._touch(kind, key, record)
@@ -213,12 +214,12 @@ class Cmo(CmoView):
         old, new, was, about = before.evidence, now.evidence, before.scope, now.scope
         if old is new and was == about:
             return
-        kept = [pair for pair in old if pair in new] if was == about else []
+        kept = [pair for pair in old if pair in new] if old and was == about else ()
         for pair in old:
             if pair not in kept:
                 self._count(pair[0], was, pair[1], -1)
         for pair in new:
-            if pair not in kept:
+            if not kept or pair not in kept:
                 self._count(pair[0], about, pair[1], 1)
 
     def _count(self, kpi: str, about: Scope, says: Evidence, sign: int) -> None:

@@ -153,9 +153,11 @@ def put(changes: Changes, made: Sequence[Made]) -> None:
     linked: list[Link] = []
     for place, before, record in made:
         changes.records[place] = record
-        for view in (before.view, record.view):
-            if view is not None and view.links:
-                linked += view.links
+        was, view = before.view, record.view
+        if was is not None and was.links:
+            linked += was.links
+        if view is not None and view.links:
+            linked += view.links
     if linked:
         _rework_linked(changes, made, [(BY_KIND[link.kind], link.key) for link in linked])
 

@@ -267,13 +267,13 @@ def _class_attributes(model: Any) -> dict[str, Any]:
 
 
 def _settling(normal: tuple[tuple[str, Normalize], ...]) -> Normalize:
-    def settle(said: Any) -> Any:
-        for name, normalize in normal:
-            value = getattr(said, name)
-            if value is not None and (new := normalize(value)) is not value:
-                setattr(said, name, new)
-        return said
-
+    """What brings each of these fields to its one form, one after another without a loop."""
+    lines = ["def settle(said):"]
+    for name, _ in normal:
+        lines += [f"    if said.{name} is not None:", f"        said.{name} = _{name}(said.{name})"]
+    made: dict[str, Any] = {f"_{name}": normalize for name, normalize in normal}
+    exec("\n".join([*lines, "    return said"]), made)  # names of declared fields
+    settle: Normalize = made["settle"]
     return settle
 
 

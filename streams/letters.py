@@ -37,10 +37,14 @@ class Letters:
         self._of: dict[str, dict[int, _Letter]] = {topic: {} for topic in INBOUND}
         self._contradicted: set[Coordinates] = set()
 
-    def of(self, topic: str, offset: int) -> tuple[Reason | None, bool]:
-        """Why a message is refused by the last word of it, if so; and whether there is a word."""
+    def reason(self, topic: str, offset: int) -> Reason | None:
+        """Why a message is refused by the last word of it; None for one that is not."""
         letter = self._of[topic].get(offset)
-        return (None, False) if letter is None else (letter.reason, True)
+        return None if letter is None else letter.reason
+
+    def any(self, topic: str) -> bool:
+        """Whether there is a word about any message of a topic: of most there is none."""
+        return bool(self._of[topic])
 
     def decide(self, where: Coordinates, meant: Reason | None) -> int:
         """This fold refuses a message, or takes it: the ordinal of what is to be said, 0 if none.

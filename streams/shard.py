@@ -194,7 +194,9 @@ class Shard:
         return OutboxMessage(event.id, BREACHES, self.partition, key, event.json_line(), [])
 
     def _apply(self, changes: Slice, message: Message) -> None:
-        reason, said = self._letters.of(message.topic, message.offset)
+        topic = message.topic
+        said = self._letters.any(topic)
+        reason = self._letters.reason(topic, message.offset) if said else None
         if reason is not None and reason.holds_for_good:
             again = self._decoder.refused(message, reason, "it was refused before")
             changes.add(again)
@@ -205,7 +207,7 @@ class Shard:
             self._refuse(outcome)
             return
         counts = self.accepted if outcome else self.duplicates
-        counts[message.topic] += 1
+        counts[topic] += 1
         if said:
             self._withdraw(message)
 

@@ -46,7 +46,7 @@ async def outcomes(
             if isinstance(word, Word) and letters.is_news(word, awaited=False):
                 letters.read(word, folded=False)
         async for message in _messages(consumer, settings, INBOUND, position):
-            reason, _ = said[message.partition].of(message.topic, message.offset)
+            reason = said[message.partition].reason(message.topic, message.offset)
             if reason is not None and reason.holds_for_good:
                 yield decoder.refused(message, reason, "it was refused before")
             else:
