@@ -215,8 +215,7 @@ def _add_to_records(
     taken_back = changes.retraction(key) if changes.retractions_there else None
     data = event.data
     counts, names = _INFO[type(data)]
-    product = (getattr(data, "site", None) or "", data.product) if counts else None  # type: ignore[attr-defined]
-    if product is not None and changes.names_too_many(product, MOST_PRODUCTS):
+    if counts and changes.names_too_many(_product(data), MOST_PRODUCTS):
         raise Unfoldable(f"there are {MOST_PRODUCTS:,} products already, the most there may be")
     made, new = _made(changes, event, routes, taken_back)
     put(changes, made)
@@ -227,8 +226,8 @@ def _add_to_records(
     for (kind, _), _, _ in made:
         if recorded > latest.get(kind.name, 0):
             latest[kind.name] = recorded
-    if product is not None:
-        changes.name_product(product)
+    if counts:
+        changes.name_product(_product(data))
     if names:
         _name(changes, names, data)
     if not made:
@@ -266,6 +265,11 @@ def _made(
                 raise Unfoldable(f"{type(error).__name__}: {error}") from error
             made.append(Made(place, before, record))
     return made, new
+
+
+def _product(data: Any) -> tuple[str, str]:
+    """The product that is named, after its site, if any."""
+    return getattr(data, "site", None) or "", data.product
 
 
 def _name(changes: Changes, fields: Iterable[str], data: Any) -> None:
