@@ -47,7 +47,7 @@ def transitions(
             continue
         if (standing := ledger.standing.get(where)) is not None:
             yield from _next(cmo, where, standing, reading, now)
-        elif reading.state in SEVERITY:
+        elif reading.state in SEVERITY and now >= ledger.ended_at(where):
             yield from _and_on(cmo, _opened(cmo, where, ledger, reading, now), now)
     missing = unheard(cmo, now)
     for where, standing in ledger.standing.items():

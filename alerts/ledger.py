@@ -102,6 +102,14 @@ class Ledger:
         last, _ = self._last.get(where, (0, 0))
         return f"{where.text}:{last + 1}"
 
+    def ended_at(self, where: Where) -> int:
+        """When the last breach of this scope and KPI ended; 0 where none did.
+
+        By a clock that was ahead of ours that is later than now, and none opens before.
+        """
+        cleared = self.cleared.get(where)
+        return cleared.at if cleared else 0
+
 
 def _number(breach_id: str) -> int:
     """The how manyth of its scope and KPI a breach is, by its id."""

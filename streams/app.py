@@ -4,7 +4,7 @@ import asyncio
 import gzip
 import time
 from collections.abc import Awaitable, Callable, Collection, Mapping
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any, cast
 
 import faust
@@ -12,7 +12,7 @@ import faust
 from events.data import TOPICS
 from streams.errors import WrongPartitions
 from streams.exits import exit_on_unexpected_error, exit_when_forbidden
-from streams.health import CatchingUp, health, lacking
+from streams.health import CatchingUp, ClockWatch, health, lacking
 from streams.kafka.assignment import Assignment, PartitionProgress
 from streams.kafka.transport import Consumer, Transport
 from streams.kafka.writers import Writers
@@ -148,17 +148,18 @@ def _keep_open(app: App, settings: Settings, writers: Writers) -> None:
 
 
 def _keep_time(app: App, settings: Settings, assignment: Assignment, writers: Writers) -> None:
-    catching_up = CatchingUp(assignment)
+    catching_up, clock = CatchingUp(assignment, assignment.now), ClockWatch(assignment)
 
     async def tick() -> None:
         if app.rebalancing:
             return
         catching_up.say()
+        clock.say()
         with exit_on_unexpected_error("the log"):
             await _consumer(app).listen(time.monotonic())
         for progress in assignment:
             with exit_on_unexpected_error(f"the shard of partition {progress.shard.partition}"):
-                await judge(progress, settings.stale_after, datetime.now(UTC))
+                await judge(progress, settings.stale_after, assignment.now())
                 if assignment.holds(progress) and progress.may_speak and not app.rebalancing:
                     with exit_when_forbidden(settings, "Write"):
                         await writers.send(progress)
@@ -175,7 +176,12 @@ def _consumer(app: App) -> Consumer:
 
 
 async def judge(progress: PartitionProgress, stale_after: float, now: datetime) -> None:
-    """Ticks a shard at the instant up to which it heard the log, unless that is too long ago."""
+    """Ticks a shard at the instant up to which it heard the log, unless that is too long ago.
+
+    Nothing is judged by a clock that is not known to be the broker's.
+    """
+    if not progress.trusts(now):
+        return
     until, opening = progress.watermark, progress.opening
     if until and progress.caught_up and not progress.stale(now, stale_after):
         for _ in progress.judge(until, stale_after):

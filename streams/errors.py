@@ -13,6 +13,10 @@ class NotWritable(StreamError):
     """A partition of our own topics can be written by no producer of this worker."""
 
 
+class Withheld(StreamError):
+    """What was judged is not said: this worker's clock is too far from the broker's."""
+
+
 class NotPermitted(StreamError):
     """The brokers do not let us in, or not do what we must; or are not who they should be."""
 

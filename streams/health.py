@@ -1,12 +1,14 @@
 """What a worker says of itself: what each partition waits for, and how the log is being read."""
 
-from collections.abc import Callable, Sequence
-from datetime import UTC, datetime, timedelta
+import logging
+from collections.abc import Sequence
+from datetime import datetime, timedelta
 from typing import Any, Final
 
 from mode.utils.logging import get_logger
 
 from streams.kafka.assignment import Assignment, PartitionProgress
+from streams.kafka.clocks import LIMIT, TOLD, Clock, wall_clock
 
 log = get_logger(__name__)
 
@@ -25,6 +27,7 @@ def health(assignment: Assignment, stale_after: float) -> dict[str, Any]:
                 "events_per_second": _rounded(progress.events_per_second),
                 "seconds_left": _rounded(progress.seconds_left),
                 "heard_until": (until := progress.watermark) and until.isoformat(),
+                "clock_ahead_seconds": _rounded(progress.clocks.skew),
                 "writable": progress.writable,
                 "stale": progress.shard.partition in stale,
                 "next": dict(progress.shard.next),
@@ -46,9 +49,7 @@ def _rounded(figure: float | None) -> float | None:
 class CatchingUp:
     """Logs every few seconds how far the log is read, and once when it is, for each assignment."""
 
-    def __init__(
-        self, assignment: Assignment, clock: Callable[[], datetime] = lambda: datetime.now(UTC)
-    ) -> None:
+    def __init__(self, assignment: Assignment, clock: Clock = wall_clock) -> None:
         self._assignment, self._clock = assignment, clock
         self._said_at: datetime | None = None
         self._finished: tuple[datetime, ...] = ()
@@ -76,6 +77,39 @@ class CatchingUp:
                 "their agreements back and restart; where the work with one is over, with an end.",
                 ", ".join(f"{count:,} messages of {cmo}" for cmo, count in missed),
             )
+
+
+class ClockWatch:
+    """Logs once when our clock parts from a broker's, when that is too far, and when it is over."""
+
+    def __init__(self, assignment: Assignment) -> None:
+        self._assignment = assignment
+        self._said = 0.0
+
+    def say(self) -> None:
+        """Says how the clock stands that is furthest off, unless that was said."""
+        found = [each.clocks for each in self._assignment if each.clocks.skew is not None]
+        if not found:
+            return
+        worst = max(found, key=lambda each: abs(each.skew or 0.0))
+        passed = [limit for limit in (TOLD, LIMIT) if abs(worst.skew or 0.0) > limit]
+        beyond, before = max(passed, default=0.0), self._said
+        self._said = beyond
+        if beyond and beyond != before:
+            level, means = _MEANS[beyond]
+            log.log(level, "this worker's clock is %s%s %s", worst.told, means, _SET_IT)
+        elif before and not beyond:
+            log.info("this worker's clock is the broker's again, to within %g s", TOLD)
+
+
+_MEANS: Final = {
+    TOLD: (logging.WARNING, f"; up to {LIMIT:g} s it judges all the same."),
+    LIMIT: (logging.ERROR, f", beyond {LIMIT:g} s: it judges nothing, opens and clears nothing."),
+}
+_SET_IT: Final = (
+    "Operator action: set the clock of this machine right, or the broker's where that is the wrong "
+    "one; the worker goes on by itself."
+)
 
 
 def _since(partitions: Sequence[PartitionProgress], now: datetime) -> float:

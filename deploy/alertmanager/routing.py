@@ -27,7 +27,9 @@ from deploy.as_yaml import as_yaml
 from deploy.prometheus.data_quality import GAP, TURNED_UNKNOWN
 from deploy.prometheus.pipeline import (
     BROKER_UNREACHABLE,
+    CLOCK_OFF,
     DEAD_MANS_SWITCH,
+    NOT_READY,
     UNHEARD,
     WATCHED,
     WORKER_DOWN,
@@ -274,6 +276,11 @@ def _inhibited() -> list[Mapping[str, object]]:
         {
             "source_matchers": [_is("alertname", BROKER_UNREACHABLE)],
             "target_matchers": [_one_of("alertname", UNHEARD)],
+        },
+        {
+            "source_matchers": [_is("alertname", CLOCK_OFF)],
+            "target_matchers": [_is("alertname", NOT_READY)],
+            "equal": ["partition"],
         },
     ]
 

@@ -27,6 +27,7 @@ from deploy.grafana.queries import behind, due, refused, shards_missing
 from deploy.grafana.states import NEVER, UNWATCHED, counted
 from deploy.links import MONITOR
 from deploy.prometheus.pipeline import STALE
+from streams.kafka.clocks import LIMIT
 
 _SPAN: Final = "1h"
 _NOBODY: Final = "No worker was scraped in the time chosen"
@@ -98,12 +99,14 @@ def _partitions() -> Json:
         "Value #held": "Held since",
         "Value #heard": "Heard until",
         "Value #due": "Not said yet",
+        "Value #skew": "Clock ahead",
     }
     by = "max by (partition)"
     return table(
         "Partitions",
         "Each partition: whether its CMOs are shown, how much of its log is read, since when a "
-        "worker holds it, up to when all its topics were heard, and what it has to say still.",
+        "worker holds it, up to when all its topics were heard, what it has to say still, and for "
+        f"how long its worker's clock is ahead of the broker's: {LIMIT:g} s off it judges nothing.",
         [
             instant("ready", f"{by} (cmowatch_shard_ready)"),
             instant("caught", f"{by} (cmowatch_shard_caught_up_ratio)"),
@@ -111,6 +114,7 @@ def _partitions() -> Json:
             instant("held", f"{by} (cmowatch_shard_held_since_timestamp_seconds) * 1000"),
             instant("heard", f"{by} (cmowatch_shard_heard_until_timestamp_seconds) * 1000"),
             instant("due", f"{by} (cmowatch_outputs_due)"),
+            instant("skew", f"{by} (cmowatch_clock_skew_seconds)"),
         ],
         [
             transformed("filterFieldsByName", exclude={"pattern": "^Time( \\d+)?$"}),
@@ -121,6 +125,7 @@ def _partitions() -> Json:
         overrides=[
             override("Ready", mappings=_READY, custom__cellOptions=_COLOURED),
             override("Read", unit="percentunit", decimals=1),
+            override("Clock ahead", unit="s", decimals=1),
             *(override(name, unit="dateTimeAsIso", noValue="–") for name in _MOMENTS),
         ],
         empty="No worker is scraped",

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from typing import Final
 
 from deploy.prometheus.rule import PAGE, TICKET, Rule, alert, anchor, recorded
+from streams.kafka.clocks import LIMIT, TOLD
 from streams.settings import Settings
 
 DEAD_MANS_SWITCH: Final = "CmowatchDeadMansSwitch"
@@ -12,7 +13,9 @@ BROKER_UNREACHABLE: Final = "CmowatchBrokerUnreachable"
 UNHEARD: Final = ("CmowatchShardStale", "CmowatchOutputsStuck", "CmowatchFreshnessBudgetBurn")
 """What follows from no broker answering."""
 
-WATCHED: Final = ("CmowatchShardNotReady", *UNHEARD)
+CLOCK_OFF: Final = "CmowatchClockOff"
+NOT_READY: Final = "CmowatchShardNotReady"
+WATCHED: Final = (NOT_READY, *UNHEARD)
 """What follows from no worker being there."""
 
 STALE: Final = int(Settings.model_fields["stale_after"].default)
@@ -30,6 +33,7 @@ def pipeline(keep_firing_for: str) -> Iterator[Rule]:
     """Every rule about ourselves; what is counted from the log outlasts its series by `held`."""
     yield from _nobody_watches()
     yield from _nobody_is_heard()
+    yield from _clocks_differ()
     yield from _not_all_is_watched()
     yield from _not_as_fast_as_it_should()
     yield from _not_all_is_said()
@@ -72,10 +76,42 @@ def _nobody_is_heard() -> Iterator[Rule]:
     )
 
 
+def _clocks_differ() -> Iterator[Rule]:
+    skew = "abs(cmowatch_clock_skew_seconds)"
+    which = (
+        "See cmowatch_clock_skew_seconds by instance and partition: where it is all of one worker, "
+        "its machine's clock is wrong; where it is some partitions on every worker, the clock of "
+        "the broker that leads them. Set that clock by NTP; the workers go on by themselves."
+    )
+    yield own(
+        "CmowatchClockSkewed",
+        f"max({skew}) > {TOLD:g}",
+        TICKET,
+        lasting="1m",
+        summary="A worker's clock and a broker's differ by {{ $value | humanizeDuration }}",
+        what="The broker stamps what CMOs say, and the worker judges by its own clock: silences, "
+        f"due days and ends of windows are early or late by that much. Up to {LIMIT:g} s it judges "
+        "all the same.",
+        action=which,
+    )
+    yield own(
+        CLOCK_OFF,
+        f"max by (partition) ({skew}) > {LIMIT:g}",
+        PAGE,
+        lasting="1m",
+        summary="Partition {{ $labels.partition }}: nothing is judged, for a worker's clock and "
+        "the broker's differ by {{ $value | humanizeDuration }}",
+        what="By a clock that far off every CMO would be silent, or nothing late. So the worker "
+        "shows no CMO of the partition, opens no breach and clears none; what stood stands, and no "
+        "event is lost.",
+        action=f"{which} Or stop that worker, and another takes its partitions over.",
+    )
+
+
 def _not_all_is_watched() -> Iterator[Rule]:
     which = "Partition {{ $labels.partition }}"
     yield own(
-        "CmowatchShardNotReady",
+        NOT_READY,
         f"{_SEEN} unless on (partition) ({READY})",
         PAGE,
         lasting="15m",

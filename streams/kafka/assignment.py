@@ -1,13 +1,14 @@
 """How far each partition has been followed, and whether its shard may speak: no Kafka in here."""
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import NamedTuple, Protocol
 
 from mode.utils.logging import get_logger
 
 from events.data import OWN, TOPICS
 from events.outcomes import Message
+from streams.kafka.clocks import LIMIT, Clock, Clocks, wall_clock
 
 log = get_logger(__name__)
 
@@ -69,13 +70,6 @@ class Shard(Protocol):
 ShardFactory = Callable[[int], Shard]
 
 
-Clock = Callable[[], datetime]
-
-
-def _wall_clock() -> datetime:
-    return datetime.now(UTC)
-
-
 class HighWatermark(NamedTuple):
     """What one answer of the broker said of a partition: its high-water mark, and when."""
 
@@ -94,7 +88,7 @@ class PartitionProgress:
     """A shard, and how far it follows the log: what changes while a worker holds a partition."""
 
     def __init__(
-        self, shard: Shard, heard_again: datetime | None = None, clock: Clock = _wall_clock
+        self, shard: Shard, heard_again: datetime | None = None, clock: Clock = wall_clock
     ) -> None:
         self.shard = shard
         self.heard_again = heard_again
@@ -113,6 +107,8 @@ class PartitionProgress:
         self._judged_at: datetime | None = None
         self._committed: dict[str, int] = {}
         self._clock = clock
+        self.clocks = Clocks(clock)
+        self._was_off = False
         self._folded_before = 0
 
     def next(self, topic: str) -> int:
@@ -156,7 +152,12 @@ class PartitionProgress:
         self.shard.fold(topic, end, messages)
 
     def heard(self, topic: str, mark: HighWatermark) -> None:
-        """Notes an answer of the broker: heard up to then, once all below its mark is folded."""
+        """Notes an answer of the broker: heard up to then, once all below its mark is folded.
+
+        One from ahead of now is of a clock that was put back since, and tells nothing.
+        """
+        if mark.at > self._clock():
+            return
         self._answers[topic] = mark
         pending = self._marks.setdefault(topic, mark)
         if self.next(topic) < pending.high_water:
@@ -245,15 +246,37 @@ class PartitionProgress:
         return self._heard_until
 
     def stale(self, now: datetime, after: float) -> bool:
-        """Whether the log was not heard for more than `after` seconds."""
+        """Whether the log was not heard for more than `after` seconds.
+
+        Nor is it known to be where it was heard ahead of now: a clock was put back since.
+        """
         until = self.watermark
-        return until is None or now - until > timedelta(seconds=after)
+        return until is None or not timedelta(0) <= now - until <= timedelta(seconds=after)
+
+    def trusts(self, now: datetime) -> bool:
+        """Whether our clock may be judged by; what was heard by one that may not is forgotten.
+
+        So is what was heard so far ahead of now that only such a clock can have said it.
+        """
+        until = self.watermark
+        is_far = until is not None and until - now > timedelta(seconds=LIMIT)
+        if self.clocks.believed and not is_far:
+            return True
+        self._was_off |= self.clocks.off
+        self._marks.clear()
+        self._heard.clear()
+        self._heard_until = self._judged_at
+        return False
 
     def judge(self, until: datetime, after: float) -> Iterator[None]:
-        """Judges at `until`, and knows of a spell of more than `after` seconds before it."""
-        if self._judged_at and until - self._judged_at > timedelta(seconds=after):
+        """Judges at `until`, and knows of a spell of more than `after` seconds before it.
+
+        What our clock told while it was off is no measure of when a spell ended.
+        """
+        spell = self._judged_at and until - self._judged_at > timedelta(seconds=after)
+        if spell or self._was_off or (self.heard_again and self.heard_again > until):
             self.heard_again = until
-        self._judged_at = until
+        self._judged_at, self._was_off = until, False
         for _ in self.shard.tick(until, self.heard_again):
             yield
 
@@ -265,6 +288,8 @@ class PartitionProgress:
         if self.behind:
             left = ", ".join(f"{count} of {topic}" for topic, count in self.behind.items())
             return f"still to read: {left}"
+        if self.clocks.off:
+            return f"the clock, which is {self.clocks.told}"
         return ""
 
     def uncommitted(self) -> dict[str, int]:
@@ -280,9 +305,9 @@ class PartitionProgress:
 class Assignment:
     """The assignment of the partitions this worker holds, and nothing of any other."""
 
-    def __init__(self, shard_of: ShardFactory, clock: Clock = _wall_clock) -> None:
+    def __init__(self, shard_of: ShardFactory, clock: Clock = wall_clock) -> None:
         self._shard_of = shard_of
-        self._clock = clock
+        self.now = clock
         self._held: dict[int, PartitionProgress] = {}
         self.assigned_once = False
         self.heard_again: datetime | None = None
@@ -296,7 +321,7 @@ class Assignment:
 
     def heard_nothing(self) -> None:
         """Notes that by now nothing was heard, for what is held from here on."""
-        self.heard_again = self._clock()
+        self.heard_again = self.now()
 
     def get(self, partition: int) -> PartitionProgress | None:
         """The progress of a partition number, None when this worker does not hold it."""
@@ -314,7 +339,7 @@ class Assignment:
             del self._held[partition]
         for partition in sorted(set(partitions) - set(self._held)):
             shard = self._shard_of(partition)
-            self._held[partition] = PartitionProgress(shard, self.heard_again, self._clock)
+            self._held[partition] = PartitionProgress(shard, self.heard_again, self.now)
 
     def give_up(self, progress: PartitionProgress) -> None:
         """Lets go of a partition that another worker holds, and of what there was to say for it."""
@@ -334,13 +359,13 @@ class Assignment:
 
     def stale(self, after: float) -> list[int]:
         """The partitions whose log was not heard for more than `after` seconds."""
-        now = self._clock()
+        now = self.now()
         return [each.shard.partition for each in self if each.stale(now, after)]
 
     @property
     def ready(self) -> bool:
-        """Whether there was an assignment, and all that came with it is caught up."""
-        return self.assigned_once and all(progress.caught_up for progress in self)
+        """Whether there was an assignment, and nothing that came with it waits for anything."""
+        return self.assigned_once and not any(progress.why_not_ready for progress in self)
 
 
 def say_what_is_wrong(progress: PartitionProgress) -> None:

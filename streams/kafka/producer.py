@@ -6,14 +6,18 @@ fences those before it: a worker that was replaced while it hung writes nothing 
 
 import asyncio
 import itertools
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Any, Self
 
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
 
+from events.data import DEAD_LETTERS
+from streams.errors import TopicRefused, Withheld
 from streams.kafka.assignment import OutboxMessage
+from streams.kafka.clocks import Stamp
 from streams.settings import Settings
 
 TRANSACTION = 30.0
@@ -23,6 +27,7 @@ _LARGEST = (2 << 20) + 65_536
 _BATCH = 256 << 10  # bytes of one request: each waits for the one before
 _REQUEST = 10.0
 _TO_CLOSE = 2.0
+_BY_THE_BROKER = 1  # the type of a timestamp that the broker gave
 
 
 def transactional_id(settings: Settings, partition: int) -> str:
@@ -35,6 +40,7 @@ class PartitionProducer:
 
     def __init__(self, settings: Settings, partition: int) -> None:
         name = transactional_id(settings, partition)
+        self._partition = partition
         self._producer: Any = AIOKafkaProducer(
             **settings.client(),
             client_id=name,
@@ -60,17 +66,34 @@ class PartitionProducer:
             raise
         return made
 
-    async def send(self, outputs: Sequence[OutboxMessage]) -> None:
+    async def send(
+        self, outputs: Sequence[OutboxMessage], may_stand: Callable[[Stamp], bool] = lambda _: True
+    ) -> None:
         """Sends all of the outputs in one transaction, or none of them.
 
         Raises `ProducerFenced` when another has been started since, or the broker has undone what
-        took too long; any other `KafkaError` leaves open whether they are sent. Either way this
-        one is to be closed.
+        took too long; `Withheld` when by the broker's stamp they may not stand; any other
+        `KafkaError` leaves open whether they are sent. In each case this one is to be closed.
         """
         await self._producer.begin_transaction()
+        before = time.monotonic()
         reports = [await self._hand_over(output) for output in outputs]
-        await asyncio.gather(*reports)
+        stamp = _stamp(before, await asyncio.gather(*reports))
+        if not may_stand(stamp):
+            await self._producer.abort_transaction()
+            raise Withheld("the worker's clock is not the broker's")
         await self._producer.commit_transaction()
+
+    async def measure(self) -> Stamp:
+        """When the broker appends a record of ours, which is undone: nobody who reads sees it."""
+        await self._producer.begin_transaction()
+        before = time.monotonic()
+        report = await self._producer.send_and_wait(
+            DEAD_LETTERS, b"", partition=self._partition, headers=[("kind", b"clock")]
+        )
+        stamp = _stamp(before, [report])
+        await self._producer.abort_transaction()
+        return stamp
 
     async def _hand_over(self, output: OutboxMessage) -> Any:
         report = await self._producer.send(
@@ -103,6 +126,19 @@ class PartitionProducer:
         for batch in itertools.chain(*accumulator._batches.values(), accumulator._pending_batches):
             if batch._drain_waiter.done():
                 _is_heard(batch._drain_waiter)
+
+
+def _stamp(before: float, reports: Sequence[Any]) -> Stamp:
+    """What the broker said of when it appended; raises `TopicRefused` where it does not say."""
+    after = time.monotonic()
+    for report in reports:
+        if report.timestamp_type != _BY_THE_BROKER:
+            raise TopicRefused(
+                f"{report.topic} believes its producers' clocks. Operator action: set "
+                "message.timestamp.type=LogAppendTime, with kafka-configs --alter, and start again."
+            )
+    stamps = [report.timestamp / 1000 for report in reports]
+    return Stamp(before, after, min(stamps), max(stamps))
 
 
 def _is_heard(report: Any) -> None:

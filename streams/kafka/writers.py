@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from enum import Enum
 from typing import NamedTuple, Protocol
 
@@ -10,8 +10,10 @@ from aiokafka.errors import KafkaError, ProducerFenced
 from mode.utils.logging import get_logger
 from prometheus_client import Counter
 
-from streams.errors import NotWritable
-from streams.kafka.assignment import Assignment, PartitionProgress
+from events.data import BREACHES
+from streams.errors import NotWritable, Withheld
+from streams.kafka.assignment import Assignment, OutboxMessage, PartitionProgress
+from streams.kafka.clocks import Stamp
 from streams.kafka.producer import PartitionProducer, transactional_id
 from streams.kafka.rights import FORBIDDEN
 from streams.settings import Settings
@@ -96,7 +98,10 @@ class Writers:
         return attempts is None or self._clock() >= attempts.due
 
     async def _start(self, progress: PartitionProgress, group: Group) -> bool:
-        """Starts the producer of a partition that is ours; returns whether it did."""
+        """Starts the producer of a partition that is ours, and measures our clock by it.
+
+        Returns whether it did.
+        """
         partition = progress.shard.partition
         await self._close(partition)
         try:
@@ -105,12 +110,13 @@ class Writers:
                 return False
             async with asyncio.timeout(_TO_START):
                 producer = await PartitionProducer.started(self._settings, partition)
+                self._producers[partition] = producer
+                progress.clocks.measured(await producer.measure())
         except FORBIDDEN:
             raise
         except (KafkaError, TimeoutError) as error:
             self._failed(partition, error)
             return False
-        self._producers[partition] = producer
         return True
 
     async def _admit(self, started: Sequence[PartitionProgress], group: Group) -> None:
@@ -152,21 +158,33 @@ class Writers:
         What was not delivered is only counted: once the partition is open again its shard finds
         that it does not stand, and says what has to stand then. Raises one of `FORBIDDEN` when we
         may not: what is sent again then fails again.
+
+        Each transaction tells what time it is for the broker; at times one is made for that alone.
         """
         outputs, delivered = progress.shard.to_send(), 0
+        producer = self._producers[progress.shard.partition]
+        if not outputs and progress.clocks.due:
+            await self._done(progress, _measured(progress, producer), 0)
         for first in range(0, len(outputs), _AT_ONCE):
             some = outputs[first : first + _AT_ONCE]
-            try:
-                async with asyncio.timeout(_TO_SEND):
-                    await self._producers[progress.shard.partition].send(some)
-            except (KafkaError, TimeoutError) as error:
-                await self._not_sent(progress, len(outputs) - delivered, error)
-                if isinstance(error, FORBIDDEN):
-                    raise
+            sending = producer.send(some, _may_stand(progress, some))
+            if not await self._done(progress, sending, len(outputs) - delivered):
                 break
             delivered += len(some)
         self.sent += delivered
         return delivered
+
+    async def _done(self, progress: PartitionProgress, work: Awaitable[None], count: int) -> bool:
+        """Whether a producer did its work, by which so many outputs were to be sent."""
+        try:
+            async with asyncio.timeout(_TO_SEND):
+                await work
+        except (KafkaError, TimeoutError, Withheld) as error:
+            await self._not_sent(progress, count, error)
+            if isinstance(error, FORBIDDEN):
+                raise
+            return False
+        return True
 
     async def _not_sent(self, progress: PartitionProgress, count: int, error: Exception) -> None:
         partition, fenced = progress.shard.partition, isinstance(error, ProducerFenced)
@@ -213,3 +231,19 @@ class Writers:
         for progress in self._assignment:
             progress.closed()
         await asyncio.gather(*map(self._close, list(self._producers)))
+
+
+async def _measured(progress: PartitionProgress, producer: PartitionProducer) -> None:
+    progress.clocks.measured(await producer.measure())
+
+
+def _may_stand(
+    progress: PartitionProgress, outputs: Sequence[OutboxMessage]
+) -> Callable[[Stamp], bool]:
+    """What is judged stands where our clock is right as it is appended; what is refused always."""
+
+    def may_stand(stamp: Stamp) -> bool:
+        progress.clocks.measured(stamp)
+        return progress.clocks.believed or all(each.topic != BREACHES for each in outputs)
+
+    return may_stand

@@ -19,7 +19,8 @@ class Exposed(NamedTuple):
     """A shard as it stands now: whether it may speak, how far it has read, when it last heard.
 
     `lag` is what each topic holds beyond what is folded; `held_since` is when the worker got the
-    partition, and `answered` when a broker last answered about it.
+    partition, `answered` when a broker last answered about it, and `skew` for how many seconds the
+    worker's clock is ahead of the broker's.
     """
 
     shard: Shard
@@ -29,6 +30,7 @@ class Exposed(NamedTuple):
     lag: Mapping[str, int] = {}
     held_since: datetime | None = None
     answered: datetime | None = None
+    skew: float | None = None
 
 
 def page(exposed: Iterable[Exposed]) -> str:
@@ -84,10 +86,17 @@ def _log(out: Page, shards: list[Exposed]) -> None:
         "gauge",
         "The moment from which this worker has held a partition, and read it.",
     )
+    skew = out.family(
+        "cmowatch_clock_skew_seconds",
+        "gauge",
+        "For how long this worker's clock is ahead of the broker's, at least; negative if behind.",
+    )
     for each in shards:
         where = label("partition", str(each.shard.partition))
         for topic, count in each.lag.items():
             lag(f"{where},{label('topic', topic)}", count)
+        if each.skew is not None:
+            skew(where, each.skew)
         if each.held_since is not None:
             held(where, each.held_since.timestamp())
     if answers := [each.answered for each in shards if each.answered is not None]:

@@ -39,10 +39,10 @@ def pages(assignment: Assignment) -> Pages:
 
 
 def exposed(assignment: Assignment) -> Iterator[Exposed]:
-    """Each shard as it stands now; it may speak once it has caught up and judged."""
+    """Each shard as it stands now; it shows its CMOs once it has caught up and judged."""
     for progress in assignment:
         shard = cast(Shard, progress.shard)
-        ready = progress.caught_up and shard.judged_at > 0
+        ready = not progress.why_not_ready and shard.judged_at > 0
         yield Exposed(
             shard,
             ready,
@@ -51,6 +51,7 @@ def exposed(assignment: Assignment) -> Iterator[Exposed]:
             progress.lag,
             progress.held_since,
             progress.answered,
+            progress.clocks.skew,
         )
 
 

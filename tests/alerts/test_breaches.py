@@ -123,6 +123,16 @@ def test_the_next_breach_of_the_same_scope_has_the_next_number() -> None:
     assert event.id == "delivery_on_time:acme:2/1"
 
 
+def test_nothing_is_said_of_a_scope_before_what_a_clock_ahead_of_ours_said_of_it_last() -> None:
+    watch = Watch(lines(10, 10))
+    assert watch.transition(on(20)) == ("opened", "critical")
+    assert watch.due(on(19)) == [], "it would clear before it opened"
+    assert watch.transition(on(375)) == ("cleared", "aged_out")
+    watch.tell(*lines(10, 10, 360, "again"))
+    assert watch.due(on(374)) == [], "the next would open before it cleared"
+    assert watch.transition(on(375)) == ("opened", "critical")
+
+
 def test_a_breach_worsens_eases_and_clears_as_improved() -> None:
     watch = Watch(lines(10, 2))  # up to 0.943 with 90 %
     assert watch.transition(on(20)) == ("opened", "warning")

@@ -42,14 +42,16 @@ def hanging(call: Callable[[], Any], moment: str) -> Callable[[], Any]:
 def hang_where_it_sends() -> None:
     whole = PartitionProducer.send
 
-    async def send(self: PartitionProducer, outputs: Sequence[OutboxMessage]) -> None:
+    async def send(
+        self: PartitionProducer, outputs: Sequence[OutboxMessage], may_stand: Any
+    ) -> None:
         if any(output.topic == BREACHES for output in outputs):
             hang_at(JUDGED)
             commit = self._producer.commit_transaction
             self._producer.commit_transaction = hanging(commit, UNCOMMITTED)
-        await whole(self, outputs)
+        await whole(self, outputs, may_stand)
 
-    PartitionProducer.send = send  # type: ignore[method-assign]
+    PartitionProducer.send = send  # type: ignore[method-assign,assignment]
 
 
 def hang_where_it_starts() -> None:

@@ -3,6 +3,7 @@
 import itertools
 import os
 from collections.abc import Callable
+from datetime import datetime, timedelta
 from math import inf
 from typing import Any
 
@@ -12,13 +13,15 @@ from faust.types import TP
 from alerts import breaches, fold
 from alerts.apply import REFUSALS
 from alerts.derivation import Unfoldable
+from alerts.ledger import Standing
 from alerts.records.lot import LOT
 from events import outcomes
 from events.outcomes import Message
 from streams.commands.watch import worker
-from streams.kafka import producer
+from streams.kafka import producer, writers
 from streams.kafka.assignment import Assignment, PartitionProgress, Place
 from streams.kafka.batches import message_of
+from streams.kafka.clocks import Clocks, Interval
 from streams.kafka.transport import Consumer, ConsumerThread
 from streams.kafka.writers import Membership
 from streams.letters import Letters
@@ -211,6 +214,47 @@ def silence_waits() -> None:
     breaches.SILENCE_WAITS = 0
 
 
+def clock_measured() -> None:
+    """Whatever the clock says is believed."""
+    Clocks.believed = property(lambda self: True)  # type: ignore[assignment,method-assign]
+    Clocks.off = property(lambda self: False)  # type: ignore[assignment,method-assign]
+
+
+def clock_carried() -> None:
+    """That our clock was set is not seen before the next stamp of the broker."""
+
+    def skew(self: Clocks) -> float | None:
+        ours = self._ours_when_measured
+        return self._theirs and Interval(ours - self._theirs.high, ours - self._theirs.low).least
+
+    Clocks.skew = property(skew)  # type: ignore[assignment,method-assign]
+
+
+def words_measured() -> None:
+    """What was judged is committed, whatever time it is for the broker as it is appended."""
+    writers._may_stand = lambda progress, outputs: lambda stamp: True
+
+
+def ahead_is_stale() -> None:
+    """What was heard ahead of now counts as heard just now."""
+
+    def stale(self: PartitionProgress, now: datetime, after: float) -> bool:
+        until = self.watermark
+        return until is None or now - until > timedelta(seconds=after)
+
+    PartitionProgress.stale = stale  # type: ignore[method-assign]
+
+
+def last_word_waits() -> None:
+    """What a clock ahead of ours said of a breach is followed before then."""
+    whole = breaches._next
+
+    def follow(cmo: Any, where: Any, standing: Standing, reading: Any, now: int) -> Any:
+        return whole(cmo, where, standing._replace(at=0), reading, now)
+
+    breaches._next = follow
+
+
 def whole_transport() -> None:
     """Every seventh batch is lost between the fetch and the fold."""
     whole, seen = Consumer.fold, itertools.count(1)
@@ -259,6 +303,11 @@ GUARDS: dict[str, Callable[[], None]] = {
         members_alone_write,
         judged_anew,
         silence_waits,
+        clock_measured,
+        clock_carried,
+        words_measured,
+        ahead_is_stale,
+        last_word_waits,
         sound_formulas,
         whole_transport,
     )

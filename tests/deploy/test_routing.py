@@ -275,6 +275,16 @@ def test_silence_keeps_quiet_that_readings_turned_unknown_and_no_breach() -> Non
     assert not any("Breach" in str(target) for target in by_source.values())
 
 
+def test_a_clock_that_is_off_keeps_quiet_that_its_partition_is_not_ready() -> None:
+    (rule,) = [
+        rule
+        for rule in configuration([])["inhibit_rules"]
+        if rule["source_matchers"] == ['alertname="CmowatchClockOff"']
+    ]
+    assert rule["target_matchers"] == ['alertname="CmowatchShardNotReady"']
+    assert rule["equal"] == ["partition"]
+
+
 def said(
     template: str, alerts: list[dict[str, Any]], status: str, folder: Path, **common: str
 ) -> str:

@@ -158,7 +158,7 @@ def read_back(shard: Shard) -> None:
 
 
 def page_of(shard: Shard, day: float = 40) -> str:
-    return page([Exposed(shard, True, 1.0, on(day), {LOTS: 0}, on(0), on(day))])
+    return page([Exposed(shard, True, 1.0, on(day), {LOTS: 0}, on(0), on(day), 0.0)])
 
 
 def names(shown: str) -> set[str]:

@@ -3,6 +3,7 @@
 import asyncio
 import subprocess
 import sys
+import time
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -17,8 +18,10 @@ from streams.app import (
 )
 from streams.errors import WrongPartitions
 from streams.kafka.assignment import HighWatermark, PartitionProgress
+from streams.kafka.clocks import Clocks, Stamp
 
 NOON = datetime(2026, 1, 5, 12, tzinfo=UTC)
+LATER = NOON + timedelta(hours=1)
 ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -49,8 +52,13 @@ class Judged:
         self.begun += 1
 
 
-def heard(shard: Judged, *, at: datetime = NOON, left: int = 0) -> PartitionProgress:
-    progress = PartitionProgress(shard)
+def heard(
+    shard: Judged, *, at: datetime = NOON, left: int = 0, ahead: float = 0
+) -> PartitionProgress:
+    """A partition that was heard up to a moment, by a clock so many seconds ahead of a broker's."""
+    progress = PartitionProgress(shard, clock=lambda: LATER)
+    now, stamp = time.monotonic(), LATER.timestamp() - ahead
+    progress.clocks.measured(Stamp(now, now, stamp, stamp))
     progress.assigned(dict.fromkeys(TOPICS, 0), {**dict.fromkeys(TOPICS, 0), LOTS: left})
     for topic in TOPICS:
         progress.heard(topic, HighWatermark(at, 0))
@@ -81,6 +89,25 @@ async def test_a_stale_shard_is_not_judged() -> None:
 async def test_a_shard_that_is_not_caught_up_is_not_judged() -> None:
     await judge(heard(shard := Judged(), left=1), 60, NOON)
     assert shard.at == []
+
+
+@pytest.mark.parametrize("hours", [-3, 3])
+async def test_by_a_clock_that_is_off_nothing_is_judged(hours: int) -> None:
+    followed = heard(shard := Judged(), ahead=hours * 3_600)
+    await judge(followed, 60, NOON)
+    assert shard.at == []
+
+
+async def test_before_the_clock_was_measured_nothing_is_judged() -> None:
+    followed = heard(shard := Judged())
+    followed.clocks = Clocks()
+    await judge(followed, 60, NOON)
+    assert shard.at == []
+
+
+async def test_by_a_clock_that_is_a_little_off_a_shard_is_judged() -> None:
+    await judge(heard(shard := Judged(), ahead=50), 60, NOON)
+    assert shard.at == [NOON]
 
 
 async def test_what_was_judged_while_its_partition_was_opened_is_judged_anew() -> None:

@@ -1,6 +1,7 @@
 """What a worker says of itself: how each partition stands, and how the log is being read."""
 
 import logging
+import time
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import cast
@@ -9,8 +10,9 @@ import pytest
 
 from events.data import LOTS, TOPICS
 from events.outcomes import Message
-from streams.health import CatchingUp, health
-from streams.kafka.assignment import Assignment
+from streams.health import CatchingUp, ClockWatch, health
+from streams.kafka.assignment import Assignment, PartitionProgress
+from streams.kafka.clocks import Stamp
 
 NOON = datetime(2026, 1, 5, 12, tzinfo=UTC)
 NONE = dict.fromkeys(TOPICS, 0)
@@ -129,6 +131,60 @@ def test_a_worker_whose_agreements_lack_a_cmo_is_not_ready_and_says_what_to_do(
     errors = [each.getMessage() for each in log.records if each.levelno == logging.ERROR]
     assert len(errors) == 2
     assert "is refused: 1,500 messages of beta. Operator action: put their" in errors[0]
+
+
+def measured(progress: PartitionProgress, clock: Clock, *, ahead: float) -> None:
+    now, at = time.monotonic(), clock().timestamp() - ahead
+    progress.clocks.measured(Stamp(now, now, at, at))
+
+
+def test_a_worker_whose_clock_is_off_is_not_ready_and_says_by_how_much(
+    assignment: Assignment, clock: Clock
+) -> None:
+    first, second = assignment
+    for each in (first, second):
+        each.take(LOTS, 1_000, ())
+    measured(first, clock, ahead=0)
+    measured(second, clock, ahead=-7_200)
+    said = health(assignment, 60)
+    assert said["ready"] is False
+    partitions = [said["partitions"][number] for number in "04"]
+    assert [each["clock_ahead_seconds"] for each in partitions] == [0, -7_200]
+    assert partitions[0]["waits_for"] == ""
+    assert partitions[1]["waits_for"] == "the clock, which is 7,200.0 s behind the broker's"
+    measured(second, clock, ahead=0)
+    assert health(assignment, 60)["ready"] is True
+
+
+def test_a_clock_that_parts_from_a_brokers_is_told_once_and_so_is_that_it_is_right_again(
+    assignment: Assignment, clock: Clock, log: pytest.LogCaptureFixture
+) -> None:
+    watch, (first, second) = ClockWatch(assignment), assignment
+    watch.say()
+    for ahead in (0, 4, 20, 30, 7_200, 7_300, -20, 1, 0):
+        measured(first, clock, ahead=0)
+        measured(second, clock, ahead=ahead)
+        watch.say()
+    assert [
+        (each.levelname, each.getMessage().partition(" Operator")[0]) for each in log.records
+    ] == [
+        (
+            "WARNING",
+            "this worker's clock is 20.0 s ahead of the broker's; up to 60 s it judges all the "
+            "same.",
+        ),
+        (
+            "ERROR",
+            "this worker's clock is 7,200.0 s ahead of the broker's, beyond 60 s: it judges "
+            "nothing, opens and clears nothing.",
+        ),
+        (
+            "WARNING",
+            "this worker's clock is 20.0 s behind the broker's; up to 60 s it judges all the same.",
+        ),
+        ("INFO", "this worker's clock is the broker's again, to within 5 s"),
+    ]
+    assert "action: set the clock of this machine right" in log.messages[1]
 
 
 def test_each_assignment_is_read_and_told_of_anew(

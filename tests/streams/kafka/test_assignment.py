@@ -1,5 +1,6 @@
 """How far the log is followed: caught up, heard, held back, dropped and kept."""
 
+import time
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -9,8 +10,10 @@ import pytest
 from events.data import BREACHES, DEAD_LETTERS, LOTS, OWN, TOPICS
 from events.outcomes import Message
 from streams.kafka.assignment import Assignment, HighWatermark, PartitionProgress, Place
+from streams.kafka.clocks import Stamp
 
 NOON = datetime(2026, 1, 5, 12, tzinfo=UTC)
+LATER = NOON + timedelta(hours=1)
 
 
 class Remembering:
@@ -41,7 +44,7 @@ def seconds(count: float) -> datetime:
 
 
 def progress(*, ends: dict[str, int] | None = None, begins: dict[str, int] | None = None) -> Any:
-    followed = PartitionProgress(Remembering())
+    followed = PartitionProgress(Remembering(), clock=lambda: LATER)
     every = dict.fromkeys(TOPICS, 0)
     followed.assigned({**every, **(begins or {})}, {**every, **(ends or {})})
     return followed
@@ -143,6 +146,89 @@ def test_a_log_not_heard_for_longer_than_a_minute_is_stale() -> None:
         followed.heard(topic, HighWatermark(NOON, 0))
     assert not followed.stale(seconds(60), 60)
     assert followed.stale(seconds(60.001), 60)
+
+
+def heard_up_to(moment: datetime, clock: list[datetime]) -> Any:
+    """A partition that was heard up to a moment by a clock that was measured, at the first."""
+    followed = PartitionProgress(Remembering(), clock=lambda: clock[0])
+    followed.assigned(dict.fromkeys(TOPICS, 0), dict.fromkeys(TOPICS, 0))
+    now, at = time.monotonic(), clock[0].timestamp()
+    followed.clocks.measured(Stamp(now, now, at, at))
+    for topic in TOPICS:
+        followed.heard(topic, HighWatermark(moment, 0))
+    return followed
+
+
+def test_a_log_heard_ahead_of_now_is_stale_until_then() -> None:
+    followed = heard_up_to(seconds(40), clock=[seconds(40)])
+    assert followed.stale(NOON, 60)
+    assert followed.stale(seconds(39.9), 60)
+    assert not followed.stale(seconds(40), 60)
+
+
+def test_an_answer_from_ahead_of_now_is_of_a_clock_that_was_put_back_and_tells_nothing() -> None:
+    followed = heard_up_to(NOON, clock=[seconds(1)])
+    for topic in TOPICS:
+        followed.heard(topic, HighWatermark(seconds(2), 9))
+    assert (followed.watermark, followed.lag[LOTS]) == (NOON, 0)
+
+
+def test_what_was_heard_by_a_clock_that_is_off_is_forgotten_and_heard_anew() -> None:
+    clock = [NOON]
+    followed = heard_up_to(NOON, clock)
+    list(followed.judge(NOON, 60))
+    clock[0] = seconds(7_200)
+    for topic in TOPICS:
+        followed.heard(topic, HighWatermark(clock[0], 0))
+    assert not followed.trusts(clock[0])
+    assert followed.why_not_ready.startswith("the clock, which is 7,200.0 s ahead of the broker's")
+    clock[0] = seconds(2)
+    assert followed.trusts(clock[0])
+    assert followed.watermark == NOON
+    for topic in TOPICS:
+        followed.heard(topic, HighWatermark(clock[0], 0))
+    assert (followed.watermark, followed.why_not_ready) == (seconds(2), "")
+
+
+def test_what_was_heard_far_ahead_by_a_clock_that_was_put_back_unseen_is_forgotten() -> None:
+    clock = [seconds(7_200)]
+    followed = heard_up_to(clock[0], clock)
+    now, at = time.monotonic(), NOON.timestamp()
+    clock[0] = NOON
+    followed.clocks.measured(Stamp(now, now, at, at))
+    assert not followed.trusts(NOON)
+    assert followed.watermark is None
+    assert followed.trusts(NOON)
+
+
+def test_nothing_is_judged_earlier_than_it_was_before() -> None:
+    clock = [seconds(50)]
+    followed = heard_up_to(seconds(50), clock)
+    list(followed.judge(seconds(50), 60))
+    clock[0] = seconds(9_000)
+    assert not followed.trusts(clock[0])
+    clock[0] = seconds(10)
+    for topic in TOPICS:
+        followed.heard(topic, HighWatermark(seconds(10), 0))
+    assert followed.watermark == seconds(50)
+    assert followed.stale(seconds(10), 60)
+
+
+def test_after_a_clock_was_off_the_log_counts_as_heard_again() -> None:
+    clock = [NOON]
+    followed = heard_up_to(NOON, clock)
+    list(followed.judge(NOON, 60))
+    assert followed.heard_again is None
+    clock[0] = seconds(7_200)
+    assert not followed.trusts(clock[0])
+    list(followed.judge(seconds(5), 60))
+    assert followed.heard_again == seconds(5)
+
+
+def test_a_spell_that_ended_ahead_of_now_has_ended_now() -> None:
+    followed = PartitionProgress(Remembering(), heard_again=seconds(7_200))
+    list(followed.judge(NOON, 60))
+    assert followed.heard_again == NOON
 
 
 def test_only_positions_ahead_of_the_committed_ones_are_due() -> None:

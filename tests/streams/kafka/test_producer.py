@@ -2,10 +2,12 @@
 
 import asyncio
 import inspect
+import time
 from collections.abc import Sequence
 from typing import NamedTuple
 
 import pytest
+from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.consumer.group_coordinator import GroupCoordinator
 from aiokafka.errors import KafkaConnectionError, KafkaError, ProducerFenced
 from aiokafka.producer.message_accumulator import MessageAccumulator, MessageBatch
@@ -13,8 +15,11 @@ from aiokafka.producer.producer import AIOKafkaProducer
 from aiokafka.producer.sender import AddPartitionsToTxnHandler, EndTxnHandler, Sender
 
 from events.data import BREACHES, DEAD_LETTERS
+from streams.errors import TopicRefused, Withheld
+from streams.kafka.clocks import Stamp
 from streams.kafka.producer import PartitionProducer
 from streams.settings import Settings
+from tests.conftest import delete
 from tests.end_to_end.clean_pass import own_topics
 
 on_a_broker = pytest.mark.broker
@@ -76,6 +81,50 @@ async def test_what_the_earlier_one_left_open_is_undone_before_the_later_one_is_
     await later.send([Said(b"whole")])
     await asyncio.gather(earlier.close(), later.close())
     assert await standing(settings) == [b"whole"]
+
+
+@on_a_broker
+async def test_our_clock_is_measured_by_a_record_that_nobody_sees(settings: Settings) -> None:
+    producer = await PartitionProducer.started(settings, 3)
+    began, stamp = time.time(), await producer.measure()
+    await producer.send([Said(b"after it")])
+    await producer.close()
+    assert stamp.before < stamp.after
+    assert began - 0.001 <= stamp.first == stamp.last <= time.time()
+    own = await own_topics(settings)
+    assert (own.dead_letters, [m.value for m in own.breaches]) == ([], [b"after it"])
+
+
+@on_a_broker
+async def test_what_may_not_stand_by_its_stamps_is_undone(settings: Settings) -> None:
+    stamps: list[Stamp] = []
+
+    def may_stand(stamp: Stamp) -> bool:
+        stamps.append(stamp)
+        return False
+
+    producer, began = await PartitionProducer.started(settings, 3), time.time()
+    with pytest.raises(Withheld):
+        await producer.send([Said(b"judged"), Said(b"letter", DEAD_LETTERS)], may_stand)
+    await producer.close()
+    assert began - 0.001 <= stamps[0].first <= stamps[0].last <= time.time()
+    own = await own_topics(settings)
+    assert (own.dead_letters, own.breaches) == ([], [])
+
+
+@on_a_broker
+async def test_a_topic_that_believes_its_producers_clocks_measures_nothing(
+    settings: Settings,
+) -> None:
+    await delete(settings, DEAD_LETTERS)
+    admin = AIOKafkaAdminClient(**settings.client())
+    await admin.start()
+    await admin.create_topics([NewTopic(DEAD_LETTERS, settings.partitions, 1)])
+    await admin.close()
+    producer = await PartitionProducer.started(settings, 3)
+    with pytest.raises(TopicRefused, match=r"cmo.dead-letters believes .* Operator action"):
+        await producer.measure()
+    await producer.close()
 
 
 async def test_without_a_broker_none_is_started_and_nothing_stays_open() -> None:

@@ -1,6 +1,7 @@
 """Who may write: opened after the group was asked again, fenced, given up, tried with a bound."""
 
-from collections.abc import Collection, Sequence
+import time
+from collections.abc import Callable, Collection, Sequence
 from typing import Any, NamedTuple
 
 import pytest
@@ -9,8 +10,9 @@ from prometheus_client import REGISTRY
 
 from events.data import BREACHES, DEAD_LETTERS, OWN, TOPICS
 from events.outcomes import Message
-from streams.errors import NotWritable
+from streams.errors import NotWritable, Withheld
 from streams.kafka.assignment import Assignment, PartitionProgress
+from streams.kafka.clocks import Clocks, Stamp
 from streams.kafka.producer import transactional_id
 from streams.kafka.writers import Membership, Writers
 from streams.settings import Settings
@@ -69,17 +71,31 @@ class Group:
 
 
 class Producer:
-    """Sends, unless it is told to fail."""
+    """Sends, unless it is told to fail, and stamps what it sends by a clock that may be ahead."""
 
     def __init__(self) -> None:
+        self.ahead = 0.0
+        self.measured = 0
         self.error: KafkaError | None = None
         self.sent: list[int] = []
         self.closed = False
 
-    async def send(self, outputs: Sequence[Said]) -> None:
+    async def send(self, outputs: Sequence[Said], may_stand: Callable[[Stamp], bool]) -> None:
         if self.error is not None:
             raise self.error
+        if not may_stand(self._stamp()):
+            raise Withheld("off")
         self.sent.append(len(outputs))
+
+    async def measure(self) -> Stamp:
+        if self.error is not None:
+            raise self.error
+        self.measured += 1
+        return self._stamp()
+
+    def _stamp(self) -> Stamp:
+        now, at = time.monotonic(), time.time() + self.ahead
+        return Stamp(now, now, at, at)
 
     async def close(self) -> None:
         self.closed = True
@@ -91,6 +107,7 @@ class Broker:
     def __init__(self, group: Group) -> None:
         self.started: list[Producer] = []
         self.error: KafkaError | None = None
+        self.ahead = 0.0
         self._group = group
 
     async def start(self, settings: Settings, partition: int) -> Producer:
@@ -98,6 +115,7 @@ class Broker:
         if self.error is not None:
             raise self.error
         self.started.append(Producer())
+        self.started[-1].ahead = self.ahead
         return self.started[-1]
 
 
@@ -300,6 +318,74 @@ async def test_a_producer_that_starts_for_no_member_within_the_bound_ends_the_wo
 async def test_while_nobody_answers_there_is_no_bound(world: World) -> None:
     await world.open_again_and_again()
     assert not world.progress.writable
+
+
+async def test_the_clock_is_measured_before_a_partition_is_open(world: World) -> None:
+    assert world.progress.clocks.skew is None
+    world.broker.ahead = 3_600
+    await world.open()
+    assert world.progress.writable
+    assert world.progress.clocks.skew == pytest.approx(-3_600, abs=1)
+
+
+async def test_a_clock_that_is_not_measured_opens_nothing(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def measure(self: Producer) -> Stamp:
+        raise KafkaConnectionError("away")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Producer, "measure", measure)
+        await world.open()
+    assert not world.progress.writable
+    await world.open_later()
+    assert [each.closed for each in world.broker.started] == [True, False]
+    assert world.progress.writable
+
+
+async def test_where_nothing_else_is_sent_the_clock_is_measured_at_times(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await world.open()
+    [producer] = world.broker.started
+    await world.writers.send(world.progress)
+    assert producer.measured == 1
+    monkeypatch.setattr(Clocks, "due", True)
+    await world.writers.send(world.progress)
+    assert producer.measured == 2
+    world.shard.due = [Said()]
+    await world.writers.send(world.progress)
+    assert (producer.measured, producer.sent) == (2, [1])
+
+
+async def test_what_was_judged_is_not_said_where_its_stamp_tells_that_a_clock_is_off(
+    world: World,
+) -> None:
+    await world.open()
+    world.broker.ahead = world.broker.started[0].ahead = 3_600
+    world.shard.due = [Said(), Said(DEAD_LETTERS)]
+    assert await world.writers.send(world.progress) == 0
+    assert (world.broker.started[0].sent, world.progress.writable) == ([], False)
+    await world.open()
+    assert (world.shard.begun, world.progress.writable) == (2, True)
+    assert world.progress.clocks.off
+
+
+async def test_what_was_refused_is_said_by_whatever_clock(world: World) -> None:
+    world.broker.ahead = 3_600
+    await world.open()
+    world.shard.due = [Said(DEAD_LETTERS)]
+    assert await world.writers.send(world.progress) == 1
+
+
+async def test_a_measurement_that_fails_closes_the_producer_and_keeps_the_shard(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await world.open()
+    monkeypatch.setattr(Clocks, "due", True)
+    world.broker.started[0].error = KafkaConnectionError("away")
+    await world.writers.send(world.progress)
+    assert (len(world.assignment), world.progress.writable) == (1, False)
 
 
 async def test_who_ends_closes_every_producer_and_opens_none(world: World) -> None:

@@ -320,15 +320,16 @@ def test_the_agreement_in_force_is_shown_with_what_to_do_first() -> None:
     assert (info.labels["cmo"], info.labels["version"]) == ("acme", "1")
 
 
-def test_how_far_behind_the_log_a_shard_is_and_when_a_broker_answered_are_shown() -> None:
+def test_how_far_behind_the_log_a_shard_is_when_a_broker_answered_and_its_clock_are_shown() -> None:
     shard = judged([])
     first = Exposed(shard, False, 0.5, None, {"cmo.lots": 7}, on(1), on(2))
-    second = Exposed(shard, False, 0.5, None, {}, on(1), on(3))
+    second = Exposed(shard, False, 0.5, None, {}, on(1), on(3), skew=-7.5)
     families = text_string_to_metric_families(page([first, second]))
     found = [sample for family in families for sample in family.samples]
     assert values(found, "cmowatch_lag_events", topic="cmo.lots") == [7]
     held = values(found, "cmowatch_shard_held_since_timestamp_seconds")
     assert held == [on(1).timestamp()] * 2
+    assert values(found, "cmowatch_clock_skew_seconds") == [-7.5]
     answered = values(found, "cmowatch_broker_answered_timestamp_seconds")
     assert answered == [on(3).timestamp()]
 
