@@ -4,6 +4,7 @@ import logging
 
 import click
 
+from streams.commands.agreements import agreements
 from streams.commands.contract import contract
 from streams.commands.import_table import import_table
 from streams.commands.publish import publish
@@ -32,5 +33,5 @@ def main() -> None:
     logging.getLogger("kafka").setLevel(logging.CRITICAL)  # each fault is told once, by us
 
 
-for _command in (contract, publish, import_table, worker, topics, replay):
+for _command in (agreements, contract, publish, import_table, worker, topics, replay):
     main.add_command(_command)
