@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator
 from datetime import date, timedelta
 from functools import cached_property
 from itertools import pairwise
+from types import MappingProxyType
 from typing import Annotated, Literal
 
 from pydantic import Field
@@ -70,6 +71,10 @@ class Agreement(Declaration):
 
     It holds from the day it is `effective` to the next version's, or to its `end`, both included.
     """
+
+    ELSEWHERE = MappingProxyType(
+        {"products": "products are declared in a file named products.yaml, or products-2.yaml"}
+    )
 
     cmo: Annotated[
         Slug | None, Field(description="The CMO's id: the key of its events. Or `default: true`.")
@@ -151,8 +156,7 @@ class Agreement(Declaration):
         if self.default == (self.cmo is not None):
             yield Fault(("cmo",), "name either the cmo, or default: true", ("default",))
         if self.end is not None and self.end < self.effective:
-            why = f"{self.end} lies before effective {self.effective}"
-            yield Fault(("end",), why, ("effective",))
+            yield Fault(("end",), f"{self.end} lies before effective {self.effective}")
         yield from self._unknown_roles()
 
     def _unknown_roles(self) -> Iterator[Fault]:

@@ -1,7 +1,7 @@
 """What people declare in files: strict, and told of everything that is wrong with it at once."""
 
-from collections.abc import Iterable, Iterator
-from typing import Annotated, Any, Final, NamedTuple, Self, TypeVar
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Annotated, Any, ClassVar, Final, NamedTuple, Self, TypeVar
 
 from pydantic import AfterValidator, Field, model_validator
 from pydantic_core import PydanticCustomError
@@ -36,7 +36,12 @@ class Faulty(ValueError):
 
 
 class Declaration(StrictModel, extra="forbid"):
-    """Base of what people declare: a field that is not known is refused."""
+    """Base of what people declare: a field that is not known is refused.
+
+    `ELSEWHERE` names fields that are looked for here and stand elsewhere, each with where.
+    """
+
+    ELSEWHERE: ClassVar[Mapping[str, str]] = {}
 
     def faults(self) -> Iterator[Fault]:
         """What does not fit together here; within its parts each says it itself."""

@@ -4,6 +4,7 @@ from bisect import bisect_right
 from collections.abc import Iterable, Iterator
 from datetime import date
 from itertools import pairwise
+from types import MappingProxyType
 from typing import Annotated, Final, Literal
 
 from pydantic import Field
@@ -96,6 +97,10 @@ class Product(Declaration):
 
 class Products(Declaration):
     """One version of the products; it holds from the day it is effective to the next version's."""
+
+    ELSEWHERE = MappingProxyType(
+        {"cmo": "products are nobody's; the name of an agreement's file begins with no products"}
+    )
 
     version: Annotated[Text, Field(description="What people call this version.")]
     effective: Annotated[CivilDate, Field(description="The first day on which it holds.")]

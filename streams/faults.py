@@ -21,7 +21,7 @@ _STAND_INS: Final[Mapping[str, Any]] = {
     "contingency": "Call.",
     "unit": "EA",
 }
-"""For what must be there and is wrong or missing; nothing is said of them."""
+"""For what must be there and is wrong or missing: values with which nothing else is wrong."""
 
 _PLAINLY: Final[Mapping[str, str]] = {
     "missing": "is missing",
@@ -77,7 +77,7 @@ def _validated(model: type[D], document: Any) -> tuple[D | None, list[_Found]]:
                     declared = cause.declaration
                 found |= {each.fault: each for each in _between(detail["loc"], cause.faults)}
             else:
-                each = _of_value(document, detail)
+                each = _of_value(model, document, detail)
                 # Of the kinds a value may be of, the one declared last is the widest.
                 found[each.aside, _KEY in detail["loc"]] = each
         wrong = {each.aside for each in found.values()}
@@ -100,16 +100,18 @@ def _between(at: Path, faults: Iterable[Fault]) -> Iterator[_Found]:
         yield _Found(Fault(where, fault.reason), rests_on, where)
 
 
-def _of_value(document: Any, detail: ErrorDetails) -> _Found:
+def _of_value(model: type[Declaration], document: Any, detail: ErrorDetails) -> _Found:
     where = _place(document, detail["loc"])
     is_missing = detail["type"] == "missing"
     if is_missing:
         where = (*where, detail["loc"][-1])
-    fault = Fault(where, _reason(detail))
+    fault = Fault(where, _reason(model, detail))
     return _Found(fault, (where,), where, is_missing)
 
 
-def _reason(detail: ErrorDetails) -> str:
+def _reason(model: type[Declaration], detail: ErrorDetails) -> str:
+    if detail["type"] == "extra_forbidden" and len(detail["loc"]) == 1:
+        return model.ELSEWHERE.get(str(detail["loc"][0]), _PLAINLY["extra_forbidden"])
     if detail["type"] == "value_error":
         return str(detail["ctx"]["error"])
     return _PLAINLY.get(detail["type"], detail["msg"])

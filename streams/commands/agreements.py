@@ -68,15 +68,10 @@ def check(folder: Path, on: datetime | None) -> None:
     try:
         found = read_folder(folder)
     except InvalidAgreement as error:
-        raise WrongConfiguration(printable_lines(str(error))) from None
+        raise WrongConfiguration(str(error)) from None
     day = on.date() if on else datetime.now(UTC).date()
     agreed = Agreements(found.agreements, use_default=True, products=found.products)
     sys.exit(_tell(agreed, day))
-
-
-def printable_lines(text: str) -> str:
-    """Lines without anything that would move a terminal's cursor."""
-    return "\n".join(map(printable, text.splitlines()))
 
 
 def _tell(agreed: Agreements, day: date) -> int:

@@ -142,6 +142,74 @@ def test_two_versions_of_one_day_are_refused_with_both_files(tmp_path: Path) -> 
         Agreements([agreement(), agreement()])
 
 
+PRODUCTS = 'version: "1"\neffective: 2024-01-01\nproducts:\n  pills: {unit: EA}\n'
+
+
+def test_products_are_read_from_beside_the_agreements_by_version(tmp_path: Path) -> None:
+    written(tmp_path, GOOD)
+    assert read_agreements(tmp_path, use_default=False).products.of(date(2024, 6, 1)) is None
+    written(tmp_path, PRODUCTS, "products.yaml")
+    later = PRODUCTS.replace("2024-01-01", "2024-03-01").replace("pills", "drops")
+    written(tmp_path, later, "products-2.yaml")
+    products = read_agreements(tmp_path, use_default=False).products
+    found = [products.of(day) for day in (date(2023, 12, 31), date(2024, 2, 29), date(2024, 3, 1))]
+    assert [each and [*each.products] for each in found] == [None, ["pills"], ["drops"]]
+
+
+def test_every_fault_of_every_file_is_told(tmp_path: Path) -> None:
+    written(tmp_path, GOOD)
+    written(tmp_path, GOOD, "b.yaml")
+    written(tmp_path, PRODUCTS.replace("EA", "pieces"), "products.yaml")
+    written(tmp_path, PRODUCTS, "our.yaml")
+    written(tmp_path, GOOD + "zone: Moon\n", "products-acme.yaml")
+    with pytest.raises(InvalidAgreement) as caught:
+        read_agreements(tmp_path, use_default=False)
+    assert [line.removeprefix(f"{tmp_path}/") for line in str(caught.value).splitlines()] == [
+        "our.yaml:1: cmo: name either the cmo, or default: true",
+        "our.yaml:1: contingency: is missing",
+        "our.yaml:3: products: products are declared in a file named products.yaml, or "
+        "products-2.yaml",
+        "products-acme.yaml:1: cmo: products are nobody's; the name of an agreement's file begins "
+        "with no products",
+        "products-acme.yaml:1: products: is missing",
+        "products-acme.yaml:4: contingency: there is no such field here; is it misspelt, or too "
+        "deep or too high?",
+        "products-acme.yaml:5: zone: there is no such field here; is it misspelt, or too deep or "
+        "too high?",
+        "products.yaml:4: products.pills.unit: String should match pattern '^[A-Z0-9]{2,3}$'",
+        "b.yaml:1: effective: a.yaml has a version of the same day; give each its own effective "
+        "date",
+    ]
+
+
+def test_two_versions_of_the_products_of_one_day_are_refused(tmp_path: Path) -> None:
+    written(tmp_path, GOOD)
+    written(tmp_path, PRODUCTS, "products.yaml")
+    written(tmp_path, PRODUCTS, "products-2.yaml")
+    with pytest.raises(InvalidAgreement, match=r"products\.yaml:1: .*products-2\.yaml has a vers"):
+        read_agreements(tmp_path, use_default=False)
+
+
+def test_a_folder_without_an_agreement_is_refused_and_so_is_each_file_passed_over(
+    tmp_path: Path,
+) -> None:
+    written(tmp_path, PRODUCTS, "products.yaml")
+    with pytest.raises(InvalidAgreement, match="holds no agreement"):
+        read_agreements(tmp_path, use_default=False)
+    for name in ("a.yml", "b.yml"):
+        written(tmp_path, GOOD, name)
+    with pytest.raises(InvalidAgreement, match=r"a\.yml: would be .*a\.yaml\n.*b\.yml: would be"):
+        read_agreements(tmp_path, use_default=False)
+
+
+def test_of_many_faults_a_hundred_are_told_and_the_others_counted(tmp_path: Path) -> None:
+    path = written(tmp_path, GOOD + "".join(f"colour-{n}: red\n" for n in range(103)))
+    with pytest.raises(InvalidAgreement) as caught:
+        read_agreement(path)
+    lines = str(caught.value).splitlines()
+    assert (len(lines), lines[-1]) == (101, f"{path}: and 3 more")
+
+
 def test_the_default_covers_a_cmo_without_its_own_only_when_asked_for(tmp_path: Path) -> None:
     written(tmp_path, GOOD)
     written(tmp_path, GOOD.replace("cmo: acme", "default: true"), "default.yaml")

@@ -133,7 +133,8 @@ def test_every_fault_of_every_file_is_told_and_ends_with_2(tmp_path: Path) -> No
 
 
 def test_what_would_move_the_cursor_is_told_as_text(tmp_path: Path) -> None:
-    result = check(written(tmp_path, acme=LEAST + 'zone: "\\e[2J"\nname: "A\\e[2Jb"\n'))
+    result = check(written(tmp_path, acme=LEAST + 'sites: {"A\\e[2Jb": cmo}\n'))
+    assert "A\\x1b[2Jb is no id" in result.stderr
     assert "\x1b" not in result.output
     named = check(written(tmp_path, acme=WHOLE + 'name: "A\\e[2Jb"\n'))
     assert named.exit_code == 0
