@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Annotated, Any, ClassVar, Final, NamedTuple, Self, TypeVar
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import AfterValidator, Field, WithJsonSchema, model_validator
 from pydantic_core import PydanticCustomError
 
 from events.errors import InvalidIdentifier
@@ -72,7 +72,12 @@ def _is_an_id(text: str) -> str:
     return text
 
 
-Id = Annotated[str, Field(min_length=1, max_length=128), AfterValidator(_is_an_id)]
+Id = Annotated[
+    str,
+    Field(min_length=1, max_length=128),
+    AfterValidator(_is_an_id),
+    WithJsonSchema({"type": "string", "pattern": "^[a-z0-9]+(-[a-z0-9]+)*$", "maxLength": 128}),
+]
 """An id as it is on the wire; unlike a name, no two that differ are one."""
 
 

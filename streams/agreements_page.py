@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterator
-from typing import Final
+from typing import Any, Final
 
 from pydantic.fields import FieldInfo
 
@@ -185,6 +185,16 @@ def schema(name: str, model: type[Declaration]) -> str:
     made = {
         "$schema": DIALECT,
         "$id": f"urn:cmowatch:{name}",
-        **model.model_json_schema(by_alias=True),
+        **_without_other_keys(model.model_json_schema(by_alias=True)),
     }
     return json.dumps(made, indent=2, ensure_ascii=False) + "\n"
+
+
+def _without_other_keys(part: Any) -> Any:
+    """A schema in which a mapping has no keys but those whose spelling it says."""
+    if isinstance(part, list):
+        return [_without_other_keys(each) for each in part]
+    if not isinstance(part, dict):
+        return part
+    strict = {"additionalProperties": False} if "patternProperties" in part else {}
+    return strict | {key: _without_other_keys(each) for key, each in part.items()}

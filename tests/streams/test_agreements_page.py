@@ -83,7 +83,13 @@ def test_an_editor_that_knows_the_schema_refuses_what_the_reader_refuses(name: s
     made = json.loads(schema(name, DECLARED[name]))
     said = json.loads(json.dumps(yaml.safe_load(example([*DECLARED].index(name))), default=str))
     jsonschema.validate(said, made)
-    faults: list[dict[str, object]] = [{"colour": "red"}, {"version": 1}, {"sources": []}]
+    faults: list[dict[str, object]] = [
+        {"colour": "red"},
+        {"version": 1},
+        {"sources": []},
+        {"sites": {"DC Basel": "cmo"}},
+        {"products": {"P 1": {"unit": "EA"}}},
+    ]
     for wrong in faults:
         with pytest.raises(jsonschema.ValidationError):
             jsonschema.validate({**said, **wrong}, made)
