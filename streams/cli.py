@@ -25,6 +25,7 @@ def main() -> None:
     See what an event looks like:      cmowatch contract, then docs/contract/
     Send events, one JSON a line:      cmowatch publish events.ndjson
     Make events of a table you have:   cmowatch import --mapping m.yaml t.csv --out events.ndjson
+    See what an agreement leaves open: cmowatch agreements check folder
     Create the topics, then watch:     cmowatch topics, then cmowatch worker --agreements folder
     Ask how things stood on a day:     cmowatch replay events.ndjson --as-of 2026-06-30
 
