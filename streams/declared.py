@@ -44,8 +44,7 @@ def read_declaration(
     tree, document = _read(path)
     keys = list(_faults_of_keys(tree, ()))
     declared, found = every_fault(model, document)
-    if declared is not None:
-        found += further(declared)
+    found += [] if declared is None else further(declared)
     if faults := sorted({(line, str(f)) for line, f in (*keys, *_with_lines(tree, found))}):
         raise InvalidAgreement("\n".join(_told(path, faults)))
     assert declared is not None
@@ -60,8 +59,20 @@ def _told(path: Path, faults: list[tuple[int, str]]) -> Iterator[str]:
 
 
 def _with_lines(tree: Any, faults: Iterable[Fault]) -> Iterator[tuple[int, Fault]]:
+    """Each with the line of its innermost part that is there."""
+    lines = dict(_lines(tree, ())) if faults else {}
     for fault in faults:
-        yield _line(tree, fault.where), fault
+        steps = tuple(map(str, fault.where))
+        there = (steps[:n] for n in range(len(steps), 0, -1) if steps[:n] in lines)
+        yield lines.get(next(there, ()), 1), fault
+
+
+def _lines(node: Any, where: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], int]]:
+    for key, value in _children(node):
+        mark = key.start_mark if isinstance(key, yaml.Node) else value.start_mark
+        part = *where, str(key.value if isinstance(key, yaml.Node) else key)
+        yield part, mark.line + 1
+        yield from _lines(value, part)
 
 
 def _read(path: Path) -> tuple[Any, Any]:
@@ -143,24 +154,3 @@ def _children(node: Any) -> Iterable[tuple[Any, Any]]:
     if isinstance(node, yaml.MappingNode):
         return list(node.value)
     return list(enumerate(node.value)) if isinstance(node, yaml.SequenceNode) else []
-
-
-def _line(tree: Any, steps: Iterable[Step]) -> int:
-    """The line of the innermost part of a YAML tree that these steps lead to."""
-    node, line = tree, 1
-    for step in steps:
-        found = _child(node, step)
-        if found is None:
-            break
-        line, node = found
-    return line
-
-
-def _child(node: Any, step: Step) -> tuple[int, Any] | None:
-    if isinstance(node, yaml.MappingNode):
-        for key, value in reversed(node.value):
-            if key.value == str(step):
-                return key.start_mark.line + 1, value
-    if isinstance(node, yaml.SequenceNode) and isinstance(step, int) and step < len(node.value):
-        return node.value[step].start_mark.line + 1, node.value[step]
-    return None

@@ -48,7 +48,7 @@ def every_fault(model: type[D], document: Any) -> tuple[D | None, list[Fault]]:
     aside: list[Path] = []
     for _ in range(_ROUNDS):
         declared, found = _validated(model, document)
-        told |= {each.fault: None for each in found if not _rests_on(each, aside)}
+        told |= {each.fault: None for each in _without_those_on(aside, found)}
         if declared is not None or not isinstance(document, dict):
             return declared, list(told)
         document = deepcopy(document)
@@ -56,12 +56,19 @@ def every_fault(model: type[D], document: Any) -> tuple[D | None, list[Fault]]:
     return None, list(told)
 
 
-def _rests_on(found: _Found, aside: Iterable[Path]) -> bool:
-    return any(
-        path[: len(rest)] == rest or rest[: len(path)] == path
-        for path in aside
-        for rest in found.rests_on
-    )
+def _without_those_on(aside: Iterable[Path], found: Iterable[_Found]) -> Iterator[_Found]:
+    """What does not rest on anything set aside, on a part of that, or on what that is part of."""
+    exactly = set(aside)
+    whole = exactly | _wholes(exactly)
+    for each in found:
+        parts = {rest[:n] for rest in each.rests_on for n in range(len(rest) + 1)}
+        if whole.isdisjoint(each.rests_on) and exactly.isdisjoint(parts):
+            yield each
+
+
+def _wholes(paths: Iterable[Path]) -> set[Path]:
+    """Everything that these are parts of."""
+    return {path[:n] for path in paths for n in range(len(path))}
 
 
 def _validated(model: type[D], document: Any) -> tuple[D | None, list[_Found]]:
@@ -80,13 +87,9 @@ def _validated(model: type[D], document: Any) -> tuple[D | None, list[_Found]]:
                 each = _of_value(model, document, detail)
                 # Of the kinds a value may be of, the one declared last is the widest.
                 found[each.aside, _KEY in detail["loc"]] = each
-        wrong = {each.aside for each in found.values()}
-        return declared, [each for each in found.values() if not _is_above(each.aside, wrong)]
-
-
-def _is_above(path: Path, others: Iterable[Path]) -> bool:
-    """Whether it holds what is wrong: that a list is too short then only follows."""
-    return any(len(path) < len(other) and other[: len(path)] == path for other in others)
+        # That a list is too short only follows where what is in it is wrong.
+        wholes = _wholes(each.aside for each in found.values())
+        return declared, [each for each in found.values() if each.aside not in wholes]
 
 
 _KEY: Final = "[key]"

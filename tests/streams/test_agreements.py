@@ -249,6 +249,18 @@ LARGE = {
 }
 
 
+def test_a_large_agreement_of_which_everything_is_wrong_is_told_of_in_seconds(
+    tmp_path: Path,
+) -> None:
+    path = written(tmp_path, GOOD + LARGE["roles"].replace("zone: UTC", "zone: Moon"))
+    began = process_time()
+    with pytest.raises(
+        InvalidAgreement, match=r"a\.yaml:6: roles\.role-0\.zone: (?s:.*) and 9900 more"
+    ):
+        read_agreement(path)
+    assert process_time() - began < 15
+
+
 @pytest.mark.parametrize("what", LARGE)
 def test_a_large_agreement_is_read_in_seconds(tmp_path: Path, what: str) -> None:
     path = written(tmp_path, GOOD + LARGE[what])
