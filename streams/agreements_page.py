@@ -56,8 +56,8 @@ What was agreed with CMOs lies in one folder, which `CMOWATCH_AGREEMENTS` or `--
 - `products.yaml`: the products, whoever makes them. A further version is a further file,
   `products-2.yaml`, with a later `effective`. It may be left out.
 
-What was in force once is not changed in its file: write the next version. A record keeps the terms of
-the day it began.
+What was in force once is not changed in its file: write the next version. A record keeps the terms
+of the day it began.
 
 ```sh
 cmowatch agreements check /etc/cmowatch/agreements
