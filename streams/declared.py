@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import Any, ClassVar, Final, TypeVar
+from typing import Any, ClassVar, Final, NamedTuple, TypeVar
 
 import yaml
 from pydantic_core import from_json, to_json
@@ -41,8 +41,7 @@ def read_declaration(
     `further` says what else is wrong with it. Raises `InvalidAgreement` that tells every fault, one
     a line, with file, line and reason.
     """
-    tree, document = _read(path)
-    keys = list(_faults_of_keys(tree, ()))
+    tree, document, keys = _read(path)
     declared, found = every_fault(model, document)
     found += [] if declared is None else further(declared)
     if faults := sorted({(line, str(f)) for line, f in (*keys, *_with_lines(tree, found))}):
@@ -75,8 +74,15 @@ def _lines(node: Any, where: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...],
         yield from _lines(value, part)
 
 
-def _read(path: Path) -> tuple[Any, Any]:
-    """A file as YAML's tree, which knows its lines, and as plain values."""
+class _Parsed(NamedTuple):
+    """A file as YAML's tree, which knows its lines, and as plain values; its keys given twice."""
+
+    tree: Any
+    document: Any
+    keys: list[tuple[int, Fault]]
+
+
+def _read(path: Path) -> _Parsed:
     text = _text(path)
     try:
         return _parsed(text)
@@ -101,16 +107,16 @@ def _text(path: Path) -> str:
         raise InvalidAgreement(f"{path}: cannot be read as UTF-8 text: {error}") from error
 
 
-def _parsed(text: str) -> tuple[Any, Any]:
+def _parsed(text: str) -> _Parsed:
     _refuse_what_unfolds(text)
     loader = _Loader(text)
     try:
         tree = loader.get_single_node()
-        _refuse_keys_that_are_no_text(tree)
+        keys = list(_faults_of_keys(tree, ()))
         document = None if tree is None else loader.construct_document(tree)
     finally:
         loader.dispose()
-    return tree, from_json(to_json(document))
+    return _Parsed(tree, from_json(to_json(document)), keys)
 
 
 def _refuse_what_unfolds(text: str) -> None:
@@ -127,26 +133,22 @@ def _refuse_what_unfolds(text: str) -> None:
             raise _fault_at(event, f"more than {_DEEPEST} parts within each other")
 
 
-def _refuse_keys_that_are_no_text(node: Any) -> None:
-    for key, value in _children(node):
-        if isinstance(key, yaml.Node) and not isinstance(key, yaml.ScalarNode):
-            raise _fault_at(key, "a key that is no text")
-        _refuse_keys_that_are_no_text(value)
-
-
 def _fault_at(event: Any, problem: str) -> ComposerError:
     return ComposerError(None, None, problem, event.start_mark)
 
 
 def _faults_of_keys(node: Any, where: tuple[Step, ...]) -> Iterator[tuple[int, Fault]]:
-    """Keys given twice, of which the reader of YAML would take the last."""
+    """Keys given twice, of which the reader of YAML would take the last; none but text is one."""
     seen = set()
     for key, value in _children(node):
+        if isinstance(key, yaml.Node) and not isinstance(key, yaml.ScalarNode):
+            raise _fault_at(key, "a key that is no text")
         step = key.value if isinstance(key, yaml.Node) else key
         if step in seen:
             yield key.start_mark.line + 1, Fault((*where, step), "is given twice; once is enough")
         seen.add(step)
-        yield from _faults_of_keys(value, (*where, step))
+        if not isinstance(value, yaml.ScalarNode):
+            yield from _faults_of_keys(value, (*where, step))
 
 
 def _children(node: Any) -> Iterable[tuple[Any, Any]]:
