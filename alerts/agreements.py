@@ -1,20 +1,31 @@
 """Agreements: what sponsor and CMO agreed, by version and the day it came into force."""
 
 from bisect import bisect_right
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from datetime import date, timedelta
 from functools import cached_property
 from itertools import pairwise
-from typing import Annotated, Literal, Self
+from types import MappingProxyType
+from typing import Annotated, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field
 
 from alerts.calendar import WEEKDAYS, Weekday, WorkingCalendar, Zone
+from alerts.declaration import Declaration, Fault, Id, kept
 from alerts.errors import InvalidAgreement
 from alerts.ladder import Ladder, Role, RoleName, Rung
-from events.data import InboundTopic, Speaker, Tolerance
+from alerts.products import Products, ProductVersions
+from alerts.terms import (
+    Clocks,
+    Days,
+    DeliveryWindow,
+    QuantityTolerance,
+    Release,
+    SiteOwner,
+)
+from events.data import InboundTopic, Speaker
 from events.sources import Source
-from events.values import Amount, CivilDate, Slug, StrictModel, Text
+from events.values import Amount, CivilDate, Slug, Text
 
 OpenState = Literal[
     "in_process",
@@ -36,63 +47,130 @@ DEFAULT_SOURCES = (
 )
 
 
-class Limit(StrictModel, extra="forbid"):
+class Limit(Declaration):
     """A limit on one KPI: what is not named here is the catalogue's.
 
     Where a time is agreed for what a KPI reads, warning and critical are multiples of that time.
     """
 
-    warning: Amount | None = None
-    critical: Amount | None = None
-    minimum: Annotated[int, Field(ge=1)] | None = None
-    window_days: Annotated[int, Field(ge=1, le=3_660)] | None = None
-    quantile: Literal["p50", "p90", "p95"] | None = None
+    warning: Annotated[Amount | None, Field(description="Beyond it: a warning.")] = None
+    critical: Annotated[Amount | None, Field(description="Beyond it: critical.")] = None
+    minimum: Annotated[
+        Annotated[int, Field(ge=1)] | None, Field(description="The least n to judge by.")
+    ] = None
+    window_days: Annotated[
+        Annotated[int, Field(ge=1, le=3_660)] | None, Field(description="Days it looks back.")
+    ] = None
+    quantile: Annotated[
+        Literal["p50", "p90", "p95"] | None, Field(description="The quantile that is judged.")
+    ] = None
 
 
-class Agreement(StrictModel, extra="forbid"):
+class Agreement(Declaration):
     """One version of what was agreed with a CMO, or of the default for a CMO without its own.
 
     It holds from the day it is `effective` to the next version's, or to its `end`, both included.
     """
 
-    cmo: Slug | None = None
-    default: bool = False
-    name: Text | None = None
-    version: Text
-    effective: CivilDate
-    end: CivilDate | None = None
-    zone: Zone = "UTC"
-    working_days: Annotated[tuple[Weekday, ...], Field(min_length=1)] = WEEKDAYS
-    holidays: tuple[CivilDate, ...] = ()
-    sources: Annotated[tuple[Source, ...], Field(min_length=1)] = DEFAULT_SOURCES
-    cadence: dict[InboundTopic, Seconds] = Field(default={})
-    tolerance: Tolerance = Tolerance(days=0, under=0, over=0.10)
-    time_in_state: dict[OpenState, Seconds] = Field(default={})
-    limits: dict[str, Limit] = Field(default={})
-    contingency: Annotated[Text, Field(min_length=1)]
-    roles: dict[RoleName, Role] = Field(default={})
-    ladder: tuple[Rung, ...] = ()
+    ELSEWHERE = MappingProxyType(
+        {"products": "products are declared in a file named products.yaml, or products-2.yaml"}
+    )
 
-    @model_validator(mode="after")
-    def _is_for_somebody(self) -> Self:
+    cmo: Annotated[
+        Slug | None, Field(description="The CMO's id: the key of its events. Or `default: true`.")
+    ] = None
+    default: Annotated[
+        bool, Field(description="Whether it is for every CMO without an agreement of its own.")
+    ] = False
+    name: Annotated[Text | None, Field(description="What people call the CMO.")] = None
+    version: Annotated[Text, Field(description="What people call this version.")]
+    effective: Annotated[
+        CivilDate, Field(description="The first day on which it holds, and the CMO has to speak.")
+    ]
+    end: Annotated[
+        CivilDate | None, Field(description="The last day on which it holds, where one is agreed.")
+    ] = None
+    zone: Annotated[
+        Zone, Field(description="The IANA time zone of the CMO's days: Europe/Berlin.")
+    ] = "UTC"
+    working_days: Annotated[
+        tuple[Weekday, ...], Field(min_length=1, description="Its working days: mon, tue, …")
+    ] = WEEKDAYS
+    holidays: Annotated[
+        tuple[CivilDate, ...], Field(description="Days on which it does not work.")
+    ] = ()
+    sources: Annotated[
+        tuple[Source, ...],
+        Field(min_length=1, description="Who may speak, and as whom: the `source` of events."),
+    ] = DEFAULT_SOURCES
+    sites: Annotated[
+        dict[Id, SiteOwner], kept("Whose a site is: only the owner's word counts there; else CMO.")
+    ] = Field(default={})
+    cadence: Annotated[
+        dict[InboundTopic, Seconds],
+        Field(description="Working seconds between two words of the CMO, by topic."),
+    ] = Field(default={})
+    term: Annotated[
+        Literal["fca", "dap"],
+        kept("When goods are handed over: `fca` as the delivery says, `dap` at the receipt."),
+    ] = "fca"
+    window: Annotated[
+        DeliveryWindow, Field(description="How far from its day a delivery is on time.")
+    ] = DeliveryWindow()
+    tolerance: Annotated[
+        QuantityTolerance, Field(description="By which shares a delivery in full may differ.")
+    ] = QuantityTolerance()
+    answer_within: Annotated[
+        Days, kept("Working days the CMO has to answer an order that was placed.")
+    ] = 5
+    release: Annotated[
+        Release, Field(description="Who has to release a lot, and in what time.")
+    ] = Release()
+    clocks: Annotated[Clocks, Field(description="Times that run from an event to a due day.")] = (
+        Clocks()
+    )
+    time_in_state: Annotated[
+        dict[OpenState, Seconds], Field(description="Seconds a lot may stay in a state.")
+    ] = Field(default={})
+    limits: Annotated[
+        dict[str, Limit], Field(description="Limits by KPI, over the catalogue's (kpis.md).")
+    ] = Field(default={})
+    contingency: Annotated[
+        Text,
+        Field(min_length=1, description="Whom to call, and what to do first, at a breach."),
+    ]
+    roles: Annotated[
+        dict[RoleName, Role], Field(description="People on both sides, by what they answer for.")
+    ] = Field(default={})
+    product_roles: Annotated[
+        dict[Id, dict[RoleName, RoleName]],
+        kept("For a product, who stands in for a role: `{pills: {planner: pills-planner}}`."),
+    ] = Field(default={})
+    ladder: Annotated[
+        tuple[Rung, ...],
+        Field(description="Who is told of a breach, in this order, while nobody takes it on."),
+    ] = ()
+
+    def faults(self) -> Iterator[Fault]:
+        """What does not fit together in it."""
         if self.default == (self.cmo is not None):
-            raise ValueError("name either the cmo, or default: true")
-        return self
-
-    @model_validator(mode="after")
-    def _ends_after_it_begins(self) -> Self:
+            yield Fault(("cmo",), "name either the cmo, or default: true", ("default",))
         if self.end is not None and self.end < self.effective:
-            raise ValueError(f"end {self.end} lies before effective {self.effective}")
-        return self
+            yield Fault(("end",), f"{self.end} lies before effective {self.effective}")
+        yield from self._unknown_roles()
 
-    @model_validator(mode="after")
-    def _climbs_to_roles(self) -> Self:
-        climbed = [rung.role for rung in self.ladder]
-        if unknown := sorted(set(climbed) - self.roles.keys()):
-            raise ValueError(f"ladder: {', '.join(unknown)} is no role; give it under roles")
-        if twice := sorted({role for role in climbed if climbed.count(role) > 1}):
-            raise ValueError(f"ladder: {', '.join(twice)} stands on two tiers; once is enough")
-        return self
+    def _unknown_roles(self) -> Iterator[Fault]:
+        for n, rung in enumerate(self.ladder):
+            where = "ladder", n, "role"
+            if rung.role not in self.roles:
+                yield Fault(where, f"{rung.role} is no role; give it under roles", ("roles",))
+            if rung.role in {above.role for above in self.ladder[:n]}:
+                yield Fault(where, f"{rung.role} stands on two tiers; once is enough")
+        for product, instead in self.product_roles.items():
+            for role in dict.fromkeys(name for pair in instead.items() for name in pair):
+                if role not in self.roles:
+                    why = f"{role} is no role; give it under roles"
+                    yield Fault(("product_roles", product), why, ("roles",))
 
     @cached_property
     def calendar(self) -> WorkingCalendar:
@@ -124,10 +202,18 @@ def _pauses_before(version: Agreement, then: Agreement) -> bool:
 class Agreements:
     """Every version of every agreement; which one holds is a question of CMO and day.
 
-    Raises `InvalidAgreement` when one CMO has two versions effective on one day.
+    `products` is what is declared of products beside them. Raises `InvalidAgreement` when one CMO
+    has two versions effective on one day.
     """
 
-    def __init__(self, agreements: Iterable[Agreement], *, use_default: bool = False) -> None:
+    def __init__(
+        self,
+        agreements: Iterable[Agreement],
+        *,
+        use_default: bool = False,
+        products: Iterable[Products] = (),
+    ) -> None:
+        self.products = ProductVersions(products)
         versions: dict[str | None, list[Agreement]] = {}
         for agreement in sorted(agreements, key=lambda each: each.effective):
             if not agreement.default or use_default:

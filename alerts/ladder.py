@@ -4,7 +4,7 @@ from datetime import time
 from functools import cached_property
 from typing import Annotated, Literal, NamedTuple, Self
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from alerts.calendar import WEEKDAYS, Weekday, WorkingCalendar, Zone
 from events.breaches import Breach
@@ -16,6 +16,15 @@ HourOfDay = Annotated[str, Field(pattern=r"^([01]\d|2[0-3]):[0-5]\d$")]
 Age = Annotated[int | float, Field(ge=0, le=10**7)]
 
 
+def _opens_before_it_closes(hours: tuple[str, str]) -> tuple[str, str]:
+    if not hours[0] < hours[1]:
+        raise ValueError("give when work begins, then when it ends the same day")
+    return hours
+
+
+Hours = Annotated[tuple[HourOfDay, HourOfDay], AfterValidator(_opens_before_it_closes)]
+
+
 class Contact(StrictModel, extra="forbid"):
     """One way to reach somebody; what has to stay secret is named by its file, never written here.
 
@@ -23,11 +32,17 @@ class Contact(StrictModel, extra="forbid"):
     that holds the key or address.
     """
 
-    email: Annotated[str, Field(pattern=r"^[^@\s,]+@[^@\s,]+$", max_length=254)] | None = None
-    slack: Annotated[str, Field(pattern=r"^[#@][\w.-]{1,80}$")] | None = None
-    pagerduty: FileName | None = None
-    teams: FileName | None = None
-    webhook: FileName | None = None
+    email: Annotated[
+        Annotated[str, Field(pattern=r"^[^@\s,]+@[^@\s,]+$", max_length=254)] | None,
+        Field(description="An address."),
+    ] = None
+    slack: Annotated[
+        Annotated[str, Field(pattern=r"^[#@][\w.-]{1,80}$")] | None,
+        Field(description="A channel, such as `#supply`."),
+    ] = None
+    pagerduty: Annotated[FileName | None, Field(description="The file of the key.")] = None
+    teams: Annotated[FileName | None, Field(description="The file of the address.")] = None
+    webhook: Annotated[FileName | None, Field(description="The file of the address.")] = None
 
     @model_validator(mode="after")
     def _is_one_way(self) -> Self:
@@ -39,18 +54,20 @@ class Contact(StrictModel, extra="forbid"):
 class Role(StrictModel, extra="forbid"):
     """People who answer for something on one side: how they are reached, and when they work."""
 
-    side: Literal["sponsor", "cmo"]
-    contacts: Annotated[tuple[Contact, ...], Field(min_length=1)]
-    zone: Zone = "UTC"
-    working_days: Annotated[tuple[Weekday, ...], Field(min_length=1)] = WEEKDAYS
-    holidays: tuple[CivilDate, ...] = ()
-    hours: tuple[HourOfDay, HourOfDay] | None = None
-
-    @model_validator(mode="after")
-    def _opens_before_it_closes(self) -> Self:
-        if self.hours and not self.hours[0] < self.hours[1]:
-            raise ValueError("hours: give when work begins, then when it ends the same day")
-        return self
+    side: Annotated[Literal["sponsor", "cmo"], Field(description="Whose people they are.")]
+    contacts: Annotated[
+        tuple[Contact, ...], Field(min_length=1, description="Every way to reach them.")
+    ]
+    zone: Annotated[Zone, Field(description="The IANA time zone of their days.")] = "UTC"
+    working_days: Annotated[
+        tuple[Weekday, ...], Field(min_length=1, description="Their working days.")
+    ] = WEEKDAYS
+    holidays: Annotated[
+        tuple[CivilDate, ...], Field(description="Days on which they do not work.")
+    ] = ()
+    hours: Annotated[
+        Hours | None, Field(description="When their work begins and ends; the whole day without.")
+    ] = None
 
     @cached_property
     def calendar(self) -> WorkingCalendar:
@@ -69,9 +86,13 @@ class Rung(StrictModel, extra="forbid"):
     counts. Without `warning` only a critical breach climbs here.
     """
 
-    role: RoleName
-    warning: Age | None = None
-    critical: Age | None = None
+    role: Annotated[RoleName, Field(description="Who is told; a name under `roles`.")]
+    warning: Annotated[
+        Age | None, Field(description="Working seconds since the breach opened.")
+    ] = None
+    critical: Annotated[Age | None, Field(description="Working seconds since it is critical.")] = (
+        None
+    )
 
     @model_validator(mode="after")
     def _is_reached(self) -> Self:

@@ -20,11 +20,20 @@ _REMEMBERED = 1_024  # answers of one CMO about its sources
 class Source(StrictModel, extra="forbid"):
     """A source that may speak; `{cmo}` stands for the CMO's id, a final `*` for anything."""
 
-    source: Annotated[str, Field(pattern=r"^[^*{}]*(\{cmo\}[^*{}]*)?\*?$", max_length=256)]
-    speaker: Speaker
-    imports: Annotated[bool, Field(alias="import")] = False
-    start: CivilDate | None = None
-    end: CivilDate | None = None
+    source: Annotated[
+        str,
+        Field(
+            pattern=r"^[^*{}]*(\{cmo\}[^*{}]*)?\*?$",
+            max_length=256,
+            description="The `source` of its events; `{cmo}` is the id, a final `*` is anything.",
+        ),
+    ]
+    speaker: Annotated[Speaker, Field(description="As whom it speaks.")]
+    imports: Annotated[
+        bool, Field(alias="import", description="Whether it may bring history in.")
+    ] = False
+    start: Annotated[CivilDate | None, Field(description="The first day it may speak.")] = None
+    end: Annotated[CivilDate | None, Field(description="The last day it may speak.")] = None
 
     def covers(self, cmo: str, source: str, day: date) -> bool:
         """Whether `source` may speak for `cmo` on `day`, both ends of the span included."""

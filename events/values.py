@@ -184,11 +184,15 @@ def millionths(amount: int | float) -> int:
     return rounded
 
 
+UnitCode = Annotated[str, Field(pattern=r"^[A-Z0-9]{2,3}$")]
+"""A unit's UN/ECE Recommendation 20 code."""
+
+
 class Quantity(StrictModel):
     """A number of a unit, by its UN/ECE Recommendation 20 code (EA, KGM, LTR …)."""
 
     value: Amount
-    unit: Annotated[str, Field(pattern=r"^[A-Z0-9]{2,3}$")]
+    unit: UnitCode
 
     @model_validator(mode="after")
     def _holds_in_millionths(self) -> Self:

@@ -1,136 +1,109 @@
-"""Agreement files: YAML read into agreements, with file and line for whatever is wrong."""
+"""The folder of what was agreed: agreement files, and the products beside them."""
 
-from collections.abc import Iterable, Iterator
-from datetime import date
+from collections.abc import Iterator
 from math import inf
 from pathlib import Path
-from typing import Any, Final
-
-import yaml
-from pydantic import ValidationError
-from pydantic_core import to_json
-from yaml.composer import ComposerError
-from yaml.constructor import ConstructorError
+from typing import Final, NamedTuple, TypeVar
 
 from alerts.agreements import Agreement, Agreements, Limit
+from alerts.declaration import Fault
 from alerts.errors import InvalidAgreement
 from alerts.judge import beyond
 from alerts.kpis import BY_NAME
+from alerts.products import Products
+from streams.declared import read_declaration
 
-_LARGEST_FILE = 1 << 20
-_DEEPEST = 20
+PRODUCTS: Final = "products"
+"""How the names of files begin in which products are declared: products.yaml, products-2.yaml."""
 
 _DEFAULT: Final = Path(__file__).with_name("default_agreement.yaml")
+
+Versioned = TypeVar("Versioned", Agreement, Products)
+
+
+class Folder(NamedTuple):
+    """What the files of a folder say, in the order of their names."""
+
+    agreements: list[Agreement]
+    products: list[Products]
 
 
 def read_agreements(folder: Path | None, *, use_default: bool) -> Agreements:
     """Every agreement in the `*.yaml` files of a folder; the default one only when asked for.
 
     That is the folder's own, else the one that comes with the program. Raises `InvalidAgreement`
-    with file, line and reason for the first that cannot be used.
+    that tells every fault of every file, one a line.
     """
-    found = list(_agreements(_files(folder))) if folder is not None else []
-    if use_default and not any(each.default for each in found):
-        found.append(read_agreement(_DEFAULT))
-    return Agreements(found, use_default=use_default)
+    found = read_folder(folder) if folder is not None else Folder([], [])
+    agreements = found.agreements
+    if use_default and not any(each.default for each in agreements):
+        agreements = [*agreements, read_agreement(_DEFAULT)]
+    return Agreements(agreements, use_default=use_default, products=found.products)
+
+
+def read_folder(folder: Path) -> Folder:
+    """What the `*.yaml` files of a folder say; raises `InvalidAgreement` as `read_agreements`."""
+    agreements: dict[Path, Agreement] = {}
+    products: dict[Path, Products] = {}
+    faults = []
+    for path in _files(folder):
+        try:
+            if _is_of_products(path):
+                products[path] = read_products(path)
+            else:
+                agreements[path] = read_agreement(path)
+        except InvalidAgreement as error:
+            faults.append(str(error))
+    if faults := [*faults, *_of_one_day(agreements), *_of_one_day(products)]:
+        raise InvalidAgreement("\n".join(faults))
+    return Folder([*agreements.values()], [*products.values()])
 
 
 def _files(folder: Path) -> list[Path]:
     if not folder.is_dir():
         raise InvalidAgreement(f"{folder}: no such folder; name one that holds agreement files")
-    for path in sorted(folder.glob("*.yml")):
-        raise InvalidAgreement(f"{path}: would be passed over; name it {path.stem}.yaml")
+    if passed_over := sorted(folder.glob("*.yml")):
+        raise InvalidAgreement(
+            "\n".join(
+                f"{each}: would be passed over; name it {each.stem}.yaml" for each in passed_over
+            )
+        )
     paths = sorted(folder.glob("*.yaml"))
-    if not paths:
+    if all(map(_is_of_products, paths)):
         raise InvalidAgreement(f"{folder}: holds no agreement, *.yaml; nobody could be watched")
     return paths
 
 
-_Reader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-"""PyYAML's reader in C where it has one, which is fifteen times as fast."""
+def _is_of_products(path: Path) -> bool:
+    return path.stem == PRODUCTS or path.stem.startswith(f"{PRODUCTS}-")
 
 
-class _Loader(_Reader):  # type: ignore[misc]
-    """YAML without keys given twice, which mislead a reader."""
-
-    def construct_mapping(self, node: Any, deep: bool = False) -> Any:
-        seen = set()
-        for key, _ in node.value:
-            if not isinstance(key, yaml.ScalarNode):
-                raise ConstructorError(None, None, "a key that is no text", key.start_mark)
-            if key.value in seen:
-                raise ConstructorError(None, None, f"{key.value} is given twice", key.start_mark)
-            seen.add(key.value)
-        return super().construct_mapping(node, deep)
-
-
-def _refuse_what_unfolds(text: str) -> None:
-    """Aliases, by which little text is very much, and parts in parts without an end."""
-    depth = 0
-    for event in yaml.parse(text, Loader=_Reader):
-        if isinstance(event, yaml.AliasEvent):
-            raise _fault_at(event, "an alias; write out what it stands for")
-        if isinstance(event, yaml.CollectionStartEvent):
-            depth += 1
-        elif isinstance(event, yaml.CollectionEndEvent):
-            depth -= 1
-        if depth > _DEEPEST:
-            raise _fault_at(event, f"more than {_DEEPEST} parts within each other")
-
-
-def _fault_at(event: Any, problem: str) -> ComposerError:
-    return ComposerError(None, None, problem, event.start_mark)
-
-
-def _read(text: str) -> tuple[Any, bytes]:
-    """A document as YAML's tree, which knows its lines, and as JSON."""
-    _refuse_what_unfolds(text)
-    loader = _Loader(text)
-    try:
-        tree = loader.get_single_node()
-        return tree, to_json(None if tree is None else loader.construct_document(tree))
-    finally:
-        loader.dispose()
-
-
-def _agreements(paths: Iterable[Path]) -> Iterator[Agreement]:
-    said_in: dict[tuple[str | None, date], Path] = {}
-    for path in paths:
-        agreement = read_agreement(path)
-        other = said_in.setdefault((agreement.cmo, agreement.effective), path)
+def _of_one_day(versions: dict[Path, Versioned]) -> Iterator[str]:
+    said_in: dict[object, Path] = {}
+    for path, version in versions.items():
+        of = version.cmo if isinstance(version, Agreement) else PRODUCTS
+        other = said_in.setdefault((of, version.effective), path)
         if other is not path:
-            raise InvalidAgreement(
+            yield (
                 f"{path}:1: effective: {other.name} has a version of the same day; "
                 "give each its own effective date"
             )
-        yield agreement
 
 
 def read_agreement(path: Path) -> Agreement:
-    """The agreement in a file; raises `InvalidAgreement` with file, line and reason."""
-    text = _text(path)
-    try:
-        tree, document = _read(text)
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        # The reader in C finds what is missing at the end on the line after the last.
-        line = f":{min(mark.line + 1, len(text.splitlines()))}" if mark else ""
-        problem = getattr(error, "problem", None) or error
-        raise InvalidAgreement(f"{path}{line}: not YAML: {problem}") from error
-    except (ValueError, RecursionError, OverflowError) as error:
-        raise InvalidAgreement(f"{path}: a value in it cannot be read: {error}") from error
-    try:
-        agreement = Agreement.model_validate_json(document)
-    except ValidationError as error:
-        fault = error.errors(include_url=False)[0]
-        where = ".".join(str(step) for step in fault["loc"]) or "the whole file"
-        line_number = _line(tree, fault["loc"])
-        raise InvalidAgreement(f"{path}:{line_number}: {where}: {fault['msg']}") from error
+    """The agreement in a file; raises `InvalidAgreement` with file, line, reason of each fault."""
+    return read_declaration(path, Agreement, _of_limits)
+
+
+def read_products(path: Path) -> Products:
+    """The products in a file; raises `InvalidAgreement` with file, line, reason of each fault."""
+    return read_declaration(path, Products)
+
+
+def _of_limits(agreement: Agreement) -> Iterator[Fault]:
     for name, limit in agreement.limits.items():
         if reason := _fault(name, limit):
-            line_number = _line(tree, ("limits", name))
-            raise InvalidAgreement(f"{path}:{line_number}: limits.{name}: {reason}")
-    return agreement
+            yield Fault(("limits", name), reason)
 
 
 def _fault(name: str, limit: Limit) -> str:
@@ -151,35 +124,3 @@ def _fault(name: str, limit: Limit) -> str:
     if beyond(warning or 0.0, critical, higher_is_better=kpi.higher_is_better) and warning:
         return f"critical {critical} is on the better side of warning {warning}; give both"
     return ""
-
-
-def _text(path: Path) -> str:
-    try:
-        if path.stat().st_size > _LARGEST_FILE:
-            raise InvalidAgreement(
-                f"{path}: larger than {_LARGEST_FILE} bytes; is it an agreement?"
-            )
-        return path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise InvalidAgreement(f"{path}: cannot be read as UTF-8 text: {error}") from error
-
-
-def _line(tree: Any, steps: Iterable[int | str]) -> int:
-    """The line of the innermost part of a YAML tree that these steps lead to."""
-    node, line = tree, 1
-    for step in steps:
-        found = _child(node, step)
-        if found is None:
-            break
-        line, node = found
-    return line
-
-
-def _child(node: Any, step: int | str) -> tuple[int, Any] | None:
-    if isinstance(node, yaml.MappingNode):
-        for key, value in node.value:
-            if key.value == str(step):
-                return key.start_mark.line + 1, value
-    if isinstance(node, yaml.SequenceNode) and isinstance(step, int) and step < len(node.value):
-        return node.value[step].start_mark.line + 1, node.value[step]
-    return None

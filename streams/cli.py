@@ -4,6 +4,7 @@ import logging
 
 import click
 
+from streams.commands.agreements import agreements
 from streams.commands.contract import contract
 from streams.commands.import_table import import_table
 from streams.commands.publish import publish
@@ -24,6 +25,7 @@ def main() -> None:
     See what an event looks like:      cmowatch contract, then docs/contract/
     Send events, one JSON a line:      cmowatch publish events.ndjson
     Make events of a table you have:   cmowatch import --mapping m.yaml t.csv --out events.ndjson
+    See what an agreement leaves open: cmowatch agreements check folder
     Create the topics, then watch:     cmowatch topics, then cmowatch worker --agreements folder
     Ask how things stood on a day:     cmowatch replay events.ndjson --as-of 2026-06-30
 
@@ -32,5 +34,5 @@ def main() -> None:
     logging.getLogger("kafka").setLevel(logging.CRITICAL)  # each fault is told once, by us
 
 
-for _command in (contract, publish, import_table, worker, topics, replay):
+for _command in (agreements, contract, publish, import_table, worker, topics, replay):
     main.add_command(_command)

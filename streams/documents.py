@@ -1,6 +1,5 @@
 """Documents made from the declarations: KPIs and settings as pages, and the contract."""
 
-import json
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,8 +8,9 @@ from pydantic.fields import FieldInfo
 from alerts.agreements import Agreement
 from alerts.kpi import Kpi
 from alerts.kpis import KPIS
+from alerts.products import Products
 from events import contract
-from events.contract import DIALECT
+from streams.agreements_page import agreements_page, schema
 from streams.settings import Settings
 
 _CONTRACT = Path("docs/contract")
@@ -104,16 +104,6 @@ def _always(kpi: Kpi) -> str:
     return "" if kpi.always_critical is None else f"; {kpi.always_critical:g} is always critical"
 
 
-def agreement_schema() -> str:
-    """The JSON Schema (2020-12) of an agreement file."""
-    schema = {
-        "$schema": DIALECT,
-        "$id": "urn:cmowatch:agreement",
-        **Agreement.model_json_schema(by_alias=True),
-    }
-    return json.dumps(schema, indent=2, ensure_ascii=False) + "\n"
-
-
 def settings_page() -> str:
     """Every setting of a worker, as a page in Markdown."""
     rows = [
@@ -144,7 +134,9 @@ def documents() -> dict[Path, str]:
     return {
         Path("docs/kpis.md"): kpis_page(),
         Path("docs/settings.md"): settings_page(),
-        Path("docs/contract/agreement.json"): agreement_schema(),
+        Path("docs/agreements.md"): agreements_page(),
+        _CONTRACT / "agreement.json": schema("agreement", Agreement),
+        _CONTRACT / "products.json": schema("products", Products),
     }
 
 

@@ -177,14 +177,13 @@ def _judged(
 
 
 def _promise(event: str, promised: Any, due: date, quantity: Any, terms: Agreement) -> Promise:
-    agreed = terms.tolerance
-    own = promised.tolerance or agreed
-    days = own.days if own.days is not None else agreed.days or 0
-    under = own.under if own.under is not None else agreed.under or 0
-    over = own.over if own.over is not None else agreed.over
+    agreed, own = terms.tolerance, promised.tolerance
+    days = terms.window.late if own is None or own.days is None else own.days
+    under = agreed.under if own is None or own.under is None else own.under
+    over = agreed.over if own is None or own.over is None else own.over
     amount = quantity.millionths
     below, of = _share(under)
-    above, over_of = _share(0.10 if over is None else over)
+    above, over_of = _share(over)
     least = -(-amount * (of - below) // of)
     most = amount * (over_of + above) // over_of
     return Promise(

@@ -10,6 +10,7 @@ from alerts.agreements import Agreements
 from alerts.errors import InvalidAgreement
 from events.errors import InvalidSetting
 from streams.agreements import read_agreements
+from streams.commands.refused import printable
 from streams.errors import UnusableFile
 from streams.settings import Settings
 
@@ -21,6 +22,10 @@ class WrongConfiguration(click.ClickException):
     """Settings or agreements that cannot be used; the message says which, and what to do."""
 
     exit_code = WRONG
+
+    def format_message(self) -> str:
+        """The message without anything that would move a terminal's cursor."""
+        return "\n".join(map(printable, self.message.splitlines()))
 
 
 def settings_or_exit(**given: object) -> Settings:

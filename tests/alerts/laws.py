@@ -12,7 +12,8 @@ from alerts.judge import Verdict
 from alerts.ladder import Contact, Role, Rung
 from alerts.ledger import Where
 from alerts.readings import Reading
-from events.data import BREACHES, DEAD_LETTERS, INBOUND, INVENTORY, LOTS, Tolerance
+from alerts.terms import DeliveryWindow, QuantityTolerance
+from events.data import BREACHES, DEAD_LETTERS, INBOUND, INVENTORY, LOTS
 from events.outcomes import Message
 from events.partition import partition_of
 from streams.dead_letters import OutboxMessage
@@ -67,7 +68,8 @@ TERMS: dict[str, Any] = {
     },
     "cadence": {"cmo.actions": 1_000 * 86_400},
     "time_in_state": {"in_process": 86_400, "completed": 86_400},
-    "tolerance": Tolerance(days=1, under=0.02, over=0.1),
+    "window": DeliveryWindow(late=1),
+    "tolerance": QuantityTolerance(under=0.02, over=0.1),
     "zone": "America/New_York",
     "roles": {"planner": _ROLE, "head": _ROLE.model_copy(update={"hours": ("08:00", "17:00")})},
     "ladder": (Rung(role="planner", warning=0), Rung(role="head", warning=9 * 86_400)),

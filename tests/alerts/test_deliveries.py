@@ -7,6 +7,7 @@ import pytest
 
 from alerts.agreements import Agreements
 from alerts.judge import Verdict
+from alerts.terms import DeliveryWindow, QuantityTolerance
 from events.data import Tolerance
 from tests.builders import (
     Told,
@@ -28,11 +29,12 @@ from tests.builders import (
 
 ON_TIME, IN_FULL, OTIF = "delivery_on_time", "delivery_in_full", "delivery_otif"
 NOW = on(30)
+WHOLE = QuantityTolerance(under=0)
 
 
 def figures(events: list[Told], kpi: str, day: float = 30, **terms: Any) -> tuple[int, int]:
-    """Numerator and denominator as of noon of a day."""
-    found = reading(events, kpi, on(day), agreed(**terms))
+    """Numerator and denominator as of noon of a day; nothing may be missing unless it is agreed."""
+    found = reading(events, kpi, on(day), agreed(**{"tolerance": WHOLE, **terms}))
     return int(found.numerator or 0), int(found.denominator or 0)
 
 
@@ -115,13 +117,13 @@ def test_an_undelivered_line_is_missed_on_the_day_after_its_due_day() -> None:
 
 
 def test_days_of_tolerance_put_off_the_miss_and_keep_the_promise() -> None:
-    tolerance = Tolerance(days=2, under=0, over=0.1)
+    window = DeliveryWindow(late=2)
     open_, late = [promised("1")], [promised("1"), delivered("1", 12)]
-    assert figures(open_, ON_TIME, 12, tolerance=tolerance) == (0, 0)
-    assert figures(open_, ON_TIME, 13, tolerance=tolerance) == (0, 1)
-    assert all_three(late, tolerance=tolerance) == ((1, 1), (1, 1), (1, 1))
+    assert figures(open_, ON_TIME, 12, window=window) == (0, 0)
+    assert figures(open_, ON_TIME, 13, window=window) == (0, 1)
+    assert all_three(late, window=window) == ((1, 1), (1, 1), (1, 1))
     too_late = [promised("1"), delivered("1", 13)]
-    assert all_three(too_late, tolerance=tolerance) == ((0, 1), (1, 1), (0, 1))
+    assert all_three(too_late, window=window) == ((0, 1), (1, 1), (0, 1))
 
 
 def test_a_line_s_own_tolerance_outranks_the_agreed_one() -> None:
@@ -235,7 +237,7 @@ def test_a_retracted_delivery_leaves_the_line_missed() -> None:
 
 def test_terms_are_those_of_the_day_of_the_first_fact() -> None:
     strict = agreement(version="1")
-    lax = agreement(version="2", effective=due(0), tolerance=Tolerance(days=9, under=0, over=0.1))
+    lax = agreement(version="2", effective=due(0), window=DeliveryWindow(late=9))
     terms = Agreements([strict, lax])
     before, after = promised("1", at=on(-30)), promised("2", at=on(1))
     cmo = folded([before, after, delivered("1", 15), delivered("2", 15)], terms)

@@ -169,7 +169,7 @@ def test_a_pause_between_versions_is_no_agreement() -> None:
 
 
 def test_an_end_before_the_beginning_is_refused() -> None:
-    with pytest.raises(ValueError, match="end 2023-12-31 lies before effective 2024-01-01"):
+    with pytest.raises(ValueError, match="end: 2023-12-31 lies before effective 2024-01-01"):
         version(0, -1)
 
 

@@ -12,9 +12,10 @@ from alerts.agreements import Agreements, Limit
 from alerts.kind import Kind
 from alerts.records.lot import LOT
 from alerts.records.order_line import ORDER_LINE
+from alerts.terms import QuantityTolerance
 from events import data as said
 from events.breaches import BREACH_EVENT
-from events.data import BREACHES, INVENTORY, LOTS, RELEASES, Tolerance
+from events.data import BREACHES, INVENTORY, LOTS, RELEASES
 from events.outcomes import Reason
 from tests.alerts import laws
 from tests.alerts.standing import (
@@ -364,8 +365,8 @@ def test_a_topic_may_lag_for_hours_when_the_day_comes(topic: str) -> None:
 def test_a_late_fact_does_not_put_a_record_under_other_terms() -> None:
     """It happened when another version was in force, under which the line would not be complete."""
     versions = [
-        agreement(version=str(n), effective=date(2020 + 3 * n, 1, 1), tolerance=Tolerance(under=u))
-        for n, u in enumerate([0.02, 0.5])
+        agreement(version=str(n), effective=date(2020 + 3 * n, 1, 1), tolerance=within)
+        for n, within in enumerate([QuantityTolerance(under=0.02), QuantityTolerance(under=0.5)])
     ]
     line = [promised("1", 10, at=on(0)), delivered("1", DONE, 60)]
     early = promised("1", 10, at=on(-700), recorded=on(GONE + 5), id="early")

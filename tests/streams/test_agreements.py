@@ -39,7 +39,7 @@ def test_a_file_is_read_as_the_agreement_it_says(tmp_path: Path) -> None:
     [
         ("zone: Europe/Bern\n", 5, "zone: .*no IANA time zone"),
         ("zone: Europe\n", 5, "zone: .*no IANA time zone"),
-        ("colour: red\n", 5, "colour: Extra inputs"),
+        ("colour: red\n", 5, "colour: there is no such field"),
         ("working_days: []\n", 5, "working_days"),
         ("cadence:\n  cmo.lots: 0\n", 6, "cadence.cmo.lots: .*greater than 0"),
         ("cadence:\n  cmo.lost: 5\n", 6, "cadence.cmo.lost"),
@@ -52,7 +52,28 @@ def test_a_file_is_read_as_the_agreement_it_says(tmp_path: Path) -> None:
         ("sources:\n  - {source: /a, speaker: nobody}\n", 6, "sources.0.speaker"),
         ("holidays:\n  - 2024-12-25\n  - soon\n", 7, "holidays.1"),
         ("default: true\n", 1, "either the cmo, or default"),
-        ("tolerance: {days: -1}\n", 5, "tolerance.days"),
+        ("tolerance: {days: 1}\n", 5, "tolerance.days: there is no such field"),
+        ("window: {late: -1}\n", 5, "window.late: .*greater than or equal to 0"),
+        ("zone: UTC\nzone: UTC\n", 6, "zone: is given twice"),
+        ("name: 7\n", 5, "name: no text; put it in quotes"),
+        ("sites: {DC Basel: sponsor}\n", 5, "DC Basel is no id; write dc-basel"),
+        ("sites:\n  dc-basel: nobody\n", 6, "sites.dc-basel: Input should be 'cmo', 'sponsor'"),
+        ("end: 2023-12-31\n", 5, "end: 2023-12-31 lies before effective 2024-01-01"),
+        ("release: {parties: [cmo, cmo]}\n", 5, "release.parties: cmo stands there twice"),
+        (
+            "release: {parties: [cmo], within: {sponsor: 9}}\n",
+            5,
+            "sponsor does not have to release",
+        ),
+        ("release: {exceptions: [{parties: [cmo]}]}\n", 5, "name the product, the market or both"),
+        ("release: {exceptions: [{market: us}]}\n", 5, "exceptions.0: says nothing"),
+        (
+            "release:\n  exceptions:\n    - {market: us, within: {cmo: 2}}\n"
+            "    - {market: US, within: {cmo: 3}}\n",
+            *(8, "release.exceptions.1: another exception is for the same"),
+        ),
+        ("product_roles: {pills: {planner: chief}}\n", 5, "product_roles.pills: chief is no role"),
+        ("ladder: [{role: planner, warning: 5}]\n", 5, "ladder.0.role: planner is no role"),
     ],
 )
 def test_what_is_wrong_is_named_with_file_line_and_reason(
@@ -67,17 +88,16 @@ def test_what_is_wrong_is_named_with_file_line_and_reason(
 @pytest.mark.parametrize(
     ("text", "reason"),
     [
-        (GOOD.replace("contingency: Call.\n", ""), r":1: contingency: Field required"),
+        (GOOD.replace("contingency: Call.\n", ""), r":1: contingency: is missing"),
         (GOOD.replace("Call.", '""'), r":4: contingency"),
-        (GOOD.replace("2024-01-01", "2024-13-01"), r"month must be in 1\.\.12"),
+        (GOOD.replace("2024-01-01", "2024-13-01"), r"effective: .* month value is outside"),
         ("cmo: [", r":\d: not YAML"),
         ("cmo: acme\n  version: 1\n", r":2: not YAML"),
-        ("", r"the whole file"),
-        ("- a\n", r"the whole file"),
+        ("", r":1: the whole file"),
+        ("- a\n", r":1: the whole file"),
         ("a: &x [*x]\n", r":1: not YAML: an alias"),
         ("a: &x [b]\nc: *x\n", r":2: not YAML: an alias"),
         ("a:\n  " + "[" * 2_000, r":2: not YAML: more than 20 parts within each other"),
-        ("zone: UTC\nzone: UTC\n", r":2: not YAML: zone is given twice"),
         ("a: !!binary /w==\n", r"cannot be read"),
         ("? [1, 2]\n: 3\n", r"not YAML"),
         ("a: !!python/object:os.system {}\n", r"not YAML"),
@@ -122,6 +142,74 @@ def test_two_versions_of_one_day_are_refused_with_both_files(tmp_path: Path) -> 
         Agreements([agreement(), agreement()])
 
 
+PRODUCTS = 'version: "1"\neffective: 2024-01-01\nproducts:\n  pills: {unit: EA}\n'
+
+
+def test_products_are_read_from_beside_the_agreements_by_version(tmp_path: Path) -> None:
+    written(tmp_path, GOOD)
+    assert read_agreements(tmp_path, use_default=False).products.of(date(2024, 6, 1)) is None
+    written(tmp_path, PRODUCTS, "products.yaml")
+    later = PRODUCTS.replace("2024-01-01", "2024-03-01").replace("pills", "drops")
+    written(tmp_path, later, "products-2.yaml")
+    products = read_agreements(tmp_path, use_default=False).products
+    found = [products.of(day) for day in (date(2023, 12, 31), date(2024, 2, 29), date(2024, 3, 1))]
+    assert [each and [*each.products] for each in found] == [None, ["pills"], ["drops"]]
+
+
+def test_every_fault_of_every_file_is_told(tmp_path: Path) -> None:
+    written(tmp_path, GOOD)
+    written(tmp_path, GOOD, "b.yaml")
+    written(tmp_path, PRODUCTS.replace("EA", "pieces"), "products.yaml")
+    written(tmp_path, PRODUCTS, "our.yaml")
+    written(tmp_path, GOOD + "zone: Moon\n", "products-acme.yaml")
+    with pytest.raises(InvalidAgreement) as caught:
+        read_agreements(tmp_path, use_default=False)
+    assert [line.removeprefix(f"{tmp_path}/") for line in str(caught.value).splitlines()] == [
+        "our.yaml:1: cmo: name either the cmo, or default: true",
+        "our.yaml:1: contingency: is missing",
+        "our.yaml:3: products: products are declared in a file named products.yaml, or "
+        "products-2.yaml",
+        "products-acme.yaml:1: cmo: products are nobody's; the name of an agreement's file begins "
+        "with no products",
+        "products-acme.yaml:1: products: is missing",
+        "products-acme.yaml:4: contingency: there is no such field here; is it misspelt, or too "
+        "deep or too high?",
+        "products-acme.yaml:5: zone: there is no such field here; is it misspelt, or too deep or "
+        "too high?",
+        "products.yaml:4: products.pills.unit: String should match pattern '^[A-Z0-9]{2,3}$'",
+        "b.yaml:1: effective: a.yaml has a version of the same day; give each its own effective "
+        "date",
+    ]
+
+
+def test_two_versions_of_the_products_of_one_day_are_refused(tmp_path: Path) -> None:
+    written(tmp_path, GOOD)
+    written(tmp_path, PRODUCTS, "products.yaml")
+    written(tmp_path, PRODUCTS, "products-2.yaml")
+    with pytest.raises(InvalidAgreement, match=r"products\.yaml:1: .*products-2\.yaml has a vers"):
+        read_agreements(tmp_path, use_default=False)
+
+
+def test_a_folder_without_an_agreement_is_refused_and_so_is_each_file_passed_over(
+    tmp_path: Path,
+) -> None:
+    written(tmp_path, PRODUCTS, "products.yaml")
+    with pytest.raises(InvalidAgreement, match="holds no agreement"):
+        read_agreements(tmp_path, use_default=False)
+    for name in ("a.yml", "b.yml"):
+        written(tmp_path, GOOD, name)
+    with pytest.raises(InvalidAgreement, match=r"a\.yml: would be .*a\.yaml\n.*b\.yml: would be"):
+        read_agreements(tmp_path, use_default=False)
+
+
+def test_of_many_faults_a_hundred_are_told_and_the_others_counted(tmp_path: Path) -> None:
+    path = written(tmp_path, GOOD + "".join(f"colour-{n}: red\n" for n in range(103)))
+    with pytest.raises(InvalidAgreement) as caught:
+        read_agreement(path)
+    lines = str(caught.value).splitlines()
+    assert (len(lines), lines[-1]) == (101, f"{path}: and 3 more")
+
+
 def test_the_default_covers_a_cmo_without_its_own_only_when_asked_for(tmp_path: Path) -> None:
     written(tmp_path, GOOD)
     written(tmp_path, GOOD.replace("cmo: acme", "default: true"), "default.yaml")
@@ -159,6 +247,18 @@ LARGE = {
     ),
     "days": f"working_days: [{'mon, ' * 160_000}tue]\n",
 }
+
+
+def test_a_large_agreement_of_which_everything_is_wrong_is_told_of_in_seconds(
+    tmp_path: Path,
+) -> None:
+    path = written(tmp_path, GOOD + LARGE["roles"].replace("zone: UTC", "zone: Moon"))
+    began = process_time()
+    with pytest.raises(
+        InvalidAgreement, match=r"a\.yaml:6: roles\.role-0\.zone: (?s:.*) and 9900 more"
+    ):
+        read_agreement(path)
+    assert process_time() - began < 15
 
 
 @pytest.mark.parametrize("what", LARGE)

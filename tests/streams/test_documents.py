@@ -7,9 +7,12 @@ import jsonschema
 import pytest
 import yaml
 
+from alerts.agreements import Agreement
 from alerts.kpis import KPIS
+from alerts.products import Products
 from deploy.lab.demo import AGREEMENTS
-from streams.documents import agreement_schema, differences, kpis_page, settings_page, write
+from streams.agreements_page import schema
+from streams.documents import differences, kpis_page, settings_page, write
 from streams.settings import Settings
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -42,6 +45,7 @@ def test_every_setting_has_its_row() -> None:
 
 
 @pytest.mark.parametrize("path", [DEFAULT, *sorted(AGREEMENTS.glob("*.yaml"))], ids=str)
-def test_every_agreement_that_ships_fits_the_schema(path: Path) -> None:
+def test_every_file_that_ships_fits_the_schema(path: Path) -> None:
     said = json.loads(json.dumps(yaml.safe_load(path.read_text()), default=str))
-    jsonschema.validate(said, json.loads(agreement_schema()))
+    made = schema("p", Products) if "products" in said else schema("a", Agreement)
+    jsonschema.validate(said, json.loads(made))

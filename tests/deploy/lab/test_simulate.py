@@ -13,7 +13,7 @@ import pytest
 import yaml
 from click.testing import CliRunner
 
-from alerts.agreements import DEFAULT_SOURCES, Agreement
+from alerts.agreements import DEFAULT_SOURCES
 from deploy.cli import main
 from deploy.lab.demo import AGREEMENTS
 from deploy.lab.simulate.errors import TooFewEvents
@@ -27,7 +27,7 @@ from events.decode import Decoder
 from events.event import EVENTS
 from events.outcomes import AcceptedEvent, Message, Reason, Rejection
 from events.partition import partition_of
-from streams.agreements import read_agreements
+from streams.agreements import read_agreements, read_folder
 from streams.replay import Pass, as_dict
 from tests.worlds import world
 
@@ -414,13 +414,12 @@ def test_the_command_says_how_many_events_a_world_takes(tmp_path: Path) -> None:
 
 
 def test_there_is_an_agreement_for_each_of_the_eight_and_a_default() -> None:
-    agreements = [
-        Agreement.model_validate_json(json.dumps(yaml.safe_load(path.read_text()), default=str))
-        for path in sorted(AGREEMENTS.glob("*.yaml"))
-    ]
+    agreements, products = read_folder(AGREEMENTS)
     assert {each.cmo: each.name for each in agreements} == {
         maker.cmo: maker.name for maker in MAKERS
     }
+    [declared] = products
+    assert {*declared.products} == {product for maker in MAKERS for product in maker.products}
     default = read_agreements(AGREEMENTS, use_default=True).of("", UNTIL.date())
     assert default is not None
     assert default.default
