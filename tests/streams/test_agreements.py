@@ -8,6 +8,7 @@ from time import process_time
 from zipfile import ZipFile
 
 import pytest
+import yaml
 
 from alerts.agreements import Agreements
 from alerts.errors import InvalidAgreement
@@ -249,25 +250,34 @@ LARGE = {
 }
 
 
-def test_a_large_agreement_of_which_everything_is_wrong_is_told_of_in_seconds(
+def parsing(path: Path) -> float:
+    """Seconds of the processor that it takes to parse a file, whatever it may say."""
+    began = process_time()
+    yaml.compose(path.read_text(), Loader=yaml.CSafeLoader)
+    return process_time() - began
+
+
+def test_a_large_agreement_of_which_everything_is_wrong_costs_as_many_times_what_parsing_it_does(
     tmp_path: Path,
 ) -> None:
     path = written(tmp_path, GOOD + LARGE["roles"].replace("zone: UTC", "zone: Moon"))
-    began = process_time()
+    parsed, began = parsing(path), process_time()
     with pytest.raises(
         InvalidAgreement, match=r"a\.yaml:6: roles\.role-0\.zone: (?s:.*) and 9900 more"
     ):
         read_agreement(path)
-    assert process_time() - began < 15
+    assert process_time() - began < 15 * parsed
 
 
 @pytest.mark.parametrize("what", LARGE)
-def test_a_large_agreement_is_read_in_seconds(tmp_path: Path, what: str) -> None:
+def test_a_large_agreement_costs_a_few_times_what_parsing_it_does(
+    tmp_path: Path, what: str
+) -> None:
     path = written(tmp_path, GOOD + LARGE[what])
     assert path.stat().st_size > 750_000
-    began = process_time()
+    parsed, began = parsing(path), process_time()
     assert read_agreement(path).cmo == "acme"
-    assert process_time() - began < 5
+    assert process_time() - began < 10 * parsed
 
 
 def test_a_default_of_ones_own_covers_instead_of_the_one_that_comes_with_the_program(
