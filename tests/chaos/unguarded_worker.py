@@ -26,6 +26,7 @@ from streams.kafka.transport import Consumer, ConsumerThread
 from streams.kafka.writers import Membership
 from streams.letters import Letters
 from streams.outbox import Outbox
+from streams.seals import Memory
 from streams.settings import Settings
 from streams.shard import Shard
 
@@ -65,7 +66,7 @@ def no_commit_in_a_rebalance() -> None:
     Consumer.commit_folded = commit  # type: ignore[method-assign]
 
 
-def _ahead(progress: PartitionProgress) -> list[tuple[str, int]]:
+def _ahead(progress: PartitionProgress) -> list[tuple[str, Memory]]:
     return list(progress.uncommitted().items())
 
 
@@ -103,9 +104,9 @@ def own_position() -> None:
 
     async def seek(self: Consumer) -> Any:
         tps = {TP(*tp) for tp in self.assignment()}
-        for tp, at in (await self._thread.committed(tps)).items():
+        for tp, kept in (await self._thread.committed(tps)).items():
             if progress := self.assigned.get(tp.partition):
-                progress.shard.next[tp.topic] = max(at, progress.next(tp.topic))
+                progress.shard.next[tp.topic] = max(kept.offset, progress.next(tp.topic))
         return await sought(self)
 
     Consumer.seek_to_committed = seek  # type: ignore[method-assign]

@@ -14,6 +14,7 @@ from events.data import DEAD_LETTERS, OWN, TOPICS
 from events.outcomes import Message
 from streams.kafka.assignment import Assignment
 from streams.kafka.transport import Consumer
+from streams.seals import Seal
 from streams.settings import Settings
 from streams.worker import run_worker
 
@@ -31,11 +32,15 @@ class CountingShard:
         self.partition = partition
         self.next: dict[str, int] = {}
         self.lacking: dict[str, int] = {}
+        self.seal: Seal | None = None
         self.count = dict.fromkeys(TOPICS, 0)
         self.sum = dict.fromkeys(TOPICS, 0)
         self.own_before_others = -1
         self.ticked = 0.0
         self._due: list[Said] = []
+
+    def propose(self, seal: Seal) -> None:
+        self.seal = seal
 
     def fold(self, topic: str, end: int, messages: Sequence[Message]) -> None:
         if topic not in OWN and messages and self.own_before_others < 0:
