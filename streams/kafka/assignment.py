@@ -315,7 +315,7 @@ class PartitionProgress:
 
     def uncommitted(self) -> dict[str, Memory]:
         """What the group is to keep and does not yet: how far is folded, and what is damaged."""
-        return self.integrity.to_keep(self.shard.seal, dict(self.shard.next))
+        return self.integrity.to_keep(dict(self.shard.next))
 
     def committed(self, topic: str, memory: Memory) -> None:
         """Notes what the group keeps of a topic."""

@@ -18,6 +18,7 @@ class Integrity:
         self.damages: tuple[Damage, ...] = noted
         self.memories: dict[str, Memory] = {}
         self._noted, self._number = noted, number
+        self._compared = number
 
     @property
     def intact(self) -> bool:
@@ -47,7 +48,7 @@ class Integrity:
         found = damages(seal, extents, self.memories, folded)
         if self._noted and self._number >= number:
             found = tuple(sorted({*found, *self._noted}))
-        self.damages = found
+        self.damages, self._compared = found, number
         if self.begun is not None:
             return self._is_lasting or number != self.begun
         if was_damaged and not self._is_lasting:
@@ -67,10 +68,10 @@ class Integrity:
             return Integrity(self.damages, max(self._number, self.begun or 0))
         return Integrity()
 
-    def to_keep(self, seal: Seal | None, folded: Mapping[str, int]) -> dict[str, Memory]:
+    def to_keep(self, folded: Mapping[str, int]) -> dict[str, Memory]:
         """What the group has to keep of each topic that it does not keep yet."""
         if self._is_lasting:
-            found = self._damaged(seal)
+            found = self._damaged()
             return {t: memory for t, memory in found.items() if memory != self.memories.get(t)}
         if self.begun is None:
             return {}
@@ -81,10 +82,13 @@ class Integrity:
         kept = self.memories.get(topic, Memory(0, memory.number))
         return kept.number != memory.number or kept.offset < memory.offset
 
-    def _damaged(self, seal: Seal | None) -> dict[str, Memory]:
-        """Folded is nothing more: what is kept says what was found, until a later seal."""
+    def _damaged(self) -> dict[str, Memory]:
+        """Nothing more is folded: what is kept says what was found, until a later seal.
+
+        That is one after the seal it was compared with: another may have been read since.
+        """
         kept = {topic: self.memories.get(topic, Memory(0, 0)) for topic in TOPICS}
-        number = max([seal.number if seal else 0, *(each.number for each in kept.values())])
+        number = max([self._compared, *(each.number for each in kept.values())])
         return {
             topic: Memory(each.offset if each.number == number else 0, number, self.damages)
             for topic, each in kept.items()
