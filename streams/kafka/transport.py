@@ -185,13 +185,11 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
             moved = not same or tp not in before or seeks.get(tp) != self._seeks.get(tp)
             start = None if moved else before[tp]
             try:
-                batch = bounded(tp, start, after.get(tp), fetched.get(tp, ()))
+                if batch := bounded(tp, start, after.get(tp), fetched.get(tp, ())):
+                    batches[tp] = batch
             except CutBack as error:
                 log.error("%s", error)
                 self.cut.add(tp)
-            else:
-                if batch:
-                    batches[tp] = batch
         self._hurry(bool(batches))
         return batches
 
