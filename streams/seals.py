@@ -23,7 +23,7 @@ class Extent(NamedTuple):
 class Sealed(NamedTuple):
     """A partition of a topic as it was sealed.
 
-    What was said before of messages from `until` on, or below `first`, was said of others.
+    What was said before of messages from `until` on, or below `first`, may be of others.
     """
 
     topic_id: str
@@ -183,6 +183,8 @@ def next_seal(
     """
     used = [held.number for held in memories] + ([before.number] if before else [])
     anew = {each.topic for each in found if each.kind is Kind.RECREATED}
+    if found and (before is None or any(each.kind is Kind.UNSEALED for each in found)):
+        anew = set(TOPICS)  # nobody knows any more which topics were read
     topics = {
         topic: Sealed(at.topic_id, at.first, 0 if topic in anew else at.end)
         for topic, at in extents.items()

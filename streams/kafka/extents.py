@@ -151,7 +151,11 @@ class Extents:
         return {each: found[each] for each in partitions}
 
     async def _connected(self) -> Any:
-        made = AIOKafkaConsumer(**self._settings.client(), enable_auto_commit=False)
+        made = AIOKafkaConsumer(
+            **self._settings.client(),
+            isolation_level="read_committed",
+            enable_auto_commit=False,
+        )
         try:
             await made.start()
         except BaseException:

@@ -241,7 +241,7 @@ def test_an_event_that_cannot_be_folded_ends_the_process_and_says_where(
     assert "a shard that cannot go on" in said
 
 
-def test_a_log_that_was_cut_back_ends_the_process(settings: Settings, start_worker: Start) -> None:
+def test_a_topic_created_anew_is_read_no_further(settings: Settings, start_worker: Start) -> None:
     publish(settings, LOTS, numbers(1_000))
     worker = start_worker()
     all_counted([worker], 1_000)
@@ -251,8 +251,16 @@ def test_a_log_that_was_cut_back_ends_the_process(settings: Settings, start_work
         await create_or_verify(settings)
 
     asyncio.run(begun_anew())
-    assert worker.ended(60) == 70
-    assert "Operator action: restart the worker" in worker.errors.read_text()
+    again = "cmo.lots was deleted and created anew"
+
+    def are_damaged() -> bool:
+        partitions = worker.health()["partitions"].values()
+        return len(partitions) == 4 and all(again in each["damaged"] for each in partitions)
+
+    publish(settings, LOTS, numbers(2_000))
+    eventually(are_damaged, "damaged")
+    assert not worker.ready()
+    assert "Operator action: see CmowatchLogDamaged" in worker.errors.read_text()
 
 
 def test_a_worker_that_is_asked_to_end_ends_within_five_seconds(start_worker: Start) -> None:

@@ -86,6 +86,14 @@ def test_a_seal_is_read_back_as_it_was_written() -> None:
     assert not next_seal(BEGUN, EMPTY, (), 7, lost[1:]).events_lost
 
 
+def test_without_a_seal_nothing_that_was_said_of_any_message_holds() -> None:
+    lost = [Damage(DEAD_LETTERS, Kind.UNSEALED)]
+    extents = there(lots=Extent("b", 0, 9))
+    assert next_seal(None, extents, (), 7, lost).topics[LOTS].until == 0
+    assert next_seal(BEGUN, extents, (), 7, lost).topics[LOTS].until == 0
+    assert next_seal(None, extents, (), 7).topics[LOTS].until == 9
+
+
 @pytest.mark.parametrize(
     "changed", [{"number": b"x"}, {"topics": b"[]"}, {"topics": b"{}"}, {"topics": b"null"}]
 )
