@@ -83,3 +83,9 @@ def test_the_group_keeps_what_was_found_under_the_seal_by_which_it_was_found() -
     assert kept[RELEASES] == Memory(4, SEAL.number, FOUND)
     damaged.memories.update(kept)
     assert damaged.to_keep({}) == {}
+
+
+def test_what_is_found_before_anything_was_kept_is_kept_under_the_seal_too() -> None:
+    damaged = Integrity()
+    damaged.compare(SEAL, ANEW, {})
+    assert damaged.to_keep({})[LOTS] == Memory(0, SEAL.number, FOUND)
