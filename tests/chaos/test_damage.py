@@ -6,7 +6,7 @@ import signal
 from collections.abc import Callable, Collection
 
 import pytest
-from aiokafka import TopicPartition
+from aiokafka import AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, RecordsToDelete
 from click.testing import CliRunner
 
@@ -49,6 +49,18 @@ def ends(settings: Settings, topic: str) -> dict[int, int]:
         return {number: of[topic].end for number, of in there.items()}
 
     return asyncio.run(found())
+
+
+async def spoil(settings: Settings) -> None:
+    """Says what is refused for good, where another will say something good."""
+    producer = AIOKafkaProducer(**settings.client())
+    await producer.start()
+    try:
+        for number in range(20 * settings.partitions):
+            place = number % settings.partitions
+            await producer.send_and_wait(LOTS, b"{", key=b"acme", partition=place)
+    finally:
+        await producer.stop()
 
 
 def truncate(settings: Settings, topic: str) -> set[int]:
@@ -152,6 +164,7 @@ def mended(settings: Settings, *workers: Worker) -> None:
 def test_a_topic_created_anew_and_grown_past_is_another_log_also_for_a_worker_that_was_killed(
     settings: Settings, watch: Watch, tell: Tell, history: list[bytes]
 ) -> None:
+    asyncio.run(spoil(settings))
     workers = settled(settings, watch, tell(history[:SOME]))
     said, found = len(transitions(settings)), Damage(LOTS, Kind.RECREATED)
     before = ends(settings, LOTS)

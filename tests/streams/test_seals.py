@@ -121,7 +121,7 @@ def test_what_was_said_of_messages_that_are_lost_holds_no_more_and_is_not_said_i
     whole: dict[str, Any] = dict.fromkeys(TOPICS, Extent("a", 0, 5))
     seal = next_seal(BEGUN, whole, (), 5_000, lost)
     letters.seal(seal)
-    assert letters.of(LOTS, 1) == (None, False)
-    assert letters.of(RELEASES, 1) == (Reason.NOT_JSON, True)
-    assert letters.of(RELEASES, 8) == (None, False)
+    assert letters.reason(LOTS, 1) is None
+    assert letters.reason(RELEASES, 1) is Reason.NOT_JSON
+    assert letters.reason(RELEASES, 8) is None
     assert letters.decide(Coordinates(LOTS, 1), Reason.NOT_JSON) == seal.number + 1
