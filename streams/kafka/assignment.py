@@ -397,15 +397,3 @@ class Assignment:
     def ready(self) -> bool:
         """Whether there was an assignment, and nothing that came with it waits for anything."""
         return self.assigned_once and not any(progress.why_not_ready for progress in self)
-
-
-def say_what_is_wrong(progress: PartitionProgress) -> None:
-    """Logs which topics did not come with a partition."""
-    partition = progress.shard.partition
-    if progress.missing:
-        log.error(
-            "partition %d came without %s, so its shard is not ready. Operator action: give every "
-            "topic the same number of partitions, and restart the workers one by one.",
-            partition,
-            ", ".join(progress.missing),
-        )

@@ -23,11 +23,14 @@ from aiokafka.protocol.types import (
     Schema,
     TaggedFields,
 )
+from mode.utils.logging import get_logger
 
 from events.data import TOPICS
 from streams.kafka.rights import FORBIDDEN
 from streams.seals import Extent
 from streams.settings import Settings
+
+log = get_logger(__name__)
 
 _ANSWER = 5.0  # seconds for the brokers to tell of all topics
 _UNKNOWN_TOPIC = 3
@@ -180,3 +183,14 @@ class Extents:
         if self._consumer is not None:
             await self._consumer.stop()
             self._consumer = None
+
+
+def say_what_is_missing(partition: int, missing: Collection[str]) -> None:
+    """Logs which topics did not come with a partition."""
+    if missing:
+        log.error(
+            "partition %d came without %s, so its shard is not ready. Operator action: give every "
+            "topic the same number of partitions, and restart the workers one by one.",
+            partition,
+            ", ".join(missing),
+        )

@@ -21,9 +21,9 @@ from streams.kafka.assignment import (
     HighWatermark,
     PartitionProgress,
     Place,
-    say_what_is_wrong,
 )
 from streams.kafka.batches import Batch, bounded, cut_back, message_of, slices
+from streams.kafka.extents import say_what_is_missing
 from streams.kafka.rights import FORBIDDEN
 from streams.kafka.tolerant_headers import read_any_header_name, reads_any_header_name
 from streams.kafka.writers import Membership
@@ -290,7 +290,7 @@ class Consumer(driver.Consumer):
                 {topic: first[tp] for topic, tp in topics.items()},
                 {topic: end[tp] for topic, tp in topics.items()},
             )
-            say_what_is_wrong(progress)
+            say_what_is_missing(progress.shard.partition, progress.missing)
             for topic, tp in topics.items():
                 if kept := committed.get(tp):
                     progress.committed(topic, kept)

@@ -181,6 +181,7 @@ def test_an_answer_from_ahead_of_now_is_of_a_clock_that_was_put_back_and_tells_n
 def test_what_was_heard_by_a_clock_that_is_off_is_forgotten_and_heard_anew() -> None:
     clock = [NOON]
     followed = heard_up_to(NOON, clock)
+    followed.integrity.begun = 7
     list(followed.judge(NOON, 60))
     clock[0] = seconds(7_200)
     for topic in TOPICS:
