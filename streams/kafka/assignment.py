@@ -4,15 +4,11 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from datetime import datetime, timedelta
 from typing import NamedTuple, Protocol
 
-from mode.utils.logging import get_logger
-
 from events.data import OWN, TOPICS
 from events.outcomes import Message
 from streams.kafka.clocks import LIMIT, Clock, Clocks, wall_clock
 from streams.kafka.integrity import Integrity
 from streams.seals import Extent, Memory, Seal, next_seal
-
-log = get_logger(__name__)
 
 
 class OutboxMessage(Protocol):
