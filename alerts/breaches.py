@@ -209,15 +209,21 @@ def _cleared_by(
     if reading is not None and _stands_under(standing.bounds, standing, reading):
         return "limit_changed"
     kpi = BY_NAME.get(where.kpi)
+    if standing.lost_at and _newest_word(cmo, kpi) <= standing.lost_at:
+        return "evidence_lost"
     if kpi is not None and is_corrected(cmo, kpi, standing):
         return "corrected"
     if reading is not None and reading.n < max(1, reading.bounds.minimum):
         return "aged_out" if reading.kpi.exceptions is None else "improved"
     window = cmo.window(where.kpi, where.scope)
-    about = [kind.name for kind in kpi.kinds] or [FEED] if kpi else []
-    newest = max((cmo.latest.get(name, 0) for name in about), default=0)
-    newest = max(newest, window.newest(now) if window else 0)
+    newest = max(_newest_word(cmo, kpi), window.newest(now) if window else 0)
     return "improved" if newest > standing.at else "aged_out"
+
+
+def _newest_word(cmo: CmoView, kpi: Kpi | None) -> int:
+    """When the last word was recorded of what a KPI is about."""
+    about = [kind.name for kind in kpi.kinds] or [FEED] if kpi else []
+    return max((cmo.latest.get(name, 0) for name in about), default=0)
 
 
 def _stands_under(bounds: Bounds, standing: Standing, reading: Reading) -> bool:

@@ -31,12 +31,14 @@ class Where(NamedTuple):
 class Standing(NamedTuple):
     """A breach that stands published; times in microseconds from the epoch.
 
-    `worst` is how bad it ever was: who was told of that is told that it is over.
+    `worst` is how bad it ever was: who was told of that is told that it is over. `lost_at` is
+    when it was decided to go on without events that the log had lost since; 0 for never.
     """
 
     breach: Breach
     at: int
     worst: Severity
+    lost_at: int = 0
 
     @property
     def severity(self) -> Verdict:
@@ -75,6 +77,30 @@ class Ledger:
         self.standing: dict[Where, Standing] = {}
         self.cleared: dict[Where, Cleared] = {}
         self._last: dict[Where, tuple[int, int]] = {}
+        self._sealed = self._lost_at = 0
+
+    def seal(self, number: int, *, events_lost: bool) -> None:
+        """Words may be lost up to now: new breaches, and new words of old ones, count on from here.
+
+        `number` is greater than any that was used, and the moment of it in milliseconds;
+        `events_lost` says whether events were lost, too.
+        """
+        self._sealed = max(self._sealed, number)
+        if events_lost:
+            self._lost_at = max(self._lost_at, number)
+        for where, standing in self.standing.items():
+            self.standing[where] = self._numbered(standing)
+
+    def _numbered(self, standing: Standing) -> Standing:
+        """A breach as it goes on: one from before the seal in words that were never used."""
+        breach = standing.breach
+        number = _number(breach.breach)
+        if not self._sealed or number > self._sealed:
+            return standing
+        ordinal = max(breach.ordinal, self._sealed)
+        breach = breach.model_copy(update={"ordinal": ordinal})
+        lost_at = self._lost_at * 1_000 if number <= self._lost_at else 0
+        return standing._replace(breach=breach, lost_at=lost_at)
 
     def fold(self, event: BreachEvent) -> None:
         """Take in a transition as it was read back."""
@@ -89,7 +115,7 @@ class Ledger:
             ended = Cleared(breach.breach, at, worst, breach.notified, breach.cleared_by)
             self.cleared[where] = ended
         else:
-            self.standing[where] = Standing(breach, at, worst)
+            self.standing[where] = self._numbered(Standing(breach, at, worst))
 
     def _worst(self, where: Where, breach: Breach) -> Severity:
         before = self.standing.get(where)
@@ -100,7 +126,7 @@ class Ledger:
     def next_id(self, where: Where) -> str:
         """The id of the next breach of this scope and KPI."""
         last, _ = self._last.get(where, (0, 0))
-        return f"{where.text}:{last + 1}"
+        return f"{where.text}:{max(last, self._sealed) + 1}"
 
     def ended_at(self, where: Where) -> int:
         """When the last breach of this scope and KPI ended; 0 where none did.

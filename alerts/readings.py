@@ -10,7 +10,7 @@ from alerts.kpis import KPIS
 from alerts.kpis.feed import FEED_SILENCE, silent_for
 from alerts.view import CmoView
 from events.data import INBOUND
-from events.dimensions import Scope
+from events.dimensions import WHOLE, Scope
 from events.values import MILLION
 
 _QUARTER = 15 * 60 * MILLION
@@ -73,6 +73,13 @@ def readings(cmo: CmoView, now: int, figures: "Figures | None" = None) -> Iterat
             nothing = "" if _has_evidence(kpi, measured) else never_heard
             why = measured.why or unheard_of or nothing
             yield _judged(kpi, cmo.id, limit, why, measured, now)
+
+
+def unknown(cmo: str, why: str, now: int) -> Iterator[Reading]:
+    """Every KPI of a CMO of which nothing can be known as of `now`, and why."""
+    for kpi in KPIS:
+        judged, state = kpi.is_judged_for(WHOLE), Verdict.UNKNOWN
+        yield Reading(kpi, cmo, WHOLE, now, state=state, judged=judged, why=why)
 
 
 def _first(reasons: Mapping[str, str], topics: Iterable[str]) -> str:

@@ -9,7 +9,9 @@ from events.values import CivilDate, Instant, StrictModel
 
 Transition = Literal["opened", "worsened", "eased", "acknowledged", "escalated", "cleared"]
 Severity = Literal["warning", "critical"]
-ClearedBy = Literal["limit_changed", "corrected", "improved", "aged_out", "agreement_ended"]
+ClearedBy = Literal[
+    "limit_changed", "evidence_lost", "corrected", "improved", "aged_out", "agreement_ended"
+]
 
 
 class _About(StrictModel):

@@ -32,7 +32,7 @@ _HEADERS: Mapping[str, Mapping[str, Any]] = {
     "topic": {"enum": list(INBOUND), "description": "The topic of the message."},
     "partition": {**_NUMBER, "description": "Its partition, which is the one here."},
     "offset": {**_NUMBER, "description": "Its offset."},
-    "ordinal": {**_NUMBER, "description": "The how manyth word about it this is, from 1."},
+    "ordinal": {**_NUMBER, "description": "Which word about it this is: the greatest holds."},
     "timestamp": {"type": "string", "description": "When the log got it, in milliseconds."},
     "reason": {
         "enum": list(Reason),
@@ -44,6 +44,18 @@ _HEADERS: Mapping[str, Mapping[str, Any]] = {
     "value": {"type": "string", "description": "Its value."},
     "bytes": {"type": "string", "description": "whole, or where the bytes were left."},
     "cmo": _KEY,
+    "number": {
+        **_NUMBER,
+        "description": "More than any number used before: of breaches, their words and dead "
+        "letters, those said from here on have a greater one.",
+    },
+    "topics": {
+        "type": "string",
+        "description": "JSON: of each topic its id, its first offset, and the offset up to which "
+        "what was said before of its messages holds.",
+    },
+    "lost": {"type": "string", "description": "The topics that had lost anything, by spaces."},
+    "why": {"type": "string", "description": "Why it was decided to go on."},
 }
 _ON_DEAD_LETTERS: Mapping[str, tuple[str, str, Sequence[str], Sequence[str]]] = {
     "dead-letter": (
@@ -63,6 +75,13 @@ _ON_DEAD_LETTERS: Mapping[str, tuple[str, str, Sequence[str], Sequence[str]]] = 
         "Events of a CMO were taken, once for each CMO: without an agreement it would be missed.",
         ("cmo",),
         ("cmo",),
+    ),
+    "log-sealed": (
+        "sealed",
+        "A log begins, or goes on from damage by decision of an operator: what is read of each "
+        "topic, and that what was said before of messages that are lost holds no more.",
+        ("number", "topics", "lost", "why"),
+        ("number", "topics"),
     ),
 }
 """What stands on that topic: its kind, what it says, its headers, and those always there."""

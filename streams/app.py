@@ -8,16 +8,22 @@ from datetime import datetime
 from typing import Any, cast
 
 import faust
+from aiokafka.errors import KafkaError
+from mode.utils.logging import get_logger
 
 from events.data import TOPICS
 from streams.errors import WrongPartitions
 from streams.exits import exit_on_unexpected_error, exit_when_forbidden
-from streams.health import CatchingUp, ClockWatch, health, lacking
+from streams.health import CatchingUp, ClockWatch, Damaged, health, lacking
 from streams.kafka.assignment import Assignment, PartitionProgress
+from streams.kafka.extents import Extents
+from streams.kafka.rights import FORBIDDEN
 from streams.kafka.transport import Consumer, Transport
 from streams.kafka.writers import Writers
 from streams.memory import Collector
 from streams.settings import Settings
+
+log = get_logger(__name__)
 
 Page = Callable[[], Awaitable[tuple[bytes, str]]]
 """Makes a page of the web server: its body and content type; others may run meanwhile."""
@@ -149,17 +155,24 @@ def _keep_open(app: App, settings: Settings, writers: Writers) -> None:
 
 def _keep_time(app: App, settings: Settings, assignment: Assignment, writers: Writers) -> None:
     catching_up, clock = CatchingUp(assignment, assignment.now), ClockWatch(assignment)
+    damage, extents = Damaged(assignment), Extents(settings)
 
     async def tick() -> None:
         if app.rebalancing:
             return
         catching_up.say()
         clock.say()
+        damage.say()
         with exit_on_unexpected_error("the log"):
             await _consumer(app).listen(time.monotonic())
         for progress in assignment:
             with exit_on_unexpected_error(f"the shard of partition {progress.shard.partition}"):
                 await judge(progress, settings.stale_after, assignment.now())
+        with exit_on_unexpected_error("the log"), exit_when_forbidden(settings):
+            if not await look(extents, assignment, _consumer(app)):
+                return
+        for progress in assignment:
+            with exit_on_unexpected_error(f"the shard of partition {progress.shard.partition}"):
                 if assignment.holds(progress) and progress.may_speak and not app.rebalancing:
                     with exit_when_forbidden(settings, "Write"):
                         await writers.send(progress)
@@ -170,9 +183,32 @@ def _keep_time(app: App, settings: Settings, assignment: Assignment, writers: Wr
     app.timer(settings.tick)(tick)
     app.timer(_COMMIT)(commit)
 
+    @app.on_before_shutdown.connect(weak=False)
+    async def close(_: Any, **__: Any) -> None:
+        await extents.close()
+
 
 def _consumer(app: App) -> Consumer:
     return cast(Consumer, app.consumer)
+
+
+async def look(extents: Extents, assignment: Assignment, consumer: Consumer) -> bool:
+    """Compares the log as it is now with what was folded; whether the brokers told of it.
+
+    What was judged before is sent after it alone: it is of this log. Raises one of `FORBIDDEN`.
+    """
+    held = list(assignment)
+    try:
+        found = await extents.of([each.shard.partition for each in held])
+    except FORBIDDEN:
+        raise
+    except KafkaError as error:
+        log.warning("nothing is said now, for it is not known whether the log is whole: %r", error)
+        return False
+    for progress in held:
+        if assignment.holds(progress) and progress.look(found[progress.shard.partition]):
+            await consumer.begin_anew(progress)
+    return True
 
 
 async def judge(progress: PartitionProgress, stale_after: float, now: datetime) -> None:

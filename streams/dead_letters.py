@@ -5,11 +5,12 @@ from typing import Final, NamedTuple
 
 from events.data import DEAD_LETTERS, INBOUND
 from events.outcomes import Message, Reason, Rejection
+from streams.seals import Seal, read_seal
 
 WHOLE_PER_MINUTE = 100
 """Dead letters of one key in one minute that keep their bytes; the inbound log has the others."""
 
-_REFUSED, _WITHDRAWN, _COVERED = "refused", "withdrawn", "covered"
+_REFUSED, _WITHDRAWN, _COVERED, _SEALED = "refused", "withdrawn", "covered", "sealed"
 _ELSEWHERE: Final = "left in the topic it came from"
 _LONGEST = 1_000
 _MOST_HEADERS = 64
@@ -90,6 +91,12 @@ def covered(cmo: str, partition: int) -> OutboxMessage:
     return OutboxMessage(f"{_COVERED}/{cmo}", DEAD_LETTERS, partition, key, b"", headers)
 
 
+def sealed(seal: Seal, partition: int) -> OutboxMessage:
+    """That a log begins, or goes on from damage: what is read from here on, and how we number."""
+    headers = _encoded({"kind": _SEALED, **seal.headers()})
+    return OutboxMessage(_SEALED, DEAD_LETTERS, partition, None, b"", headers)
+
+
 def _said(
     kind: str, about: Message, where: Coordinates, ordinal: int, more: Mapping[str, str]
 ) -> OutboxMessage:
@@ -124,16 +131,18 @@ def _as_sent(headers: Sequence[tuple[str, bytes]]) -> list[tuple[str, bytes]]:
     ]
 
 
-def read_back(headers: Iterable[tuple[str, bytes]]) -> Word | Covered | None:
-    """What was said of a message or a CMO; None for a message that is none of ours."""
+def read_back(headers: Iterable[tuple[str, bytes]]) -> Word | Covered | Seal | None:
+    """What was said of a message, a CMO or the log; None for a message that is none of ours."""
     fields = {name: (value or b"").decode("utf-8", "replace") for name, value in headers}
     try:
         if fields["kind"] == _COVERED:
             return Covered(fields["cmo"])
+        if fields["kind"] == _SEALED:
+            return read_seal(fields)
         where = Coordinates(fields["topic"], int(fields["offset"]))
         reason = {_REFUSED: fields.get("reason"), _WITHDRAWN: None}[fields["kind"]]
         word = Word(where, int(fields["ordinal"]), None if reason is None else Reason(reason))
-    except (KeyError, ValueError):
+    except (KeyError, ValueError, TypeError):
         return None
     said = word.reason is not None or fields["kind"] == _WITHDRAWN
     return word if said and where.topic in INBOUND else None

@@ -39,3 +39,7 @@ class WrongPartitions(TopicError):
 
 class CutBack(StreamError):
     """The log lost what was already folded from it."""
+
+
+class DamagedLog(StreamError):
+    """The log is not the one that was read before, or not all of it is there."""

@@ -9,6 +9,7 @@ from mode.utils.logging import get_logger
 
 from streams.kafka.assignment import Assignment, PartitionProgress
 from streams.kafka.clocks import LIMIT, TOLD, Clock, wall_clock
+from streams.seals import Damage
 
 log = get_logger(__name__)
 
@@ -30,6 +31,7 @@ def health(assignment: Assignment, stale_after: float) -> dict[str, Any]:
                 "clock_ahead_seconds": _rounded(progress.clocks.skew),
                 "writable": progress.writable,
                 "stale": progress.shard.partition in stale,
+                "damaged": [str(each) for each in progress.integrity.damages],
                 "next": dict(progress.shard.next),
             }
             for progress in assignment
@@ -110,6 +112,31 @@ _SET_IT: Final = (
     "Operator action: set the clock of this machine right, or the broker's where that is the wrong "
     "one; the worker goes on by itself."
 )
+
+
+class Damaged:
+    """Logs once for each partition what is damaged of its log, and once that it no longer is."""
+
+    def __init__(self, assignment: Assignment) -> None:
+        self._assignment = assignment
+        self._said: dict[int, tuple[Damage, ...]] = {}
+
+    def say(self) -> None:
+        """Says what has changed."""
+        found = {each.shard.partition: each.integrity.damages for each in self._assignment}
+        for partition, damages in found.items():
+            if damages == self._said.get(partition, ()):
+                continue
+            if damages:
+                log.error(
+                    "partition %d: the log is damaged: %s. Its CMOs are unknown, nothing is judged "
+                    "or said of them. Operator action: see CmowatchLogDamaged in docs/runbook.md.",
+                    partition,
+                    "; ".join(map(str, damages)),
+                )
+            else:
+                log.info("partition %d: the log is followed from what it holds now", partition)
+        self._said = found
 
 
 def _since(partitions: Sequence[PartitionProgress], now: datetime) -> float:

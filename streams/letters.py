@@ -6,6 +6,7 @@ from typing import NamedTuple
 from events.data import INBOUND
 from events.outcomes import Reason
 from streams.dead_letters import Coordinates, Word
+from streams.seals import Seal
 
 
 class _Letter(NamedTuple):
@@ -36,6 +37,17 @@ class Letters:
     def __init__(self) -> None:
         self._of: dict[str, dict[int, _Letter]] = {topic: {} for topic in INBOUND}
         self._contradicted: set[Coordinates] = set()
+        self._sealed = 0
+
+    def seal(self, seal: Seal) -> None:
+        """Forgets what was said of messages that are lost; what is said from here on comes after.
+
+        Another message may lie there now, and nothing is said of it in words that were used.
+        """
+        self._sealed = max(self._sealed, seal.number)
+        for topic, letters in self._of.items():
+            _, first, until = seal.topics[topic]
+            self._of[topic] = {at: each for at, each in letters.items() if first <= at < until}
 
     def reason(self, topic: str, offset: int) -> Reason | None:
         """Why a message is refused by the last word of it; None for one that is not."""
@@ -57,8 +69,9 @@ class Letters:
             if ordinal:
                 letters[where.offset] = _letter(ordinal, reason, meant)
             return 0
-        letters[where.offset] = _letter(ordinal + 1, meant, meant)
-        return ordinal + 1
+        ordinal = max(ordinal, self._sealed) + 1
+        letters[where.offset] = _letter(ordinal, meant, meant)
+        return ordinal
 
     def is_news(self, word: Word, *, awaited: bool) -> bool:
         """Whether a word that is read is the last one of its message.

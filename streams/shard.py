@@ -14,7 +14,7 @@ from alerts.breaches import transitions
 from alerts.cmo import Cmo
 from alerts.fold import Fold, Slice
 from alerts.ledger import Ledger, on_windows
-from alerts.readings import Figures, Reading, readings
+from alerts.readings import Figures, Reading, readings, unknown
 from events.breaches import BREACH_EVENT, BreachEvent
 from events.data import BREACHES, DEAD_LETTERS, INBOUND
 from events.decode import Decoder
@@ -30,10 +30,12 @@ from streams.dead_letters import (
     contradiction,
     covered,
     read_back,
+    sealed,
     withdrawal,
 )
 from streams.letters import Letters
 from streams.outbox import Outbox
+from streams.seals import Seal
 
 _ATTEMPTS = 3  # to read a CMO while others have their turn
 _AT_ONCE = 100  # readings judged before others have their turn on the loop
@@ -69,6 +71,7 @@ class Shard:
     ) -> None:
         self.partition = partition
         self.next = dict.fromkeys((DEAD_LETTERS, BREACHES, *INBOUND), 0)
+        self.seal: Seal | None = None
         self.ledger = Ledger()
         self.outbox = Outbox(clock)
         self.folds_for = folds_for
@@ -137,6 +140,12 @@ class Shard:
         """What should stand on our topics, does not, and is not on its way."""
         return self.outbox.to_send()
 
+    def propose(self, seal: Seal) -> None:
+        """A log begins: it is sealed so, unless that is being said already."""
+        message = sealed(seal, self.partition)
+        if message.id not in self.outbox:
+            self.outbox.put(message)
+
     def start_over(self) -> None:
         """Drops what was judged and not read back: the next tick judges anew what has to stand."""
         self.outbox.start_over()
@@ -150,6 +159,11 @@ class Shard:
         """The last judgement, CMO by CMO."""
         for name in sorted(self.judged):
             yield from self.judged[name]
+
+    def unknown(self, why: str, now: datetime) -> Iterator[Reading]:
+        """The readings of the CMOs that are known to belong here, while nothing can be known."""
+        for name in sorted({*self.cmos, *self._covered}):
+            yield from unknown(name, why, microseconds(now))
 
     @property
     def lacking(self) -> Mapping[str, int]:
@@ -242,6 +256,8 @@ class Shard:
         found = read_back(message.headers)
         if found is None:
             self.unreadable[DEAD_LETTERS] += 1
+        elif isinstance(found, Seal):
+            self._read_seal(found)
         elif isinstance(found, Covered):
             self._covered.add(found.cmo)
             if not self._agreements.versions(found.cmo):
@@ -249,6 +265,13 @@ class Shard:
             self.outbox.confirm(covered(found.cmo, self.partition).id)
         else:
             self._read_word(message, found)
+
+    def _read_seal(self, seal: Seal) -> None:
+        self.outbox.confirm(sealed(seal, self.partition).id)
+        if self.seal is None or seal.number > self.seal.number:
+            self.seal = seal
+            self._letters.seal(seal)
+            self.ledger.seal(seal.number, events_lost=seal.events_lost)
 
     def _read_word(self, message: Message, word: Word) -> None:
         id_ = word.where.id(self.partition)

@@ -8,6 +8,7 @@ from streams.kafka.clocks import LIMIT, TOLD
 from streams.settings import Settings
 
 DEAD_MANS_SWITCH: Final = "CmowatchDeadMansSwitch"
+LOG_DAMAGED: Final = "CmowatchLogDamaged"
 WORKER_DOWN: Final = "CmowatchWorkerDown"
 BROKER_UNREACHABLE: Final = "CmowatchBrokerUnreachable"
 UNHEARD: Final = ("CmowatchShardStale", "CmowatchOutputsStuck", "CmowatchFreshnessBudgetBurn")
@@ -35,6 +36,7 @@ def pipeline(keep_firing_for: str) -> Iterator[Rule]:
     yield from _nobody_is_heard()
     yield from _clocks_differ()
     yield from _not_all_is_watched()
+    yield from _the_log_is_damaged()
     yield from _not_as_fast_as_it_should()
     yield from _not_all_is_said()
     yield from _dead_letters(keep_firing_for)
@@ -130,6 +132,20 @@ def _not_all_is_watched() -> Iterator[Rule]:
         what="The worker judges only up to when it last heard all topics. What stood stands; "
         "nothing new is seen, and no CMO is called silent for it.",
         action="Look at the brokers, and whether an open transaction holds back their topics.",
+    )
+
+
+def _the_log_is_damaged() -> Iterator[Rule]:
+    yield own(
+        LOG_DAMAGED,
+        "max by (partition, topic, kind) (cmowatch_log_damaged) > 0",
+        PAGE,
+        summary="{{ $labels.topic }}[{{ $labels.partition }}] is {{ $labels.kind }}: the CMOs of "
+        "partition {{ $labels.partition }} are unknown",
+        what="The log is not what was read of it: records are gone, or it is another topic of that "
+        "name. Nothing is judged or said of the CMOs there, and nothing ends; what stood stands. "
+        "No restart changes that: a person decides.",
+        action="Find out what deleted it and stop that; then see what to do for each kind.",
     )
 
 

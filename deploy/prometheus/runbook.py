@@ -7,8 +7,10 @@ from typing import Any, Final
 from alerts.calendar import DAY
 from alerts.kpi import Kpi
 from alerts.kpis import KPIS
+from deploy.prometheus.pipeline import LOG_DAMAGED
 from deploy.prometheus.rule import CLEARED, ESCALATED, PAGE, TICKET
 from streams.metrics.open_items import TOLD_CLEARED
+from streams.seals import Kind
 
 RUNBOOK: Final = Path("docs/runbook.md")
 
@@ -120,6 +122,50 @@ def _of_kpi(kpi: Kpi) -> Iterator[str]:
     yield f"**To do first:** {kpi.action}"
 
 
+_KINDS: Final[Mapping[Kind, tuple[str, str]]] = {
+    Kind.MISSING: (
+        "the topic was deleted",
+        "create it with `cmowatch topics`; then it is `recreated`",
+    ),
+    Kind.RECREATED: (
+        "the topic was deleted and created anew",
+        "`cmowatch topics --repair WHY`; then have published again what is still known of it",
+    ),
+    Kind.TRUNCATED: (
+        "records were deleted at its beginning: by a retention, by `kafka-delete-records`",
+        "set `retention.ms=-1` and `retention.bytes=-1`; then as above",
+    ),
+    Kind.SHORTENED: (
+        "it ends before what was read of it: a disk lost what it had not written, an older copy "
+        "was put back, an unclean election",
+        "put back the newer copy where there is one; then as above, in either case",
+    ),
+    Kind.UNSEALED: (
+        "`cmo.dead-letters` has lost the record that says which log was read",
+        "as for a topic that was created anew",
+    ),
+}
+_DAMAGED: Final = """
+`cmowatch topics --repair WHY` seals each damaged partition as it is now, with your reason, on
+`cmo.dead-letters`; what is whole is left alone. Workers need no restart: they read those partitions
+from the beginning and go on from what the log now holds. It means:
+
+- What was lost counts nowhere: readings are those of the events that are there. Events that are
+  published again count by when the log gets them now; who has the right to says `recordedtime`.
+- A breach that stands on `cmo.breaches` goes on. Where events were lost and nothing was said since,
+  it clears as `evidence_lost` if what is left means so; take it as unknown, not as well.
+- A breach whose record was lost is opened anew, told anew and taken on anew, if it still holds. Its
+  id is a new one: no id is used again, neither of breaches nor of dead letters.
+- Dead letters of messages that are lost hold no more; those that were lost are written again.
+
+Where all topics were deleted at once while no worker ran, nothing on the brokers tells of the log
+before: a new one begins, with new ids.
+"""
+
+_MORE: Final = {LOG_DAMAGED: _DAMAGED}
+"""Of alerts about ourselves, what there is to know besides."""
+
+
 def _of_texts(rule: Any) -> Iterator[str]:
     if (text := _WRITTEN.get(rule["alert"])) is not None:
         yield from ("", *text.splitlines())
@@ -130,3 +176,7 @@ def _of_texts(rule: Any) -> Iterator[str]:
         yield f"**{name}:** {text}"
     yield ""
     yield f"    {rule['expr']}".replace("\n", "\n    ").rstrip()
+    if (more := _MORE.get(rule["alert"])) is not None:
+        yield from ("", "| kind | what has happened | what to do |", "| --- | --- | --- |")
+        yield from (f"| `{kind}` | {what} | {action} |" for kind, (what, action) in _KINDS.items())
+        yield more.rstrip()

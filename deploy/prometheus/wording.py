@@ -17,6 +17,7 @@ _CLEARED_BY: Final[Mapping[ClearedBy, str]] = {
     "limit_changed": "for the agreed limit has changed",
     "corrected": "for what it rested on was corrected",
     "improved": "for newer evidence is better",
+    "evidence_lost": "for the log has lost what it rested on, and an operator went on without it",
     "aged_out": "for its evidence has aged out",
     "agreement_ended": "for the agreement has ended",
 }

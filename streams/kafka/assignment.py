@@ -4,13 +4,11 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from datetime import datetime, timedelta
 from typing import NamedTuple, Protocol
 
-from mode.utils.logging import get_logger
-
 from events.data import OWN, TOPICS
 from events.outcomes import Message
 from streams.kafka.clocks import LIMIT, Clock, Clocks, wall_clock
-
-log = get_logger(__name__)
+from streams.kafka.integrity import Integrity
+from streams.seals import Extent, Memory, Seal, next_seal
 
 
 class OutboxMessage(Protocol):
@@ -43,6 +41,11 @@ class Shard(Protocol):
     partition: int
     next: dict[str, int]
     """Per topic, the offset up to which it is folded."""
+    seal: Seal | None
+    """The last seal that was read of the log."""
+
+    def propose(self, seal: Seal) -> None:
+        """A log begins, and is to be sealed so before anything else is said."""
 
     @property
     def lacking(self) -> Mapping[str, int]:
@@ -95,7 +98,7 @@ class PartitionProgress:
         self.held_since = clock()
         self.assigned_at: datetime | None = None
         self.missing: tuple[str, ...] = TOPICS
-        self.lost: dict[str, int] = {}
+        self.integrity = Integrity()
         self.opening = 0
         self.writable = False
         self.fenced = False
@@ -105,7 +108,6 @@ class PartitionProgress:
         self._heard: dict[str, datetime] = {}
         self._heard_until: datetime | None = None
         self._judged_at: datetime | None = None
-        self._committed: dict[str, int] = {}
         self._clock = clock
         self.clocks = Clocks(clock)
         self._was_off = False
@@ -126,7 +128,6 @@ class PartitionProgress:
         self._marks.clear()
         for topic, offset in first.items():
             if offset > self.next(topic):
-                self.lost[topic] = offset
                 self.shard.fold(topic, offset, ())
         self.assigned_at = self._clock()
         self._folded_before = self._position
@@ -137,6 +138,20 @@ class PartitionProgress:
         self.shard.start_over()
         self.opening += 1
         self.writable, self.fenced = True, False
+
+    def look(self, extents: Mapping[str, Extent]) -> bool:
+        """Compares the log as it is now with how it was; whether a shard is to begin anew."""
+        if self.integrity.begun is None and not self.own_are_read:
+            return False
+        begins_anew = self.integrity.compare(self.shard.seal, extents, self.shard.next)
+        if self.shard.seal is None and not self.integrity.damages:
+            now = int(self._clock().timestamp() * 1000)
+            self.shard.propose(next_seal(None, extents, (), now))
+        return begins_anew
+
+    def follows(self, topic: str) -> bool:
+        """Whether what is fetched of a topic is of the log that it is folded from."""
+        return topic in OWN or self.integrity.intact
 
     def closed(self, *, fenced: bool = False) -> None:
         """May not write; `fenced` when that is because another may."""
@@ -177,12 +192,12 @@ class PartitionProgress:
     @property
     def may_speak(self) -> bool:
         """Whether what it has to say may be sent now."""
-        return self.writable and self.own_are_read
+        return self.writable and self.own_are_read and not self.integrity.damages
 
     @property
     def caught_up(self) -> bool:
-        """Whether every topic is folded up to where it ended at assignment."""
-        return not self.missing and self._reached(TOPICS)
+        """Whether every topic of a whole log is folded up to where it ended at assignment."""
+        return not self.missing and self.integrity.intact and self._reached(TOPICS)
 
     def _reached(self, topics: Collection[str]) -> bool:
         return all(self.next(topic) >= self._targets[topic] for topic in topics)
@@ -285,21 +300,22 @@ class PartitionProgress:
         """Why the shard exposes nothing yet; empty once it does."""
         if self.missing:
             return f"assigned without {', '.join(self.missing)}"
+        if self.integrity.damages:
+            return self.integrity.words
         if self.behind:
             left = ", ".join(f"{count} of {topic}" for topic, count in self.behind.items())
             return f"still to read: {left}"
         if self.clocks.off:
             return f"the clock, which is {self.clocks.told}"
-        return ""
+        return self.integrity.words
 
-    def uncommitted(self) -> dict[str, int]:
-        """The folded positions that are ahead of the committed ones."""
-        ahead = {topic: self.next(topic) for topic in self._targets}
-        return {t: offset for t, offset in ahead.items() if offset > self._committed.get(t, 0)}
+    def uncommitted(self) -> dict[str, Memory]:
+        """What the group is to keep and does not yet: how far is folded, and what is damaged."""
+        return self.integrity.to_keep(dict(self.shard.next))
 
-    def committed(self, topic: str, offset: int) -> None:
-        """Notes a position that the group has committed."""
-        self._committed[topic] = max(offset, self._committed.get(topic, 0))
+    def committed(self, topic: str, memory: Memory) -> None:
+        """Notes what the group keeps of a topic."""
+        self.integrity.memories[topic] = memory
 
 
 class Assignment:
@@ -341,6 +357,14 @@ class Assignment:
             shard = self._shard_of(partition)
             self._held[partition] = PartitionProgress(shard, self.heard_again, self.now)
 
+    def begin_anew(self, progress: PartitionProgress) -> PartitionProgress:
+        """Drops a shard that is of another log than there is now, for an empty one."""
+        partition = progress.shard.partition
+        anew = PartitionProgress(self._shard_of(partition), progress.heard_again, self.now)
+        anew.integrity = progress.integrity.anew()
+        self._held[partition] = anew
+        return anew
+
     def give_up(self, progress: PartitionProgress) -> None:
         """Lets go of a partition that another worker holds, and of what there was to say for it."""
         if self.holds(progress):
@@ -351,11 +375,14 @@ class Assignment:
         return self._held.get(progress.shard.partition) is progress
 
     def held_back(self, place: Place) -> bool:
-        """Whether a topic is not to be read yet: our own come first, and all come together."""
+        """Whether a topic is not to be read yet: our own come first, and all come together.
+
+        What is inbound is not read either where the log is damaged, or not compared yet.
+        """
         progress = self._held.get(place.partition)
         if progress is None or progress.missing:
             return True
-        return place.topic not in OWN and not progress.own_are_read
+        return not (place.topic in OWN or (progress.own_are_read and progress.integrity.intact))
 
     def stale(self, after: float) -> list[int]:
         """The partitions whose log was not heard for more than `after` seconds."""
@@ -366,23 +393,3 @@ class Assignment:
     def ready(self) -> bool:
         """Whether there was an assignment, and nothing that came with it waits for anything."""
         return self.assigned_once and not any(progress.why_not_ready for progress in self)
-
-
-def say_what_is_wrong(progress: PartitionProgress) -> None:
-    """Logs which topics did not come with a partition, and where one had lost its beginning."""
-    partition = progress.shard.partition
-    if progress.missing:
-        log.error(
-            "partition %d came without %s, so its shard is not ready. Operator action: give every "
-            "topic the same number of partitions, and restart the workers one by one.",
-            partition,
-            ", ".join(progress.missing),
-        )
-    for topic, offset in progress.lost.items():
-        log.error(
-            "%s[%d] begins at %d: what stood before it is lost and counts nowhere. Operator "
-            "action: set retention.ms=-1, and publish what is missing again.",
-            topic,
-            partition,
-            offset,
-        )

@@ -67,5 +67,5 @@ def cut_back(tp: TP, folded: int) -> CutBack:
     """The error of a log that ends before what was already read of it."""
     return CutBack(
         f"{tp.topic}[{tp.partition}] was read up to {folded} and now ends before: the log lost "
-        "events that were folded. Operator action: restart the worker, which reads it anew."
+        "what was folded. Operator action: see CmowatchLogDamaged in docs/runbook.md."
     )

@@ -1,7 +1,7 @@
 """The log, handed to Faust one fetch of one partition at a time, from positions of our own."""
 
 import asyncio
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -14,18 +14,20 @@ from mode.utils.logging import get_logger
 from yarl import URL
 
 from events.data import OWN
+from streams.errors import CutBack
 from streams.exits import exit_on_unexpected_error, exit_when_forbidden
 from streams.kafka.assignment import (
     Assignment,
     HighWatermark,
     PartitionProgress,
     Place,
-    say_what_is_wrong,
 )
 from streams.kafka.batches import Batch, bounded, cut_back, message_of, slices
+from streams.kafka.extents import say_what_is_missing
 from streams.kafka.rights import FORBIDDEN
 from streams.kafka.tolerant_headers import read_any_header_name, reads_any_header_name
 from streams.kafka.writers import Membership
+from streams.seals import Damage, Kind, Memory, memory
 from streams.settings import Settings
 
 log = get_logger(__name__)
@@ -45,6 +47,7 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._seeks: dict[TP, int] = {}
+        self.cut: set[TP] = set()
 
     def _create_worker_consumer(self, transport: Any) -> Any:
         consumer = super()._create_worker_consumer(transport)
@@ -82,26 +85,26 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
         end = await self.call_thread(self._consumer.end_offsets, places)
         return {TP(*tp): at for tp, at in end.items()}
 
-    async def committed(self, tps: Iterable[TP]) -> dict[TP, int]:
-        """The committed offset of each partition that has one."""
-        found: dict[TP, int] = await self.call_thread(self._committed, list(tps))
+    async def committed(self, tps: Iterable[TP]) -> dict[TP, Memory]:
+        """What the group keeps of each partition of which it keeps anything."""
+        found: dict[TP, Memory] = await self.call_thread(self._committed, list(tps))
         return found
 
-    async def _committed(self, tps: list[TP]) -> dict[TP, int]:
-        asked = (self._consumer.committed(TopicPartition(*tp)) for tp in tps)
-        found = await asyncio.gather(*asked, return_exceptions=True)
-        return {tp: at for tp, at in zip(tps, found, strict=True) if isinstance(at, int)}
+    async def _committed(self, tps: list[TP]) -> dict[TP, Memory]:
+        places = [TopicPartition(*tp) for tp in tps]
+        found = await self._consumer._coordinator.fetch_committed_offsets(places)
+        return {TP(*tp): memory(at.offset, at.metadata) for tp, at in found.items()}
 
-    async def commit_folded(self, offsets: Mapping[TP, int]) -> bool:
-        """Commits positions, for lag alone: whether that worked is all there is to know."""
-        done: bool = await self.call_thread(self._commit_folded, offsets)
+    async def commit_folded(self, memories: Mapping[TP, Memory]) -> bool:
+        """Commits how far is folded, and of which log: whether that worked is all to know."""
+        done: bool = await self.call_thread(self._commit_folded, memories)
         return done
 
-    async def _commit_folded(self, offsets: Mapping[TP, int]) -> bool:
+    async def _commit_folded(self, memories: Mapping[TP, Memory]) -> bool:
         assigned = self._consumer.assignment()
         ours = {
-            TopicPartition(*tp): OffsetAndMetadata(offset, "")
-            for tp, offset in offsets.items()
+            TopicPartition(*tp): OffsetAndMetadata(kept.offset, kept.text)
+            for tp, kept in memories.items()
             if tp in assigned
         }
         try:
@@ -181,8 +184,12 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
         for tp in {*after, *fetched}:
             moved = not same or tp not in before or seeks.get(tp) != self._seeks.get(tp)
             start = None if moved else before[tp]
-            if batch := bounded(tp, start, after.get(tp), fetched.get(tp, ())):
-                batches[tp] = batch
+            try:
+                if batch := bounded(tp, start, after.get(tp), fetched.get(tp, ())):
+                    batches[tp] = batch
+            except CutBack as error:
+                log.error("%s", error)
+                self.cut.add(tp)
         self._hurry(bool(batches))
         return batches
 
@@ -263,21 +270,30 @@ class Consumer(driver.Consumer):
         Faust also asks in the midst of a rebalance: what was asked of an assignment that is gone
         when the answers come moves nothing, and no shard is made here.
         """
+        return await self._follow(lambda: list(self.assigned))
+
+    async def begin_anew(self, progress: PartitionProgress) -> None:
+        """Follows a partition with an empty shard, for the log is another one."""
+        anew = self.assigned.begin_anew(progress)
+        await self._follow(lambda: [anew] if self.assigned.holds(anew) else [])
+
+    async def _follow(self, which: Callable[[], list[PartitionProgress]]) -> dict[TP, int]:
         tps = {TP(*tp) for tp in self.assignment()}
         first, end = await self._thread.bounds(tps)
         committed = await self._thread.committed(tps)
         if tps != {TP(*tp) for tp in self.assignment()}:
             return {}
         positions = {}
-        for progress in self.assigned:
+        for progress in which():
             topics = {tp.topic: tp for tp in tps if tp.partition == progress.shard.partition}
             progress.assigned(
                 {topic: first[tp] for topic, tp in topics.items()},
                 {topic: end[tp] for topic, tp in topics.items()},
             )
-            say_what_is_wrong(progress)
+            say_what_is_missing(progress.shard.partition, progress.missing)
             for topic, tp in topics.items():
-                progress.committed(topic, committed.get(tp, 0))
+                if kept := committed.get(tp):
+                    progress.committed(topic, kept)
                 positions[tp] = progress.next(topic)
         await self._thread.seek_here(positions)
         self._waiting.clear()  # what was under way before is no measure of where we go on from
@@ -301,7 +317,7 @@ class Consumer(driver.Consumer):
         """
         for part in slices(message.value):
             progress = self.assigned.get(message.partition)
-            if progress is None:
+            if progress is None or not progress.follows(message.topic):
                 return
             if part.begin > (position := progress.next(message.topic)):
                 log.info("%s: a gap before %d, back to %d", message.tp, part.begin, position)
@@ -325,15 +341,20 @@ class Consumer(driver.Consumer):
         for tp, mark in self._thread.marks().items():
             if progress := self.assigned.get(tp.partition):
                 progress.heard(tp.topic, mark)
-        if lost := self._lost(now):
+        lost = self._lost(now)
+        while self._thread.cut:
+            tp = self._thread.cut.pop()
+            if progress := self.assigned.get(tp.partition):
+                progress.integrity.note(Damage(tp.topic, Kind.SHORTENED))
+        if lost:
             log.warning("fetched and never folded, so back to %s", lost)
             await self._thread.seek_here(lost)
 
     def _lost(self, now: float) -> dict[TP, int]:
         """Where to go back to: the partitions that were fetched but not folded for some seconds.
 
-        Raises `CutBack` where the consumer stays behind what is folded: it was reset to a log that
-        does not reach so far.
+        Where the consumer stays behind what is folded it was reset to a log that does not reach so
+        far: that is noted, too.
         """
         waiting: dict[TP, tuple[int, float]] = {}
         for tp, fetched in self._thread.positions().items():
@@ -342,7 +363,8 @@ class Consumer(driver.Consumer):
                 before, since = self._waiting.get(tp, (folded, now))
                 waiting[tp] = (folded, since if before == folded else now)
                 if fetched < folded and now - waiting[tp][1] > _LOST:
-                    raise cut_back(tp, folded)
+                    log.error("%s", cut_back(tp, folded))
+                    self._thread.cut.add(tp)
         lost = {tp: folded for tp, (folded, since) in waiting.items() if now - since > _LOST}
         self._waiting = {tp: seen for tp, seen in waiting.items() if tp not in lost}
         return lost
@@ -356,14 +378,14 @@ class Consumer(driver.Consumer):
         if self.app.rebalancing or not self.app.flow_control.is_active():
             return
         due = {
-            TP(topic, progress.shard.partition): offset
+            TP(topic, progress.shard.partition): kept
             for progress in self.assigned
-            for topic, offset in progress.uncommitted().items()
+            for topic, kept in progress.uncommitted().items()
         }
         if due and await self._thread.commit_folded(due):
-            for tp, offset in due.items():
+            for tp, kept in due.items():
                 if progress := self.assigned.get(tp.partition):
-                    progress.committed(tp.topic, offset)
+                    progress.committed(tp.topic, kept)
 
 
 class Transport(driver.Transport):

@@ -1,7 +1,7 @@
 """The log from its beginning to where it ends now, read once: for what looks back."""
 
 from collections import defaultdict
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager, suppress
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
@@ -13,11 +13,13 @@ from events.data import BREACHES, DEAD_LETTERS, INBOUND
 from events.decode import Decoder
 from events.outcomes import AcceptedEvent, Message, Rejection
 from streams.dead_letters import Word, read_back
-from streams.errors import TopicRefused
+from streams.errors import DamagedLog, TopicRefused
 from streams.kafka.batches import message_of
+from streams.kafka.extents import Extents
 from streams.kafka.rights import not_permitted, unusable
 from streams.kafka.tolerant_headers import read_any_header_name
 from streams.letters import Letters
+from streams.seals import Seal, damages
 from streams.settings import Settings
 
 _AT_ONCE = 5_000
@@ -35,22 +37,54 @@ async def outcomes(
 ) -> AsyncIterator[AcceptedEvent | Rejection]:
     """What a decoder makes of every inbound message; what was refused for good stays refused.
 
-    Raises `TopicRefused` when a topic is not there, `NotPermitted` when it may not be read,
-    `NoBroker` where none answers.
+    Raises `DamagedLog` when it is not the one that was sealed, `TopicRefused` when a topic is not
+    there, `NotPermitted` when it may not be read, `NoBroker` where none answers.
     """
     async with _reader(settings) as consumer:
         said: defaultdict[int, Letters] = defaultdict(Letters)
+        sealed: dict[int, Seal] = {}
         async for message in _messages(consumer, settings, [DEAD_LETTERS]):
             word = read_back(message.headers)
             letters = said[message.partition]
-            if isinstance(word, Word) and letters.is_news(word, awaited=False):
+            if isinstance(word, Seal):
+                letters.seal(word)
+                sealed[message.partition] = word
+            elif isinstance(word, Word) and letters.is_news(word, awaited=False):
                 letters.read(word, folded=False)
+        await _refuse_damaged(consumer, settings, sealed)
         async for message in _messages(consumer, settings, INBOUND, position):
             reason = said[message.partition].reason(message.topic, message.offset)
             if reason is not None and reason.holds_for_good:
                 yield decoder.refused(message, reason, "it was refused before")
             else:
                 yield decoder.decode(message)
+
+
+async def seals(settings: Settings) -> dict[int, Seal]:
+    """The last seal of each partition number that has one; raises as `transitions` does."""
+    async with _reader(settings) as consumer:
+        found = {}
+        async for message in _messages(consumer, settings, [DEAD_LETTERS]):
+            if isinstance(word := read_back(message.headers), Seal):
+                found[message.partition] = word
+        return found
+
+
+async def _refuse_damaged(
+    consumer: AIOKafkaConsumer, settings: Settings, sealed: Mapping[int, Seal]
+) -> None:
+    numbers = [number for _, number in await _places(consumer, settings, DEAD_LETTERS)]
+    extents = Extents(settings)
+    try:
+        found = await extents.of(numbers)
+    finally:
+        await extents.close()
+    for number, there in found.items():
+        if wrong := damages(sealed.get(number), there, {}, {}):
+            raise DamagedLog(
+                f"partition {number}: the log is damaged: {'; '.join(map(str, wrong))}. Operator "
+                "action: see CmowatchLogDamaged in docs/runbook.md."
+            )
 
 
 async def transitions(settings: Settings) -> list[BreachEvent]:

@@ -1,6 +1,6 @@
 """What Prometheus reads: the last judgement of each shard, in its text format."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from functools import lru_cache
 from typing import NamedTuple
@@ -10,6 +10,7 @@ from alerts.view import CmoView
 from events.dimensions import Scope
 from streams.metrics.open_items import breaches, open_lines, open_lots, stock
 from streams.metrics.text_format import Families, Page, label, written
+from streams.seals import Damage
 from streams.shard import Shard
 
 _AT_ONCE = 200  # readings put on a page before others have their turn on the loop
@@ -20,7 +21,8 @@ class Exposed(NamedTuple):
 
     `lag` is what each topic holds beyond what is folded; `held_since` is when the worker got the
     partition, `answered` when a broker last answered about it, and `skew` for how many seconds the
-    worker's clock is ahead of the broker's.
+    worker's clock is ahead of the broker's. `damages` say what is wrong with
+    its log, and `unknown` are all readings of it then.
     """
 
     shard: Shard
@@ -31,6 +33,8 @@ class Exposed(NamedTuple):
     held_since: datetime | None = None
     answered: datetime | None = None
     skew: float | None = None
+    damages: Sequence[Damage] = ()
+    unknown: Sequence[Reading] = ()
 
 
 def page(exposed: Iterable[Exposed]) -> str:
@@ -49,6 +53,10 @@ def render(out: Page, exposed: Iterable[Exposed]) -> Iterator[None]:
         yield
         if each.ready:
             yield from _domain(out, each.shard)
+        if each.unknown:
+            figures = ReadingFamilies(out)
+            for reading in each.unknown:
+                figures.show(reading)
 
 
 def _monitor(out: Page, shards: list[Exposed]) -> None:
@@ -74,6 +82,7 @@ def _monitor(out: Page, shards: list[Exposed]) -> None:
         if each.watermark is not None:
             heard(where, each.watermark.timestamp())
     _log(out, shards)
+    _damaged(out, shards)
     _counters(out, [each.shard for each in shards])
     _lacking(out, [each.shard for each in shards])
 
@@ -106,6 +115,18 @@ def _log(out: Page, shards: list[Exposed]) -> None:
             "The moment a broker last answered this worker.",
         )
         answered("", max(answers).timestamp())
+
+
+def _damaged(out: Page, shards: list[Exposed]) -> None:
+    damaged = out.family(
+        "cmowatch_log_damaged",
+        "gauge",
+        "That a topic's partition is not what it was, so that its CMOs are unknown.",
+    )
+    for each in shards:
+        where = label("partition", str(each.shard.partition))
+        for topic, kind in each.damages:
+            damaged(f"{where},{label('topic', topic)},{label('kind', kind)}", 1)
 
 
 def _counters(out: Page, shards: Iterable[Shard]) -> None:

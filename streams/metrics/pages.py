@@ -2,13 +2,14 @@
 
 import asyncio
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from typing import cast
 
 from prometheus_client import REGISTRY, generate_latest
 
 from alerts.readings import Reading
 from streams.app import Pages
-from streams.kafka.assignment import Assignment
+from streams.kafka.assignment import Assignment, PartitionProgress
 from streams.metrics.exposition import Exposed, render
 from streams.metrics.text_format import Page
 from streams.replay import as_array, as_line
@@ -52,10 +53,19 @@ def exposed(assignment: Assignment) -> Iterator[Exposed]:
             progress.held_since,
             progress.answered,
             progress.clocks.skew,
+            progress.integrity.damages,
+            unknown_of(progress),
         )
+
+
+def unknown_of(progress: PartitionProgress) -> list[Reading]:
+    """The readings of a shard whose log is damaged: unknown, and why."""
+    if not progress.integrity.damages:
+        return []
+    shard = cast(Shard, progress.shard)
+    return list(shard.unknown(progress.integrity.words, datetime.now(UTC)))
 
 
 def _readings(assignment: Assignment) -> Iterator[Reading]:
     for each in exposed(assignment):
-        if each.ready:
-            yield from each.shard.readings()
+        yield from each.shard.readings() if each.ready else each.unknown

@@ -433,3 +433,50 @@ def test_nothing_is_said_of_a_breach_before_it_opened() -> None:
     assert watch.due(on(19)) == []
     assert watch.due(on(-400)) == []
     assert [event.data.transition for event in watch.due(on(20))] == ["cleared"]
+
+
+SEALED = int(on(21).timestamp() * 1000)
+
+
+def after_a_seal(*left: Told, events_lost: bool = True) -> Watch:
+    """A breach that stood, and what is left of what it rested on once the log was sealed anew."""
+    before, after = Watch(lines(10, 10)), Watch(left)
+    before.tick(on(20))
+    after.ledger = before.ledger
+    after.ledger.seal(SEALED, events_lost=events_lost)
+    return after
+
+
+def test_a_breach_whose_evidence_was_lost_clears_as_that_in_words_never_used() -> None:
+    (event,) = after_a_seal(*lines(1, 0)).tick(on(22))
+    assert event.id == f"delivery_on_time:acme:1/{SEALED + 1}"
+    assert event.data.cleared_by == "evidence_lost"
+
+
+def test_a_breach_that_ends_by_what_was_said_since_or_with_no_event_lost_ends_as_any() -> None:
+    since = after_a_seal(*lines(40, 0, by_day=24))
+    assert since.transition(on(30)) == ("cleared", "improved")
+    whole = after_a_seal(*lines(40, 0), events_lost=False)
+    cleared_by = whole.transition(on(22))
+    assert cleared_by is not None
+    assert cleared_by[1] != "evidence_lost"
+
+
+def test_a_breach_that_opens_after_a_seal_has_a_number_that_was_never_used() -> None:
+    watch = Watch(lines(10, 10))
+    watch.ledger.seal(SEALED, events_lost=True)
+    (event,) = watch.tick(on(22))
+    assert event.id == f"delivery_on_time:acme:{SEALED + 1}/1"
+    watch.ledger.seal(SEALED + 1, events_lost=True)
+    watch.tell(*lines(200, 0, by_day=25))
+    (event,) = watch.tick(on(30))
+    assert event.id == f"delivery_on_time:acme:{SEALED + 1}/{SEALED + 2}"
+
+
+def test_words_read_after_the_seal_go_on_as_those_read_before_it() -> None:
+    opened, sealed = Watch(lines(10, 10)).tick(on(20)), Watch(lines(1, 0))
+    sealed.ledger.seal(SEALED, events_lost=True)
+    for event in opened:
+        sealed.ledger.fold(event)
+    (event,) = sealed.tick(on(22))
+    assert event.id == f"delivery_on_time:acme:1/{SEALED + 1}"

@@ -2,7 +2,7 @@
 
 import itertools
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from math import inf
 from typing import Any
@@ -13,19 +13,21 @@ from faust.types import TP
 from alerts import breaches, fold
 from alerts.apply import REFUSALS
 from alerts.derivation import Unfoldable
-from alerts.ledger import Standing
+from alerts.ledger import Ledger, Standing
 from alerts.records.lot import LOT
 from events import outcomes
 from events.outcomes import Message
 from streams.commands.watch import worker
-from streams.kafka import producer, writers
+from streams.kafka import integrity, producer, writers
 from streams.kafka.assignment import Assignment, PartitionProgress, Place
 from streams.kafka.batches import message_of
 from streams.kafka.clocks import Clocks, Interval
+from streams.kafka.integrity import Integrity
 from streams.kafka.transport import Consumer, ConsumerThread
 from streams.kafka.writers import Membership
 from streams.letters import Letters
 from streams.outbox import Outbox
+from streams.seals import Memory, Seal
 from streams.settings import Settings
 from streams.shard import Shard
 
@@ -65,7 +67,7 @@ def no_commit_in_a_rebalance() -> None:
     Consumer.commit_folded = commit  # type: ignore[method-assign]
 
 
-def _ahead(progress: PartitionProgress) -> list[tuple[str, int]]:
+def _ahead(progress: PartitionProgress) -> list[tuple[str, Memory]]:
     return list(progress.uncommitted().items())
 
 
@@ -103,9 +105,9 @@ def own_position() -> None:
 
     async def seek(self: Consumer) -> Any:
         tps = {TP(*tp) for tp in self.assignment()}
-        for tp, at in (await self._thread.committed(tps)).items():
+        for tp, kept in (await self._thread.committed(tps)).items():
             if progress := self.assigned.get(tp.partition):
-                progress.shard.next[tp.topic] = max(at, progress.next(tp.topic))
+                progress.shard.next[tp.topic] = max(kept.offset, progress.next(tp.topic))
         return await sought(self)
 
     Consumer.seek_to_committed = seek  # type: ignore[method-assign]
@@ -209,6 +211,39 @@ def judged_anew() -> None:
     Outbox.start_over = start_over  # type: ignore[method-assign]
 
 
+def compared_log() -> None:
+    """The log is read as it is, whatever it was before."""
+    vars(integrity)["damages"] = lambda *_: ()
+
+
+def found_for_good() -> None:
+    """The group keeps how far is folded, and not what was found to be wrong."""
+    whole = Integrity.to_keep
+
+    def to_keep(self: Integrity, folded: Mapping[str, int]) -> dict[str, Memory]:
+        return whole(self, folded) if self.intact else {}
+
+    Integrity.to_keep = to_keep  # type: ignore[method-assign]
+
+
+def numbers_never_used() -> None:
+    """Breaches are numbered from the first, whatever was lost."""
+
+    def seal(self: Ledger, number: int, *, events_lost: bool) -> None:
+        """Passes over a seal."""
+
+    Ledger.seal = seal  # type: ignore[method-assign]
+
+
+def letters_of_what_is_there() -> None:
+    """What was said of messages that are lost is believed of those in their place."""
+
+    def seal(self: Letters, seal: Seal) -> None:
+        """Passes over a seal."""
+
+    Letters.seal = seal  # type: ignore[method-assign]
+
+
 def silence_waits() -> None:
     """Silence is held against a CMO as soon as we hear again."""
     breaches.SILENCE_WAITS = 0
@@ -302,6 +337,10 @@ GUARDS: dict[str, Callable[[], None]] = {
         fencing,
         members_alone_write,
         judged_anew,
+        compared_log,
+        found_for_good,
+        numbers_never_used,
+        letters_of_what_is_there,
         silence_waits,
         clock_measured,
         clock_carried,

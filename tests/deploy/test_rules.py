@@ -23,6 +23,7 @@ from events.data import ACTIONS, BREACHES, DEAD_LETTERS, LOTS
 from events.outcomes import Message
 from streams.metrics.exposition import Exposed, page
 from streams.metrics.text_format import label
+from streams.seals import Damage, Kind
 from streams.shard import Shard
 from tests.builders import (
     ACME,
@@ -146,7 +147,8 @@ def exposed() -> set[str]:
     lacking = Shard(0, 1, agreed("other"))
     lacking.fold(DEAD_LETTERS, 1, [Message(DEAD_LETTERS, 0, 0, 0, None, b"", COVERED)])
     lacking.fold(LOTS, 1, log([heartbeat(LOTS, on(1))])[LOTS])
-    pages = taken_on, standing, page_of(shard, 400), page_of(lacking)
+    damaged = page([Exposed(lacking, False, 0.0, None, damages=[Damage(LOTS, Kind.TRUNCATED)])])
+    pages = taken_on, standing, page_of(shard, 400), page_of(lacking), damaged
     return set[str]().union(*map(names, pages))
 
 

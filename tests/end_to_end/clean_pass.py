@@ -20,9 +20,11 @@ from events.data import BREACHES, DEAD_LETTERS, INBOUND
 from events.outcomes import AcceptedEvent, Message, Rejection
 from events.values import microseconds
 from streams.agreements import read_agreements
+from streams.dead_letters import Covered, Word, read_back
 from streams.kafka.batches import message_of
 from streams.kafka.whole_log import outcomes
 from streams.replay import Pass, as_dict
+from streams.seals import Seal
 from streams.settings import Settings
 from streams.shard import decoder_of
 from tests.end_to_end.conftest import Worker
@@ -34,6 +36,7 @@ class Own(NamedTuple):
 
     breaches: list[Message]
     dead_letters: list[Message]
+    seals: list[tuple[int, Seal]]
 
 
 def simulated(folder: Path, events: int) -> Path:
@@ -112,8 +115,10 @@ async def own_topics(settings: Settings) -> Own:
             for place, records in (await consumer.getmany(timeout_ms=500)).items():
                 found[place.topic] += map(message_of, records)
             left = {place for place in left if await consumer.position(place) < ends[place]}
-        words = [m for m in found[DEAD_LETTERS] if ("kind", b"covered") not in m.headers]
-        return Own(found[BREACHES], words)
+        read = [(message, read_back(message.headers)) for message in found[DEAD_LETTERS]]
+        words = [message for message, word in read if not isinstance(word, Covered | Seal)]
+        seals = [(message.partition, word) for message, word in read if isinstance(word, Seal)]
+        return Own(found[BREACHES], words, seals)
     finally:
         await consumer.stop()
 
@@ -149,7 +154,7 @@ def check_against_a_clean_pass(
             heard_again = now if silence_waits else 0
             due = list(transitions(cmo, readings(cmo, now), ledger, now, heard_again))
             assert not due, f"still to say at {moment(now)}: {due}"
-    check_dead_letters(own.dead_letters, refused)
+    check_dead_letters(own, refused)
 
 
 def check_breaches(published: list[Message]) -> Ledger:
@@ -167,6 +172,14 @@ def check_breaches(published: list[Message]) -> Ledger:
     return ledger
 
 
+def holds_no_more(partition: int, word: Any, seals: list[tuple[int, Seal]]) -> bool:
+    """Whether a word is of a message that was lost since."""
+    assert isinstance(word, Word)
+    topic, offset = word.where
+    later = (s.topics[topic] for at, s in seals if at == partition and word.ordinal <= s.number)
+    return any(not sealed.first <= offset < sealed.until for sealed in later)
+
+
 def check_clearings(settings: Settings) -> None:
     """Every breach that is published as cleared is so, word by word, by a clean pass as of then."""
     found, ledger = asyncio.run(log_read(settings)), Ledger()
@@ -181,15 +194,17 @@ def check_clearings(settings: Settings) -> None:
         ledger.fold(event)
 
 
-def check_dead_letters(letters: list[Message], refused: list[Rejection]) -> None:
+def check_dead_letters(own: Own, refused: list[Rejection]) -> None:
     """One letter stands for each refused message, and says why; each word has one content."""
     stands: dict[tuple[str, str, str], tuple[int, str]] = {}
     contents: dict[tuple[str, ...], Any] = {}
-    for letter in letters:
+    for letter in own.dead_letters:
         said = {name: value.decode() for name, value in letter.headers}
         where, ordinal = (said["topic"], said["partition"], said["offset"]), int(said["ordinal"])
         content = {name: value for name, value in said.items() if name != "bytes"}
         assert contents.setdefault((*where, said["ordinal"]), content) == content
+        if holds_no_more(letter.partition, read_back(letter.headers), own.seals):
+            continue
         stands[where] = max(stands.get(where, (0, "")), (ordinal, said.get("reason", "")))
     expected = {
         (each.message.topic, str(each.message.partition), str(each.message.offset)): each.reason

@@ -12,8 +12,10 @@ from prometheus_client.core import GaugeMetricFamily
 
 from events.data import DEAD_LETTERS, OWN, TOPICS
 from events.outcomes import Message
+from streams.dead_letters import OutboxMessage, read_back, sealed
 from streams.kafka.assignment import Assignment
 from streams.kafka.transport import Consumer
+from streams.seals import Seal
 from streams.settings import Settings
 from streams.worker import run_worker
 
@@ -31,11 +33,18 @@ class CountingShard:
         self.partition = partition
         self.next: dict[str, int] = {}
         self.lacking: dict[str, int] = {}
+        self.seal: Seal | None = None
         self.count = dict.fromkeys(TOPICS, 0)
         self.sum = dict.fromkeys(TOPICS, 0)
         self.own_before_others = -1
         self.ticked = 0.0
         self._due: list[Said] = []
+        self._proposed: OutboxMessage | None = None
+
+    def propose(self, seal: Seal) -> None:
+        if self._proposed is None:
+            self._proposed = sealed(seal, self.partition)
+            self._due.append(Said(*self._proposed[1:]))
 
     def fold(self, topic: str, end: int, messages: Sequence[Message]) -> None:
         if topic not in OWN and messages and self.own_before_others < 0:
@@ -43,6 +52,9 @@ class CountingShard:
         for message in messages:
             assert message.offset >= self.next.get(topic, 0), "folded before"
             self.next[topic] = message.offset + 1
+            if isinstance(word := read_back(message.headers), Seal):
+                self.seal = word
+                continue
             self._count(topic, message.value or b"")
         self.next[topic] = end
 
@@ -64,7 +76,8 @@ class CountingShard:
         return due
 
     def start_over(self) -> None:
-        pass
+        if self._proposed is not None and self.seal is None:
+            self._due = [Said(*self._proposed[1:])]
 
 
 class Counts:

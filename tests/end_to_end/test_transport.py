@@ -12,6 +12,7 @@ from aiokafka.admin import AIOKafkaAdminClient
 
 from deploy.lab.kafka import LocalKafka
 from events.data import BREACHES, DEAD_LETTERS, INBOUND, INVENTORY, LOTS, OWN, TOPICS
+from streams.kafka.repair import repair
 from streams.kafka.topics import create_or_verify
 from streams.settings import Settings
 from tests.conftest import delete
@@ -207,6 +208,7 @@ def test_our_own_topics_are_read_to_their_end_before_any_other(
     publish(settings, LOTS, numbers(4_000))
     for own in OWN:
         publish(settings, own, numbers(8_000))
+    asyncio.run(repair(settings, "it is as it should be"))
     worker = start_worker()
     eventually(lambda: worker.ready(4), "ready")
     assert worker.values("toy_own_before_others") == [4_000.0] * 4
@@ -241,7 +243,7 @@ def test_an_event_that_cannot_be_folded_ends_the_process_and_says_where(
     assert "a shard that cannot go on" in said
 
 
-def test_a_log_that_was_cut_back_ends_the_process(settings: Settings, start_worker: Start) -> None:
+def test_a_topic_created_anew_is_read_no_further(settings: Settings, start_worker: Start) -> None:
     publish(settings, LOTS, numbers(1_000))
     worker = start_worker()
     all_counted([worker], 1_000)
@@ -251,8 +253,17 @@ def test_a_log_that_was_cut_back_ends_the_process(settings: Settings, start_work
         await create_or_verify(settings)
 
     asyncio.run(begun_anew())
-    assert worker.ended(60) == 70
-    assert "Operator action: restart the worker" in worker.errors.read_text()
+    again = "cmo.lots was deleted and created anew"
+
+    def are_damaged() -> bool:
+        partitions = worker.health()["partitions"].values()
+        return len(partitions) == 4 and all(again in each["damaged"] for each in partitions)
+
+    publish(settings, LOTS, numbers(2_000))
+    eventually(are_damaged, "damaged")
+    assert not worker.ready()
+    action = "Operator action: see CmowatchLogDamaged"
+    eventually(lambda: action in worker.errors.read_text(), "it says what to do")
 
 
 def test_a_worker_that_is_asked_to_end_ends_within_five_seconds(start_worker: Start) -> None:

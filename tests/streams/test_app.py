@@ -19,6 +19,7 @@ from streams.app import (
 from streams.errors import WrongPartitions
 from streams.kafka.assignment import HighWatermark, PartitionProgress
 from streams.kafka.clocks import Clocks, Stamp
+from streams.seals import Seal
 
 NOON = datetime(2026, 1, 5, 12, tzinfo=UTC)
 LATER = NOON + timedelta(hours=1)
@@ -32,9 +33,13 @@ class Judged:
         self.partition = partition
         self.next: dict[str, int] = {}
         self.lacking: dict[str, int] = {}
+        self.seal: Seal | None = None
         self.at: list[datetime] = []
         self.heard_again: list[datetime | None] = []
         self.begun = 0
+
+    def propose(self, seal: Seal) -> None:
+        self.seal = seal
 
     def fold(self, topic: str, end: int, messages: Sequence[Message]) -> None:
         self.next[topic] = end
@@ -60,6 +65,7 @@ def heard(
     now, stamp = time.monotonic(), LATER.timestamp() - ahead
     progress.clocks.measured(Stamp(now, now, stamp, stamp))
     progress.assigned(dict.fromkeys(TOPICS, 0), {**dict.fromkeys(TOPICS, 0), LOTS: left})
+    progress.integrity.begun = 7
     for topic in TOPICS:
         progress.heard(topic, HighWatermark(at, 0))
     return progress

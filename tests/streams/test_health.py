@@ -13,6 +13,7 @@ from events.outcomes import Message
 from streams.health import CatchingUp, ClockWatch, health
 from streams.kafka.assignment import Assignment, PartitionProgress
 from streams.kafka.clocks import Stamp
+from streams.seals import Seal
 
 NOON = datetime(2026, 1, 5, 12, tzinfo=UTC)
 NONE = dict.fromkeys(TOPICS, 0)
@@ -25,6 +26,10 @@ class Folded:
         self.partition = partition
         self.next: dict[str, int] = {}
         self.lacking: dict[str, int] = {}
+        self.seal: Seal | None = None
+
+    def propose(self, seal: Seal) -> None:
+        self.seal = seal
 
     def fold(self, topic: str, end: int, messages: Sequence[Message]) -> None:
         self.next[topic] = end
@@ -62,6 +67,7 @@ def assignment(clock: Clock) -> Assignment:
     held.hold({0, 4})
     for progress in held:
         progress.assigned(NONE, {**NONE, LOTS: 1_000})
+        progress.integrity.begun = 7
     return held
 
 

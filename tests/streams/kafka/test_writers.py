@@ -15,6 +15,7 @@ from streams.kafka.assignment import Assignment, PartitionProgress
 from streams.kafka.clocks import Clocks, Stamp
 from streams.kafka.producer import transactional_id
 from streams.kafka.writers import Membership, Writers
+from streams.seals import Seal
 from streams.settings import Settings
 
 GENERATION = 7
@@ -36,8 +37,12 @@ class Speaking:
         self.partition = partition
         self.next: dict[str, int] = {}
         self.lacking: dict[str, int] = {}
+        self.seal: Seal | None = None
         self.due: list[Said] = []
         self.begun = 0
+
+    def propose(self, seal: Seal) -> None:
+        self.seal = seal
 
     def fold(self, topic: str, end: int, messages: Sequence[Message]) -> None:
         self.next[topic] = end

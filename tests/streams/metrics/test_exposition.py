@@ -12,6 +12,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from prometheus_client.samples import Sample
 
 from alerts.agreements import Agreements
+from alerts.kpis import KPIS
 from alerts.ladder import Contact, Role, Rung
 from events.breaches import BREACH_EVENT, Breach
 from events.data import BREACHES, INBOUND
@@ -19,6 +20,7 @@ from events.outcomes import Message
 from streams.app import _served
 from streams.metrics.exposition import Exposed, page, render
 from streams.metrics.text_format import Page, label
+from streams.seals import Damage, Kind
 from streams.shard import Shard
 from tests.builders import (
     Told,
@@ -400,3 +402,19 @@ def test_a_move_nobody_foresaw_and_a_name_as_given_are_shown() -> None:
     shard.cmos["acme"].names["pills"] = "Pills, 10 mg"
     (named,) = [s for s in samples(shard) if s.name == "cmo_name_info"]
     assert (named.labels["id"], named.labels["name"]) == ("pills", "Pills, 10 mg")
+
+
+def test_of_a_log_that_is_damaged_everything_is_unknown_and_nothing_has_a_value() -> None:
+    shard, found = judged([started("L1")]), (Damage("cmo.lots", Kind.RECREATED),)
+    unknown = list(shard.unknown("the log is damaged", NOW))
+    exposed = Exposed(shard, False, 1.0, NOW, damages=found, unknown=unknown)
+    families = {each.name: each for each in text_string_to_metric_families(page([exposed]))}
+    (damaged,) = families["cmowatch_log_damaged"].samples
+    assert damaged.labels == {"partition": "0", "topic": "cmo.lots", "kind": "recreated"}
+    states = families["cmo_kpi_state"].samples
+    assert {(each.labels["kpi"], each.labels["cmo"]) for each in states} == {
+        (kpi.name, "acme") for kpi in KPIS
+    }
+    assert {each.value for each in states} == {-2}
+    assert "cmo_kpi_reading" not in families
+    assert {each.value for each in families["cmo_kpi_evidence"].samples} == {0}
