@@ -106,7 +106,7 @@ class Shard:
         until = self._clock() + self.folds_for
         changes = self._fold.begin()
         own = {DEAD_LETTERS: self._read_dead_letter, BREACHES: self._read_breach}.get(topic)
-        take = own or partial(self._apply, changes)
+        take = own or partial(self._apply, changes, self._letters.any(topic))
         for number, message in enumerate(messages, 1):
             try:
                 take(message)
@@ -207,9 +207,9 @@ class Shard:
         key = event.partitionkey.encode()
         return OutboxMessage(event.id, BREACHES, self.partition, key, event.json_line(), [])
 
-    def _apply(self, changes: Slice, message: Message) -> None:
+    def _apply(self, changes: Slice, said: bool, message: Message) -> None:
+        """Takes in a message of a CMO; `said` is whether there is a word about any on its topic."""
         topic = message.topic
-        said = self._letters.any(topic)
         reason = self._letters.reason(topic, message.offset) if said else None
         if reason is not None and reason.holds_for_good:
             again = self._decoder.refused(message, reason, "it was refused before")
