@@ -133,15 +133,16 @@ def _refuse_not_entitled(event: AcceptedEvent) -> None:
 
 
 def _fact(event: AcceptedEvent, rank: int = -1) -> Fact:
-    time, logged = event.time, event.logged
+    time, logged, message = event.time, event.logged, event.message
     return Fact(
         time,
         rank,
+        event.recorded,
+        message.topic,
+        message.offset,
         event.id,
-        event.message.topic,
         event.source,
         event.speaker,
-        event.recorded,
         logged if logged > time else time,  # nothing counts before its time, nor is late before it
         event.data,
     )

@@ -10,19 +10,21 @@ from events.data import Speaker
 
 
 class Fact(msgspec.Struct, frozen=True, order=True, gc=False):
-    """Something said about a record; facts order by event time, life-cycle rank and id.
+    """Something said about a record.
 
-    `time`, `recorded` and `logged` (by the log itself) are microseconds from the epoch. `data` has
-    the fields of the declared model of its type.
+    Facts order by event time, life-cycle rank, record time, topic and offset: of two of one instant
+    and rank that holds which was said later. `time`, `recorded` and `logged` (by the log itself)
+    are microseconds from the epoch. `data` has the fields of the declared model of its type.
     """
 
     time: int
     rank: int
-    id: str
+    recorded: int
     topic: str
+    offset: int
+    id: str
     source: str
     speaker: Speaker
-    recorded: int
     logged: int
     data: Any
 

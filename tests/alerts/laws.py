@@ -1,7 +1,7 @@
 """The laws of the fold and of the breaches, as checks: AssertionError where one fails."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from random import Random
 from typing import Any
 
@@ -135,18 +135,36 @@ _EVENTS = st.one_of(
 
 @st.composite
 def stories(draw: st.DrawFn) -> list[Told]:
-    """Events of several CMOs, some of them retracted, most in sequence; each identity once."""
+    """Events of several CMOs, some of them retracted, most in sequence; each identity once.
+
+    Days without a time are the normal case, so many are of one instant.
+    """
     random = Random(draw(st.integers(0, 2**32)))
     told = list(
         {(e.cmo, e.id): e for e in draw(st.lists(_EVENTS, min_size=12, max_size=40))}.values()
     )
-    told = [_recorded(each, random) for each in told]
+    told = [_recorded(each, random) for each in _at_one_instant(told, random)]
     for each in random.sample(told, len(told) // 5):
         by = random.choice([each.speaker.value, "sponsor"])
         told.append(retracted(each, each.recorded + days(random.randint(0, 5)), by))
     told = list({(e.cmo, e.id): e for e in told}.values())
     random.shuffle(told)
-    return _numbered(told, random)
+    return _numbered(map(_one_after_another, range(len(told)), told), random)
+
+
+def _at_one_instant(told: Sequence[Told], random: Random) -> list[Told]:
+    """The same events, many of one type at the instant of another of that type."""
+    made = []
+    for each in told:
+        alike = [other.event.time for other in told if other.event.type == each.event.type]
+        time = random.choice([each.event.time, *alike])
+        made.append(each._replace(event=each.event.model_copy(update={"time": time})))
+    return made
+
+
+def _one_after_another(number: int, each: Told) -> Told:
+    """An event that the log got by itself: of facts of one instant the later word holds."""
+    return each._replace(recorded=each.recorded + timedelta(milliseconds=number))
 
 
 _RATED_LINES = st.sampled_from([f"{order}/{line}" for order in "ABC" for line in "12"])

@@ -43,6 +43,26 @@ def figures(kpi: str, *events: Told, day: float = 40) -> tuple[Any, Any]:
     return found.numerator, found.denominator
 
 
+@pytest.mark.parametrize("last", ["released", "rejected"])
+@pytest.mark.parametrize("ids", [("10", "9"), ("9", "10")])
+def test_of_two_decisions_of_one_instant_holds_what_was_said_later_whatever_their_numbers(
+    last: Decision, ids: tuple[str, str]
+) -> None:
+    first: Decision = "rejected" if last == "released" else "released"
+    said_first = decided("1", first, id=ids[0], recorded=on(8.1))
+    said_last = decided("1", last, id=ids[1], recorded=on(8.2))
+    for arrival in ((said_first, said_last), (said_last, said_first)):
+        assert figures(ACCEPTED, completed("1"), *arrival) == (int(last == "released"), 1)
+
+
+def test_of_two_decisions_of_one_instant_and_one_record_time_holds_the_one_that_lies_later() -> (
+    None
+):
+    one, other = decided("1", "released", id="b"), decided("1", "rejected", id="a")
+    assert figures(ACCEPTED, completed("1"), one, other) == (0, 1)
+    assert figures(ACCEPTED, completed("1"), other, one) == (1, 1)
+
+
 @pytest.mark.parametrize(
     ("decisions", "expected"),
     [
