@@ -1,13 +1,14 @@
 """What is said of stock, demand, temperatures and orders."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
-from pydantic import Field
+from pydantic import ConfigDict, Field
 
 from events.data.base import INVENTORY, Data, Party, StockStatus
 from events.values import (
     Amount,
     CivilDate,
+    Fitting,
     NonNegativeQuantity,
     PositiveQuantity,
     Quantity,
@@ -48,6 +49,63 @@ class StockConsumed(Data, type="cmo.stock.consumed.v1", topic=INVENTORY, by="C")
     quantity: NonNegativeQuantity
     status: StockStatus = "unrestricted"
     lot: Reference | None = None
+
+
+class Position(StrictModel):
+    """How much of a product, and perhaps of one lot, lies at a site in a status."""
+
+    product: Slug
+    quantity: NonNegativeQuantity
+    status: StockStatus
+    lot: Reference | None = None
+    maker: Slug | None = None
+    expiry: CivilDate | None = None
+
+
+class StockListed(Fitting, Data, type="cmo.stock.listed.v1", topic=INVENTORY, by="CST"):
+    """The whole stock of a site, or of one product there: what is not on the list is not there.
+
+    One that is too large for a message comes in parts of one list.
+    """
+
+    model_config = ConfigDict(
+        json_schema_extra={"dependentRequired": {"part": ["parts"], "parts": ["part"]}}
+    )
+
+    site: Slug
+    list: Reference
+    product: Slug | None = None
+    part: Annotated[int, Field(ge=1, le=10_000)] | None = None
+    parts: Annotated[int, Field(ge=1, le=10_000)] | None = None
+    positions: Annotated[tuple[Position, ...], Field(max_length=5_000)]
+
+    @staticmethod
+    def misfit(said: Any) -> str:
+        """A part says of how many, and is one of them."""
+        part, parts = said.part, said.parts
+        if (part is None) != (parts is None):
+            return "part and parts go together: which part, of how many"
+        if part is not None and part > parts:
+            return f"part {part} of {parts}: the last part is {parts}"
+        return ""
+
+
+class Place(StrictModel):
+    """Where stock lies, and in which status."""
+
+    site: Slug
+    status: StockStatus
+
+
+class StockMoved(Data, type="cmo.stock.moved.v1", topic=INVENTORY, by="CST"):
+    """Stock went to another site, or into another status."""
+
+    product: Slug
+    quantity: PositiveQuantity
+    origin: Annotated[Place, Field(alias="from")]
+    to: Place
+    lot: Reference | None = None
+    maker: Slug | None = None
 
 
 class DemandForecast(Data, type="cmo.demand.forecast.v1", topic=INVENTORY, by="S", plan=True):

@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from events.data.base import LOTS, Data, DeviationClass, Names, Purpose
+from events.data.base import LOTS, Data, DeviationClass, Market, Names, Purpose
 from events.values import (
     Amount,
     CivilDate,
@@ -134,6 +134,24 @@ class LotReceived(Data, type="cmo.lot.received.v1", topic=LOTS, by="S"):
     quantity: NonNegativeQuantity | None = None
 
 
+class LotDestroyed(Data, type="cmo.lot.destroyed.v1", topic=LOTS, by="CS"):
+    """A lot was destroyed, or a quantity of it."""
+
+    lot: Reference
+    maker: Slug | None = None
+    quantity: PositiveQuantity | None = None
+    site: Slug | None = None
+
+
+class LotDistributed(Data, type="cmo.lot.distributed.v1", topic=LOTS, by="CST"):
+    """A lot went to a market, or a quantity of it: said by the sponsor, or the site's owner."""
+
+    lot: Reference
+    market: Market
+    maker: Slug | None = None
+    quantity: PositiveQuantity | None = None
+
+
 class DeviationOpened(Data, type="cmo.deviation.opened.v1", topic=LOTS, by="C"):
     """A departure from the approved process was recorded."""
 
@@ -152,6 +170,13 @@ class DeviationClosed(Data, type="cmo.deviation.closed.v1", topic=LOTS, by="C"):
     recurrence_of: Reference | None = None
 
 
+class DeviationExtended(Data, type="cmo.deviation.extended.v1", topic=LOTS, by="S"):
+    """The sponsor approved another day by which a deviation is to be closed."""
+
+    deviation: Reference
+    due: CivilDate
+
+
 class CapaOpened(Data, type="cmo.capa.opened.v1", topic=LOTS, by="CS"):
     """A corrective or preventive action is due by a day."""
 
@@ -164,6 +189,13 @@ class CapaClosed(Data, type="cmo.capa.closed.v1", topic=LOTS, by="CS"):
     """A corrective or preventive action is done."""
 
     capa: Reference
+
+
+class CapaEffectivenessChecked(Data, type="cmo.capa.effectiveness_checked.v1", topic=LOTS, by="CS"):
+    """It was looked at whether a corrective or preventive action works."""
+
+    capa: Reference
+    effective: bool
 
 
 class NoticeRaised(Data, type="cmo.notice.raised.v1", topic=LOTS, by="CS"):
@@ -187,3 +219,32 @@ class ComplaintReceived(Data, type="cmo.complaint.received.v1", topic=LOTS, by="
     complaint: Reference
     product: Slug
     lot: Reference | None = None
+
+
+class EventRef(StrictModel):
+    """An event of the CMO that the key names, by its identity."""
+
+    source: Annotated[str, Field(min_length=1, max_length=256)]
+    id: Reference
+
+
+class OwedAccepted(Data, type="cmo.owed.accepted.v1", topic=LOTS, by="S"):
+    """What an event tells of is owed to the sponsor: its material, artwork or approval."""
+
+    about: EventRef
+    to: Literal["sponsor"]
+
+
+class Reported(StrictModel):
+    """What may have to be reported: a deviation, an OOS, a complaint or a shipment, by its id."""
+
+    kind: Literal["deviation", "oos", "complaint", "shipment"]
+    id: Reference
+
+
+class ReportabilityDecided(Data, type="cmo.reportability.decided.v1", topic=LOTS, by="S"):
+    """Whether something has to be reported, or that it was: the sponsor's decision."""
+
+    clock: Literal["field_alert", "biological_deviation", "shortage_notice"]
+    about: Reported
+    decision: Literal["reportable", "not", "reported"]

@@ -1,6 +1,6 @@
 """What is said of the release of lots."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field
 
@@ -28,6 +28,22 @@ class ReleaseStepCompleted(Data, type="cmo.release.step_completed.v1", topic=REL
     holder_after: Party
 
 
+class ReleaseQuestionAsked(Data, type="cmo.release.question_asked.v1", topic=RELEASES, by="S"):
+    """The sponsor asks about the papers of a lot, and waits for the answer."""
+
+    lot: Reference
+    question: Reference
+
+
+class ReleaseQuestionAnswered(
+    Data, type="cmo.release.question_answered.v1", topic=RELEASES, by="C"
+):
+    """A question about the papers of a lot has its answer."""
+
+    lot: Reference
+    question: Reference
+
+
 class ReleaseDecided(Data, type="cmo.release.decided.v1", topic=RELEASES, by="CS"):
     """A quality unit decided on a lot."""
 
@@ -35,6 +51,14 @@ class ReleaseDecided(Data, type="cmo.release.decided.v1", topic=RELEASES, by="CS
     decision: Decision
     markets: Annotated[tuple[Text, ...], Field(max_length=300)] = ()
     role: Text | None = None
+
+
+class ReleaseReworkAgreed(Data, type="cmo.release.rework_agreed.v1", topic=RELEASES, by="S"):
+    """The sponsor agreed that a lot is worked on again; it may name a new day for its release."""
+
+    lot: Reference
+    kind: Literal["rework", "reprocessing"]
+    due: CivilDate | None = None
 
 
 class CertificateIssued(Data, type="cmo.certificate.issued.v1", topic=RELEASES, by="CL"):

@@ -128,6 +128,15 @@ _MADE = st.one_of(
         lot=st.just("L"),
         decision=st.sampled_from(["released", "rejected", "on_hold", "rework", "reprocessing"]),
     ),
+    st.builds(said.ReleaseQuestionAsked, lot=st.just("L"), question=st.just("Q")),
+    st.builds(said.ReleaseQuestionAnswered, lot=st.just("L"), question=st.just("Q")),
+    st.builds(
+        said.ReleaseReworkAgreed,
+        lot=st.just("L"),
+        kind=st.sampled_from(["rework", "reprocessing"]),
+        due=_DAYS,
+    ),
+    st.builds(said.LotDestroyed, lot=st.just("L"), quantity=st.sampled_from([None, pieces(1)])),
     st.builds(said.LotShipped, lot=st.just("L"), under_quarantine=st.booleans()),
     st.builds(said.LotRecalled, lot=st.just("L")),
 )
@@ -271,6 +280,7 @@ _LASTS: dict[str, list[Told]] = {
         deviation("D", "major", "L", day=9, closed=True),
         requested("L", 25, at=on(9)),
         *(decided("L", each, 9, "sponsor") for each in ("released", "rejected", "rework")),
+        told(said.ReleaseReworkAgreed(lot="L", kind="rework", due=due(25)), on(9), "sponsor"),
         told(said.LotCancelled(lot="L"), on(9), "sponsor"),
         told(said.LotAborted(lot="L"), on(9), "sponsor"),
     ],
