@@ -41,11 +41,6 @@ from events.data.feeds import (
 )
 from events.data.inventory import (
     DemandForecast,
-    OrderCancelled,
-    OrderChanged,
-    OrderDelivered,
-    OrderExpected,
-    OrderPromised,
     Place,
     Position,
     StockAdjusted,
@@ -54,7 +49,6 @@ from events.data.inventory import (
     StockListed,
     StockMoved,
     TemperatureMeasured,
-    Tolerance,
 )
 from events.data.lots import (
     CapaClosed,
@@ -85,6 +79,19 @@ from events.data.lots import (
     OwedAccepted,
     ReportabilityDecided,
     Reported,
+)
+from events.data.orders import (
+    OrderCancelled,
+    OrderChanged,
+    OrderConfirmed,
+    OrderDelivered,
+    OrderExpected,
+    OrderPlaced,
+    Schedule,
+    ScheduleLine,
+    Tolerance,
+    Window,
+    numbered,
 )
 from events.data.releases import (
     CertificateIssued,
@@ -160,9 +167,10 @@ __all__ = [
     "OosOpened",
     "OrderCancelled",
     "OrderChanged",
+    "OrderConfirmed",
     "OrderDelivered",
     "OrderExpected",
-    "OrderPromised",
+    "OrderPlaced",
     "OwedAccepted",
     "Party",
     "Place",
@@ -179,6 +187,8 @@ __all__ = [
     "Reported",
     "Retracted",
     "ReviewHeld",
+    "Schedule",
+    "ScheduleLine",
     "Side",
     "Speaker",
     "StockAdjusted",
@@ -189,4 +199,6 @@ __all__ = [
     "StockStatus",
     "TemperatureMeasured",
     "Tolerance",
+    "Window",
+    "numbered",
 ]

@@ -1,10 +1,10 @@
-"""What is said of stock, demand, temperatures and orders."""
+"""What is said of stock, demand and temperatures."""
 
 from typing import Annotated, Any
 
 from pydantic import ConfigDict, Field
 
-from events.data.base import INVENTORY, Data, Party, StockStatus
+from events.data.base import INVENTORY, Data, StockStatus
 from events.values import (
     Amount,
     CivilDate,
@@ -125,58 +125,3 @@ class TemperatureMeasured(Data, type="cmo.temperature.measured.v1", topic=INVENT
     storage_class: Reference
     place: Reference | None = None
     shipment: Reference | None = None
-
-
-class Tolerance(StrictModel):
-    """What still counts as agreed: days late, and shares of the quantity under and over."""
-
-    days: Annotated[int, Field(ge=0, le=365)] | None = None
-    under: Annotated[Amount, Field(ge=0, le=1)] | None = None
-    over: Annotated[Amount, Field(ge=0, le=10)] | None = None
-
-
-class OrderPromised(Data, type="cmo.order.promised.v1", topic=INVENTORY, by="S", plan=True):
-    """An order line is agreed: the baseline it is judged by."""
-
-    order: Reference
-    line: Reference
-    product: Slug
-    quantity: PositiveQuantity
-    due: CivilDate
-    tolerance: Tolerance | None = None
-
-
-class OrderExpected(Data, type="cmo.order.expected.v1", topic=INVENTORY, by="C", plan=True):
-    """The CMO now expects an order line on this day."""
-
-    order: Reference
-    line: Reference
-    expected: CivilDate
-
-
-class OrderChanged(Data, type="cmo.order.changed.v1", topic=INVENTORY, by="CS", plan=True):
-    """An order line is changed; only the sponsor's word replaces the baseline."""
-
-    order: Reference
-    line: Reference
-    due: CivilDate | None = None
-    quantity: PositiveQuantity | None = None
-    changed_by: Party | None = None
-    agreed_by: Party | None = None
-
-
-class OrderCancelled(Data, type="cmo.order.cancelled.v1", topic=INVENTORY, by="CS"):
-    """An order line is cancelled; only the sponsor's word takes it out of the count."""
-
-    order: Reference
-    line: Reference
-    cancelled_by: Party | None = None
-    agreed_by: Party | None = None
-
-
-class OrderDelivered(Data, type="cmo.order.delivered.v1", topic=INVENTORY, by="CT"):
-    """A quantity of an order line reached the client."""
-
-    order: Reference
-    line: Reference
-    quantity: PositiveQuantity

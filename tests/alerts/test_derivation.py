@@ -147,19 +147,23 @@ _DEVIATED = st.builds(
 )
 _AMOUNT = st.sampled_from([1, 60, 100]).map(pieces)
 _ON_LINE: dict[str, Any] = {"order": st.just("O"), "line": st.just("1")}
+_NUMBER = st.sampled_from([None, None, "1", "2"])
+_SCHEDULE = st.lists(
+    st.builds(said.ScheduleLine, date=_DAY.map(due), quantity=_AMOUNT), min_size=1, max_size=3
+).map(tuple)
 _ORDERED = st.one_of(
     st.builds(
-        said.OrderPromised,
+        said.OrderPlaced,
         **_ON_LINE,
         product=st.sampled_from(["pills", "drops"]),
-        quantity=_AMOUNT,
-        due=_DAY.map(due),
+        schedule=_SCHEDULE,
         tolerance=st.none(),
     ),
-    st.builds(said.OrderChanged, **_ON_LINE, due=_DAYS, quantity=st.one_of(st.none(), _AMOUNT)),
-    st.builds(said.OrderExpected, **_ON_LINE, expected=_DAY.map(due)),
-    st.builds(said.OrderDelivered, **_ON_LINE, quantity=_AMOUNT),
-    st.builds(said.OrderCancelled, **_ON_LINE),
+    st.builds(said.OrderConfirmed, **_ON_LINE, answer=st.just("accepted")),
+    st.builds(said.OrderChanged, **_ON_LINE, schedule=_SCHEDULE),
+    st.builds(said.OrderExpected, **_ON_LINE, expected=_DAY.map(due), schedule_number=_NUMBER),
+    st.builds(said.OrderDelivered, **_ON_LINE, quantity=_AMOUNT, schedule_number=_NUMBER),
+    st.builds(said.OrderCancelled, **_ON_LINE, schedule_number=_NUMBER),
     st.builds(said.LotReceived, lot=st.just("L"), **_ON_LINE, quantity=_AMOUNT),
 )
 _IN_STOCK: dict[str, Any] = {"site": st.just("plant"), "product": st.just("pills")}

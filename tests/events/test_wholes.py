@@ -33,10 +33,22 @@ def pieces(value: float) -> dict[str, Any]:
 POSITION = {"product": "pills", "status": "unrestricted", "quantity": pieces(5)}
 LIST = {"site": "plant", "list": "W9", "positions": [POSITION]}
 
+LINE = {"order": "O", "line": "1"}
+WANTED = {"date": "2024-06-01", "quantity": pieces(100)}
+PLACED = {**LINE, "product": "pills"}
+TWICE = [{**WANTED, "number": "2"}, WANTED]
+
 MISFITS: list[tuple[str, dict[str, Any], str]] = [
     ("stock.listed", {**LIST, "part": 1}, "part and parts go together"),
     ("stock.listed", {**LIST, "parts": 2}, "part and parts go together"),
     ("stock.listed", {**LIST, "part": 3, "parts": 2}, "part 3 of 2"),
+    ("order.changed", {**LINE, "schedule": TWICE}, "two lines of the schedule have the number 2"),
+    ("order.confirmed", {**LINE, "answer": "changed"}, "needs the schedule it is changed to"),
+    (
+        "order.confirmed",
+        {**LINE, "answer": "changed", "schedule": TWICE},
+        "two lines of the schedule have the number 2",
+    ),
 ]
 
 
@@ -50,7 +62,7 @@ def test_what_does_not_fit_together_is_refused_with_its_reason(
     assert why in outcome.detail
 
 
-NOT_TOGETHER = [(kind, data) for kind, data, why in MISFITS if "part 3" not in why]
+NOT_TOGETHER = [(kind, data) for kind, data, why in MISFITS if " need" in why or " go " in why]
 
 
 @pytest.mark.parametrize(("kind", "data"), NOT_TOGETHER)
@@ -58,6 +70,14 @@ def test_the_schema_knows_which_fields_need_each_other(kind: str, data: dict[str
     event = json.loads(json.dumps(said(data, type=f"cmo.{kind}.v1")))
     with pytest.raises(ValidationError):
         Draft202012Validator(schema(MODELS[f"cmo.{kind}.v1"])).validate(event)
+
+
+@pytest.mark.parametrize("schedule", [[], TWICE, [{**WANTED, "quantity": pieces(0)}]])
+def test_an_order_is_placed_with_a_schedule_whose_lines_can_be_told_apart(schedule: Any) -> None:
+    outcome = told("order.placed", {**PLACED, "schedule": schedule}, by="/sponsor")
+    assert isinstance(outcome, Rejection)
+    assert outcome.reason is Reason.INVALID_VALUE
+    assert taken("order.placed", {**PLACED, "schedule": [WANTED, WANTED]}, by="/sponsor")
 
 
 def test_what_fits_together_is_taken_with_its_parts() -> None:
