@@ -76,7 +76,6 @@ _STATE_AFTER: Final[dict[type[Data], str]] = {
     LotCompleted: "completed",
     LotCancelled: "cancelled",
     LotAborted: "aborted",
-    LotReceived: "received",
     LotRecalled: "recalled",
 }
 
@@ -214,6 +213,11 @@ def _ship(lot: LotView, fact: Fact, data: LotShipped) -> None:
     _move(lot, "shipped_under_quarantine" if data.under_quarantine else "shipped", fact.time)
 
 
+def _receive(lot: LotView, fact: Fact, _: LotReceived) -> None:
+    if fact.by_sponsor:  # nobody else is known to own a site where lots are received
+        _move(lot, "received", fact.time)
+
+
 _TELLS_OF: Final[dict[type[Data], Callable[[LotView, Fact, Any], None]]] = {
     LotPlanned: _make,
     LotStarted: _make,
@@ -226,6 +230,7 @@ _TELLS_OF: Final[dict[type[Data], Callable[[LotView, Fact, Any], None]]] = {
     ReleaseDecided: _decide,
     ReleaseReworkAgreed: _agree_rework,
     LotShipped: _ship,
+    LotReceived: _receive,
     LotDestroyed: _destroy,
 }
 """What each kind of fact tells; any other only shows that the lot progresses."""
@@ -285,8 +290,8 @@ LOT: Final = Kind(
         Takes(ReleaseQuestionAnswered, _one, moves=False),
         Takes(ReleaseDecided, _one),
         Takes(ReleaseReworkAgreed, _one),
-        Takes(LotShipped, _one),
-        Takes(LotReceived, _one),
+        Takes(LotShipped, _its_own),
+        Takes(LotReceived, _its_own),
         Takes(LotRecalled, _one, ever=True),
         Takes(LotDestroyed, _its_own),
         Takes(LotCancelled, _one),

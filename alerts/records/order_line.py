@@ -145,7 +145,7 @@ def derive(facts: Sequence[Fact], terms: Agreement) -> OrderLineView:
         elif kind is _DELIVERED:
             delivered.append((fact, data.quantity, data.schedule_number))
         elif kind is _RECEIVED:
-            if data.quantity is not None:
+            if data.quantity is not None and fact.by_sponsor:
                 received.append((fact, data.quantity, None))
         elif kind is _EXPECTED:
             if data.schedule_number is None:

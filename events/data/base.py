@@ -68,6 +68,10 @@ Market = Reference
 """Where a product is sold: a country's code, or whatever the two sides call it."""
 
 
+Owed = Literal["sponsor"]
+"""To whom something is owed, where it is not the CMO's: its material, artwork or approval."""
+
+
 class LotRef(StrictModel):
     """A lot, whole or a quantity of it; its maker by default the CMO that the key names."""
 

@@ -1,13 +1,14 @@
 """What is said of lots, deviations, notices and complaints."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import ConfigDict, Field
 
-from events.data.base import LOTS, Data, DeviationClass, Market, Names, Purpose
+from events.data.base import LOTS, Data, DeviationClass, Market, Names, Owed, Purpose
 from events.values import (
     Amount,
     CivilDate,
+    Fitting,
     Instant,
     NonNegativeQuantity,
     PositiveQuantity,
@@ -18,11 +19,24 @@ from events.values import (
 )
 
 
-class LotInput(StrictModel):
-    """A lot another lot was made from; it may be another CMO's."""
+class LotInput(Fitting):
+    """A lot another lot was made from, which may be another CMO's, or a material."""
 
-    cmo: Slug
-    lot: Reference
+    model_config = ConfigDict(
+        json_schema_extra={"if": {"not": {"required": ["lot"]}}, "then": {"required": ["material"]}}
+    )
+
+    lot: Reference | None = None
+    maker: Slug | None = None
+    material: Reference | None = None
+    quantity: PositiveQuantity | None = None
+    critical: bool = False
+
+    @staticmethod
+    def misfit(said: Any) -> str:
+        """It is one or the other."""
+        nameless = said.lot is None and said.material is None
+        return "an input needs the lot, or the material, that it is" if nameless else ""
 
 
 class LotPlanned(Data, type="cmo.lot.planned.v1", topic=LOTS, by="CS", plan=True):
@@ -35,6 +49,9 @@ class LotPlanned(Data, type="cmo.lot.planned.v1", topic=LOTS, by="CS", plan=True
     planned_start: CivilDate | None = None
     planned_completion: CivilDate | None = None
     quantity: PositiveQuantity | None = None
+    order: Reference | None = None
+    line: Reference | None = None
+    market: Market | None = None
 
 
 class LotStarted(Data, type="cmo.lot.started.v1", topic=LOTS, by="C"):
@@ -62,6 +79,8 @@ class LotCompleted(Data, type="cmo.lot.completed.v1", topic=LOTS, by="C"):
     lot: Reference
     actual: NonNegativeQuantity | None = None
     expected: PositiveQuantity | None = None
+    manufactured: CivilDate | None = None
+    expiry: CivilDate | None = None
 
 
 class LotReplanned(Data, type="cmo.lot.replanned.v1", topic=LOTS, by="CS", plan=True):
@@ -85,6 +104,8 @@ class LotAborted(Data, type="cmo.lot.aborted.v1", topic=LOTS, by="CS"):
 
     lot: Reference
     reason: Text | None = None
+    cause: Literal["quality", "material", "other"] | None = None
+    owed_to: Owed | None = None
 
 
 class LotTested(Data, type="cmo.lot.tested.v1", topic=LOTS, by="CL"):
@@ -117,21 +138,30 @@ class OosConcluded(Data, type="cmo.oos.concluded.v1", topic=LOTS, by="CL"):
 
 
 class LotShipped(Data, type="cmo.lot.shipped.v1", topic=LOTS, by="CT"):
-    """A lot left, released or under quarantine."""
+    """A lot left, or a quantity of it, released or under quarantine."""
 
     lot: Reference
-    under_quarantine: bool = False
-    shipment: Reference | None = None
+    maker: Slug | None = None
     quantity: PositiveQuantity | None = None
-
-
-class LotReceived(Data, type="cmo.lot.received.v1", topic=LOTS, by="S"):
-    """The sponsor received a lot; on an order line it outranks "delivered"."""
-
-    lot: Reference
+    shipment: Reference | None = None
+    from_site: Slug | None = None
+    to_site: Slug | None = None
     order: Reference | None = None
     line: Reference | None = None
+    under_quarantine: bool = False
+
+
+class LotReceived(Data, type="cmo.lot.received.v1", topic=LOTS, by="CST"):
+    """A lot, or a quantity of it, was received: on an order line it outranks "delivered"."""
+
+    lot: Reference
+    maker: Slug | None = None
     quantity: NonNegativeQuantity | None = None
+    shipment: Reference | None = None
+    note: Reference | None = None
+    site: Slug | None = None
+    order: Reference | None = None
+    line: Reference | None = None
 
 
 class LotDestroyed(Data, type="cmo.lot.destroyed.v1", topic=LOTS, by="CS"):
@@ -202,7 +232,17 @@ class NoticeRaised(Data, type="cmo.notice.raised.v1", topic=LOTS, by="CS"):
     """The other side is told of something it must know."""
 
     notice: Reference
-    kind: Literal["change_control", "audit_finding", "supply_shortage", "deviation", "other"]
+    kind: Literal[
+        "change_control",
+        "audit_finding",
+        "inspection",
+        "data_integrity",
+        "supply_shortage",
+        "deviation",
+        "oos",
+        "other",
+    ]
+    class_: Annotated[DeviationClass, Field(alias="class")]
     discovered: Instant
     due: CivilDate | None = None
 
@@ -232,7 +272,7 @@ class OwedAccepted(Data, type="cmo.owed.accepted.v1", topic=LOTS, by="S"):
     """What an event tells of is owed to the sponsor: its material, artwork or approval."""
 
     about: EventRef
-    to: Literal["sponsor"]
+    to: Owed
 
 
 class Reported(StrictModel):

@@ -114,7 +114,9 @@ _MADE = st.one_of(
     st.builds(
         said.OosConcluded, oos=st.just("O"), lot=st.just("L"), conclusion=st.just("confirmed")
     ),
-    st.builds(said.CertificateIssued, lot=st.just("L"), certificate=st.just("C")),
+    st.builds(
+        said.CertificateIssued, lot=st.just("L"), kind=st.just("analysis"), certificate=st.just("C")
+    ),
     st.builds(said.ReleaseRequested, lot=st.just("L"), due=_DAYS),
     st.builds(
         said.ReleaseStepCompleted,

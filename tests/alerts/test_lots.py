@@ -236,9 +236,30 @@ def test_a_lot_is_destroyed_once_no_quantity_of_it_alone_is_named() -> None:
     assert whole.records(LOT)[("L1",)].view.state == "destroyed"
 
 
-def test_a_lot_of_another_maker_is_none_of_this_cmo() -> None:
-    cmo = folded([started("L1"), completed("L1"), destroyed("L1", maker="borealis")])
+ELSEWHERE: dict[str, Any] = {"lot": "L1", "maker": "borealis"}
+
+
+@pytest.mark.parametrize(
+    "data",
+    [said.LotShipped(**ELSEWHERE), said.LotReceived(**ELSEWHERE), said.LotDestroyed(**ELSEWHERE)],
+    ids=lambda data: type(data).__name__,
+)
+def test_a_lot_of_another_maker_is_none_of_this_cmo(data: Any) -> None:
+    cmo = folded([started("L1"), completed("L1"), told(data, on(9), "sponsor")])
     assert cmo.records(LOT)[("L1",)].view.state == "completed"
+    own = data.model_copy(update={"maker": None})
+    assert folded([completed("L1"), told(own, on(9), "sponsor")]).records(LOT)[
+        ("L1",)
+    ].view.state in ("shipped", "received", "destroyed")
+
+
+@pytest.mark.parametrize(
+    ("by", "state"), [("sponsor", "received"), ("carrier", "shipped"), ("cmo", "shipped")]
+)
+def test_a_lot_is_received_once_the_sponsor_says_so(by: str, state: str) -> None:
+    shipped, came = said.LotShipped(lot="L1"), said.LotReceived(lot="L1", site="depot")
+    cmo = folded([told(shipped, on(9)), told(came, on(12), by)])
+    assert cmo.records(LOT)[("L1",)].view.state == state
 
 
 def test_a_lot_waits_in_the_state_it_was_left_in() -> None:

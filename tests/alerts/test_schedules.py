@@ -7,7 +7,7 @@ import pytest
 
 from alerts.judge import Verdict
 from alerts.records.order_line import ORDER_LINE, OrderLineView
-from events.data import Window
+from events.data import LotReceived, Window
 from tests.builders import (
     Told,
     agreed,
@@ -19,10 +19,12 @@ from tests.builders import (
     expected,
     folded,
     on,
+    pieces,
     promised,
     reading,
     received,
     retracted,
+    told,
 )
 
 ON_TIME, IN_FULL, OTIF = "delivery_on_time", "delivery_in_full", "delivery_otif"
@@ -179,3 +181,9 @@ def test_days_late_that_were_placed_outrank_those_agreed_and_none_are_too_early(
     assert figures([late, delivered("1", 13)])[0] == (0, 1)
     early = placed((10, 100), window=Window(early=3))
     assert figures([early, delivered("1", -20)]) == ((1, 1),) * 3
+
+
+@pytest.mark.parametrize(("by", "kept"), [("sponsor", 1), ("cmo", 0), ("carrier", 0)])
+def test_a_receipt_fills_a_line_once_the_sponsor_says_so(by: str, kept: int) -> None:
+    receipt = LotReceived(lot="L1", order="O", line="1", quantity=pieces(100), note="N1")
+    assert figures([placed((10, 100)), told(receipt, on(9), by)])[0] == (kept, 1)

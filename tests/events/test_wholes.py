@@ -38,10 +38,13 @@ WANTED = {"date": "2024-06-01", "quantity": pieces(100)}
 PLACED = {**LINE, "product": "pills"}
 TWICE = [{**WANTED, "number": "2"}, WANTED]
 
+MADE = {"lot": "L1", "product": "pills"}
+
 MISFITS: list[tuple[str, dict[str, Any], str]] = [
     ("stock.listed", {**LIST, "part": 1}, "part and parts go together"),
     ("stock.listed", {**LIST, "parts": 2}, "part and parts go together"),
     ("stock.listed", {**LIST, "part": 3, "parts": 2}, "part 3 of 2"),
+    ("lot.started", {**MADE, "inputs": [{"quantity": pieces(1)}]}, "an input needs the lot, or"),
     ("order.changed", {**LINE, "schedule": TWICE}, "two lines of the schedule have the number 2"),
     ("order.confirmed", {**LINE, "answer": "changed"}, "needs the schedule it is changed to"),
     (
@@ -83,6 +86,13 @@ def test_an_order_is_placed_with_a_schedule_whose_lines_can_be_told_apart(schedu
 def test_what_fits_together_is_taken_with_its_parts() -> None:
     event: Any = taken("stock.listed", {**LIST, "part": 2, "parts": 2}).data
     assert (event.part, event.parts, event.positions[0].quantity.millionths) == (2, 2, 5_000_000)
+
+
+@pytest.mark.parametrize("named", [{"lot": "L0"}, {"lot": "L0", "maker": "b"}, {"material": "M"}])
+def test_an_input_is_a_lot_of_any_maker_or_a_material(named: dict[str, Any]) -> None:
+    (used,) = taken("lot.started", {**MADE, "inputs": [named]}).data.inputs  # type: ignore[attr-defined]
+    found = {"lot": used.lot, "maker": used.maker, "material": used.material}
+    assert {name: given for name, given in found.items() if given is not None} == named
 
 
 def test_an_unknown_field_within_a_part_of_a_part_is_part_of_what_is_said() -> None:
