@@ -220,8 +220,10 @@ def counted(product: str, quantity: float, status: Any = "unrestricted", **how: 
         product=product,
         quantity=pieces(quantity, how.pop("unit", "EA")),
         status=status,
+        lot=how.pop("lot", None),
+        maker=how.pop("maker", None),
     )
-    return told(data, on(how.pop("day", 0)), **how)
+    return told(data, on(how.pop("day", 0)), how.pop("by", "cmo"), **how)
 
 
 def adjusted(product: str, delta: float, **how: Any) -> Told:
@@ -230,8 +232,9 @@ def adjusted(product: str, delta: float, **how: Any) -> Told:
 
 
 def consumed(product: str, quantity: float, **how: Any) -> Told:
-    data = said.StockConsumed(site="plant", product=product, quantity=pieces(quantity))
-    return told(data, on(how.pop("day", 2)), **how)
+    site = how.pop("site", "plant")
+    data = said.StockConsumed(site=site, product=product, quantity=pieces(quantity))
+    return told(data, on(how.pop("day", 2)), how.pop("by", "cmo"), **how)
 
 
 def forecast(product: str, quantity: float, start: int = 0, end: int = 9, **how: Any) -> Told:

@@ -16,12 +16,15 @@ from events.dimensions import Scope
 from events.values import MILLION, Quantity
 
 Position = tuple[Key, StockView]
+_NOTHING_TOLD: Final = StockView()
 
 
 def _by_scope(cmo: Readable, product: str) -> dict[Scope, list[Position]]:
     """The positions of a product, and those of it at each site."""
     held: dict[Scope, list[Position]] = {}
     for key, view in cmo.group(STOCK, product):
+        if view == _NOTHING_TOLD:
+            continue
         for scope in (Scope(product=product), Scope(site=site(key), product=product)):
             held.setdefault(scope, []).append((key, view))
     return held
@@ -33,6 +36,8 @@ def _days_of_supply(
     zone = agreement.zone if agreement else "UTC"
     held = _by_scope(cmo, product)
     demands = {key[1]: view for key, view in cmo.group(DEMAND, product)}
+    if not held and not demands:
+        return
     for scope in (
         Scope(product=product),
         *(Scope(site=at, product=product) for at in demands if at),

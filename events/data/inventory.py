@@ -19,7 +19,7 @@ from events.values import (
 )
 
 
-class StockCounted(Data, type="cmo.stock.counted.v1", topic=INVENTORY, by="C"):
+class StockCounted(Data, type="cmo.stock.counted.v1", topic=INVENTORY, by="CST"):
     """A stock position was counted."""
 
     site: Slug
@@ -27,10 +27,11 @@ class StockCounted(Data, type="cmo.stock.counted.v1", topic=INVENTORY, by="C"):
     quantity: NonNegativeQuantity
     status: StockStatus = "unrestricted"
     lot: Reference | None = None
+    maker: Slug | None = None
     expiry: CivilDate | None = None
 
 
-class StockAdjusted(Data, type="cmo.stock.adjusted.v1", topic=INVENTORY, by="C"):
+class StockAdjusted(Data, type="cmo.stock.adjusted.v1", topic=INVENTORY, by="CST"):
     """The book of a stock position moved by a delta, and why."""
 
     site: Slug
@@ -39,9 +40,10 @@ class StockAdjusted(Data, type="cmo.stock.adjusted.v1", topic=INVENTORY, by="C")
     reason: Text
     status: StockStatus = "unrestricted"
     lot: Reference | None = None
+    maker: Slug | None = None
 
 
-class StockConsumed(Data, type="cmo.stock.consumed.v1", topic=INVENTORY, by="C"):
+class StockConsumed(Data, type="cmo.stock.consumed.v1", topic=INVENTORY, by="CST"):
     """Stock was used up."""
 
     site: Slug
@@ -49,6 +51,7 @@ class StockConsumed(Data, type="cmo.stock.consumed.v1", topic=INVENTORY, by="C")
     quantity: NonNegativeQuantity
     status: StockStatus = "unrestricted"
     lot: Reference | None = None
+    maker: Slug | None = None
 
 
 class Position(StrictModel):

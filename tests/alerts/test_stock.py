@@ -5,8 +5,10 @@ import pytest
 from alerts.agreements import Limit
 from alerts.derivation import Unfoldable
 from alerts.judge import Verdict
+from alerts.readings import readings
 from alerts.records.demand import DEMAND
 from alerts.records.stock import STOCK
+from events.values import microseconds
 from tests.builders import (
     Told,
     accepted,
@@ -173,3 +175,34 @@ def test_a_book_below_zero_is_not_believed() -> None:
 def test_stock_that_only_moved_is_not_believed() -> None:
     found = reading([consumed("p", 30), forecast("p", 10)], COVER, on(5), product="p")
     assert (found.value, found.why) == (None, "plant p unrestricted moved and was never counted")
+
+
+@pytest.mark.parametrize("by", ["sponsor", "carrier"])
+def test_until_it_is_agreed_whose_a_site_is_the_cmo_s_word_alone_counts_there(by: str) -> None:
+    own = [counted("p", 300), forecast("p", 200)]
+    others = [
+        counted("p", 900, by=by),
+        counted("p", 900, day=1, by=by),
+        counted("p", 50, "blocked", by=by),
+        consumed("p", 30, by=by),
+        consumed("p", 30, site="depot", by=by),
+        counted("q", 5, by=by),
+    ]
+    told = folded([*own, *others])
+    for kpi in (COVER, BLOCKED):
+        for scope in ({"product": "p"}, {"product": "p", "site": "plant"}):
+            if kpi == BLOCKED or "site" not in scope:
+                assert read(told, NOW, kpi, **scope) == read(folded(own), NOW, kpi, **scope)
+    found = [each.scope for each in readings(told, microseconds(NOW)) if each.kpi.name == COVER]
+    assert {scope.product for scope in found} == {"p"}
+    found = [each.scope for each in readings(told, microseconds(NOW)) if each.kpi.name == BLOCKED]
+    assert {scope.site for scope in found} == {None, "plant"}
+
+
+def test_lots_of_one_number_from_two_makers_are_two_positions() -> None:
+    events = [
+        counted("p", 300, lot="L1"),
+        counted("p", 100, lot="L1", maker="borealis", day=1),
+        forecast("p", 200),
+    ]
+    assert reading(events, COVER, NOW, product="p").value == 20
