@@ -241,9 +241,10 @@ def forecast(product: str, quantity: float, start: int = 0, end: int = 9, **how:
     data = said.DemandForecast(
         product=product,
         quantity=pieces(quantity, how.pop("unit", "EA")),
+        version=how.pop("version", 1),
         start=due(start),
         end=due(end),
-        site=how.pop("site", None),
+        market=how.pop("market", None),
     )
     return told(data, how.pop("at", on(-1)), "sponsor", **how)
 

@@ -4,7 +4,7 @@ from typing import Annotated, Any
 
 from pydantic import ConfigDict, Field
 
-from events.data.base import INVENTORY, Data, StockStatus
+from events.data.base import INVENTORY, Data, Market, StockStatus
 from events.values import (
     Amount,
     CivilDate,
@@ -112,13 +112,17 @@ class StockMoved(Data, type="cmo.stock.moved.v1", topic=INVENTORY, by="CST"):
 
 
 class DemandForecast(Data, type="cmo.demand.forecast.v1", topic=INVENTORY, by="S", plan=True):
-    """What will be needed of a product over a span of days, both ends included."""
+    """What will be needed of a product over a span of days, both ends included.
+
+    Of the versions that cover a day the greatest holds.
+    """
 
     product: Slug
-    quantity: NonNegativeQuantity
+    version: Annotated[int, Field(ge=0, le=10**9)]
     start: CivilDate
     end: CivilDate
-    site: Slug | None = None
+    quantity: NonNegativeQuantity
+    market: Market | None = None
 
 
 class TemperatureMeasured(Data, type="cmo.temperature.measured.v1", topic=INVENTORY, by="CLT"):

@@ -178,6 +178,7 @@ _STOCKED = st.one_of(
     st.builds(
         said.DemandForecast,
         product=st.just("pills"),
+        version=st.integers(1, 3),
         quantity=_SOME,
         start=_DAY.map(due),
         end=_DAY.map(due),

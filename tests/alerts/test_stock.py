@@ -52,12 +52,21 @@ def test_only_unrestricted_stock_lasts() -> None:
     assert reading(events, COVER, NOW, product="pills").value == 15
 
 
-def test_the_latest_forecast_covering_now_is_in_force() -> None:
+def test_of_the_forecasts_covering_now_the_greatest_version_is_in_force() -> None:
+    events = [
+        counted("pills", 300),
+        forecast("pills", 100, at=on(-1), version=2),
+        forecast("pills", 200, at=on(-9), version=10),
+        forecast("pills", 900, start=6, end=9, at=on(0), version=11),
+    ]
+    assert reading(events, COVER, NOW, product="pills").value == 15
+
+
+def test_of_one_version_the_latest_forecast_covering_now_is_in_force() -> None:
     events = [
         counted("pills", 300),
         forecast("pills", 100, at=on(-9)),
         forecast("pills", 200, at=on(-1)),
-        forecast("pills", 900, start=6, end=9, at=on(0)),
     ]
     assert reading(events, COVER, NOW, product="pills").value == 15
 
@@ -103,25 +112,22 @@ def test_without_demand_or_with_unlike_units_the_cover_is_unknown_and_says_why(
     assert (found.value, found.state, found.why) == (None, Verdict.UNKNOWN, why)
 
 
-def test_a_product_is_judged_and_its_sites_are_shown() -> None:
+def test_a_product_is_judged_over_all_its_sites() -> None:
     events = [
         counted("pills", 300, site="a"),
         counted("pills", 100, site="b"),
         forecast("pills", 200),
-        forecast("pills", 50, site="b"),
+        forecast("pills", 50, market="US"),
     ]
-    cmo = folded(events, LIMIT)
-    whole = read(cmo, NOW, COVER, product="pills")
-    at_b = read(cmo, NOW, COVER, product="pills", site="b")
+    whole = read(folded(events, LIMIT), NOW, COVER, product="pills")
     assert (whole.value, whole.judged) == (20, True)
-    assert (at_b.value, at_b.judged, at_b.state) == (20, False, None)
 
 
-def test_without_a_forecast_of_the_whole_product_its_sites_needs_are_added() -> None:
+def test_without_a_forecast_of_the_whole_product_its_markets_needs_are_added() -> None:
     events = [
         counted("pills", 300),
-        forecast("pills", 100, site="a"),
-        forecast("pills", 100, site="b"),
+        forecast("pills", 100, market="US"),
+        forecast("pills", 100, market="EU"),
     ]
     assert reading(events, COVER, NOW, product="pills").value == 15
 
