@@ -214,7 +214,7 @@ def _ship(lot: LotView, fact: Fact, data: LotShipped) -> None:
 
 
 def _receive(lot: LotView, fact: Fact, _: LotReceived) -> None:
-    if fact.by_sponsor:  # nobody else is known to own a site where lots are received
+    if fact.by_sponsor:  # whose other sites are is not followed yet
         _move(lot, "received", fact.time)
 
 

@@ -36,7 +36,7 @@ _COUNTED, _ADJUSTED = COMPACT[StockCounted], COMPACT[StockAdjusted]
 
 
 def _by_owner(fact: Fact) -> bool:
-    """Whether the owner of a site speaks: every site is the CMO's until another is agreed."""
+    """Whether the owner of a site speaks: each is the CMO's while `sites` is not followed."""
     return fact.speaker is Speaker.CMO
 
 

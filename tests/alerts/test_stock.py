@@ -184,7 +184,7 @@ def test_stock_that_only_moved_is_not_believed() -> None:
 
 
 @pytest.mark.parametrize("by", ["sponsor", "carrier"])
-def test_until_it_is_agreed_whose_a_site_is_the_cmo_s_word_alone_counts_there(by: str) -> None:
+def test_while_it_is_not_followed_whose_a_site_is_the_cmo_s_word_alone_counts(by: str) -> None:
     own = [counted("p", 300), forecast("p", 200)]
     others = [
         counted("p", 900, by=by),
