@@ -15,6 +15,7 @@ from alerts.facts import Fact, claimed
 from alerts.kind import Key, Kind, Takes, View
 from events.compact import COMPACT
 from events.data import (
+    FIRST_NUMBER,
     LotReceived,
     OrderCancelled,
     OrderChanged,
@@ -161,13 +162,24 @@ def derive(facts: Sequence[Fact], terms: Agreement) -> OrderLineView:
             cancelled.add(data.schedule_number)
     if first is None:
         return OrderLineView()
+    promises = _promises(first, schedule, cancelled, terms)
+    return _judged(promises, received or delivered, expected)
+
+
+def _promises(
+    first: Fact, schedule: Any, cancelled: set[str], terms: Agreement
+) -> list[tuple[str, Promise]]:
+    """The lines of a schedule that stand, with their numbers, in the order of their dates."""
+    if len(schedule) == 1 and not cancelled:  # as nearly every order line has it
+        (line,) = schedule
+        return [(line.number or FIRST_NUMBER, _promise(first, line, terms))]
     promises = [
         (number, _promise(first, line, terms))
         for number, line in zip(numbered(schedule), schedule, strict=True)
         if number not in cancelled
     ]
     promises.sort(key=lambda each: each[1].due)
-    return _judged(promises, received or delivered, expected)
+    return promises
 
 
 def _judged(
@@ -178,22 +190,36 @@ def _judged(
     """What arrived against what was placed; the sponsor's receipts outrank deliveries."""
     if not promises:
         return OrderLineView(cancelled=True)
-    units = {promise.unit for _, promise in promises}
-    units.update(quantity.unit for _, quantity, _ in arrivals)
-    unlike = len(units) > 1 and len(arrivals) > 0
-    parts = [[]] * len(promises) if unlike else _shared_out(promises, arrivals)
-    schedule = []
-    for (number, promise), came in zip(promises, parts, strict=True):
-        day = expected.get(number) or expected.get(None)
-        if unlike:
-            hour, visible = days_from_epoch(promise.due) * 24, midnight(promise.zone, promise.due)
-            last = arrivals[-1][0]
-            schedule.append(DueLine(promise, None, last, False, False, True, day, hour, visible))
-        else:
-            schedule.append(_due_line(promise, came, day))
-    return OrderLineView(
-        tuple(schedule), has_come=all(line.completed is not None for line in schedule)
-    )
+    if _are_unlike(promises, arrivals):
+        last = arrivals[-1][0]
+        return OrderLineView(
+            tuple(_unlike(promise, last, _said(expected, number)) for number, promise in promises)
+        )
+    schedule, has_come = [], True
+    for (number, promise), came in zip(promises, _shared_out(promises, arrivals), strict=True):
+        line = _due_line(promise, came, _said(expected, number) if expected else None)
+        has_come = has_come and line.completed is not None
+        schedule.append(line)
+    return OrderLineView(tuple(schedule), False, has_come)
+
+
+def _said(expected: Mapping[str | None, date], number: str) -> date | None:
+    """When a line of the schedule is expected: by the last word about it, or about all."""
+    return expected.get(number) or expected.get(None)
+
+
+def _are_unlike(promises: Sequence[tuple[str, Promise]], arrivals: Sequence[Arrival]) -> bool:
+    """Whether what came cannot be held against what was wanted."""
+    unit = promises[0][1].unit
+    for _, quantity, _ in arrivals:
+        if quantity.unit != unit:
+            return True
+    return bool(arrivals) and any(promise.unit != unit for _, promise in promises[1:])
+
+
+def _unlike(promise: Promise, last: Fact, expected: date | None) -> DueLine:
+    hour, visible = days_from_epoch(promise.due) * 24, midnight(promise.zone, promise.due)
+    return DueLine(promise, None, last, False, False, True, expected, hour, visible)
 
 
 Part = tuple[Fact, int]
@@ -207,6 +233,8 @@ def _shared_out(
 
     Each is filled to the quantity wanted; what is over is the last one's.
     """
+    if len(promises) == 1:
+        return [[(fact, quantity.millionths) for fact, quantity, _ in arrivals]]
     last = len(promises) - 1
     places = {number: place for place, (number, _) in enumerate(promises)}
     parts: list[list[Part]] = [[] for _ in promises]
@@ -215,10 +243,10 @@ def _shared_out(
         left, named = quantity.millionths, places.get(number) if number else None
         for place in range(len(promises)) if named is None else (named,):
             part = left if place in (named, last) else min(left, max(lacking[place], 0))
+            if part:
+                parts[place].append((fact, part))
             lacking[place] -= part
             left -= part
-            if part or place == named or not last:
-                parts[place].append((fact, part))
     return parts
 
 

@@ -81,6 +81,7 @@ from events.data.lots import (
     Reported,
 )
 from events.data.orders import (
+    FIRST_NUMBER,
     OrderCancelled,
     OrderChanged,
     OrderConfirmed,
@@ -115,6 +116,7 @@ __all__ = [
     "BREACHES",
     "DATA",
     "DEAD_LETTERS",
+    "FIRST_NUMBER",
     "INBOUND",
     "INVENTORY",
     "LOTS",

@@ -19,6 +19,10 @@ from events.values import (
 _Days = Annotated[int, Field(ge=0, le=365)]
 
 
+FIRST_NUMBER = "1"
+"""The number of the first line of a schedule that names none."""
+
+
 class ScheduleLine(StrictModel):
     """A quantity of an order line that is wanted on a day; its number by default its place."""
 
