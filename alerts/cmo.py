@@ -214,13 +214,14 @@ class Cmo(CmoView):
         old, new, was, about = before.evidence, now.evidence, before.scope, now.scope
         if old is new and was == about:
             return
-        kept = [pair for pair in old if pair in new] if old and was == about else ()
+        come = list(new)
         for pair in old:
-            if pair not in kept:
+            if was == about and pair in come:  # one for one: two lines may say the same
+                come.remove(pair)
+            else:
                 self._count(pair[0], was, pair[1], -1)
-        for pair in new:
-            if not kept or pair not in kept:
-                self._count(pair[0], about, pair[1], 1)
+        for pair in come:
+            self._count(pair[0], about, pair[1], 1)
 
     def _count(self, kpi: str, about: Scope, says: Evidence, sign: int) -> None:
         adverse = says.adverse or (

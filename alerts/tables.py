@@ -103,7 +103,7 @@ def _since(lot: Any) -> tuple[Any, ...]:
 
 
 def _due(line: Any) -> tuple[Any, ...]:
-    return (line.promise.due,)
+    return (line.awaited.promise.due,)
 
 
 class Tables:

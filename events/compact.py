@@ -3,8 +3,9 @@
 The declared models stay the contract, and the source of every error.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import date, datetime
+from functools import cache
 from sys import intern
 from types import NoneType, UnionType
 from typing import Annotated, Any, ClassVar, Final, Literal, NamedTuple, Union, get_args, get_origin
@@ -30,6 +31,7 @@ from events.forms import (
 )
 from events.values import (
     MILLION,
+    Fitting,
     Moment,
     Quantity,
     StrictModel,
@@ -222,7 +224,9 @@ def _metadata(model: type[StrictModel], name: str) -> tuple[Any, ...]:
     return _flat(model.model_fields[name].metadata)
 
 
+@cache
 def _nested(model: type[StrictModel]) -> _Field:
+    """The one struct of a model, wherever that is a part."""
     struct, settle = _struct(model, model.__name__)
     return _Field(struct, settle)
 
@@ -230,7 +234,9 @@ def _nested(model: type[StrictModel]) -> _Field:
 def _struct(model: type[StrictModel], name: str) -> tuple[Any, Normalize]:
     """The struct of a model, and what brings one to its one form."""
     decorators = model.__pydantic_decorators__
-    if decorators.model_validators or decorators.field_validators:
+    misfit = model.misfit if issubclass(model, Fitting) else None
+    known = {"_fits"} if misfit else set()
+    if decorators.model_validators.keys() - known or decorators.field_validators:
         raise _NoQuickWay(model)
     required, optional, normal = [], [], []
     for field_name, declared in model.model_fields.items():
@@ -253,7 +259,7 @@ def _struct(model: type[StrictModel], name: str) -> tuple[Any, Normalize]:
         rename=renamed or None,
     )
     NESTED[model] = made
-    return made, _settling(tuple(normal))
+    return made, _settling(tuple(normal), misfit)
 
 
 def _class_attributes(model: Any) -> dict[str, Any]:
@@ -266,15 +272,28 @@ def _class_attributes(model: Any) -> dict[str, Any]:
     }
 
 
-def _settling(normal: tuple[tuple[str, Normalize], ...]) -> Normalize:
-    """What brings each of these fields to its one form, one after another without a loop."""
+def _settling(
+    normal: tuple[tuple[str, Normalize], ...], misfit: Callable[[Any], str] | None
+) -> Normalize:
+    """What brings each of these fields to its one form, one after another without a loop.
+
+    Where fields must fit together it doubts what does not.
+    """
     lines = ["def settle(said):"]
     for name, _ in normal:
         lines += [f"    if said.{name} is not None:", f"        said.{name} = _{name}(said.{name})"]
     made: dict[str, Any] = {f"_{name}": normalize for name, normalize in normal}
     exec("\n".join([*lines, "    return said"]), made)  # names of declared fields
     settle: Normalize = made["settle"]
-    return settle
+    if misfit is None:
+        return settle
+
+    def settle_what_fits(said: Any) -> Any:
+        if misfit(settle(said)):
+            raise Doubtful
+        return said
+
+    return settle_what_fits
 
 
 NESTED: Final[dict[type[StrictModel], Any]] = {Quantity: Amount}
@@ -287,6 +306,9 @@ SETTLE: Final[dict[type[Said], Normalize]] = {}
 
 for _model in DATA:
     COMPACT[_model], SETTLE[COMPACT[_model]] = _struct(_model, _model.__name__)
+
+NAMING_A_MAKER: Final = frozenset(each for each in SETTLE if "maker" in each.__struct_fields__)
+"""What is said of a lot that may be another CMO's."""
 
 
 def compact(data: Data) -> Said:

@@ -8,7 +8,7 @@ from hashlib import blake2b
 from sys import intern
 from typing import NamedTuple
 
-from events.compact import Said, canonical, compact
+from events.compact import NAMING_A_MAKER, Said, canonical, compact
 from events.data import Speaker
 from events.event import sequence_number
 from events.forms import Doubtful
@@ -144,6 +144,8 @@ class Decoder:
             )
         digest = _DIGEST.copy()
         digest.update(canonical(data, event.time) + unknown)
+        if type(data) in NAMING_A_MAKER and data.maker == cmo:  # type: ignore[attr-defined]
+            data.maker = None  # type: ignore[attr-defined]  # which says the same
         return AcceptedEvent(
             message,
             cmo,

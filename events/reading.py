@@ -141,12 +141,11 @@ def unknown_fields(data: Data) -> bytes:
         raise Refused(Reason.INVALID_VALUE, str(error), "data") from error
 
 
-def _within(data: Data) -> list[StrictModel]:
-    """The models inside of an event's data."""
+def _within(model: StrictModel) -> list[StrictModel]:
+    """The models inside of a model, and inside of those."""
     found: list[StrictModel] = []
-    for value in data.__dict__.values():
-        if issubclass(type(value), StrictModel):  # asking for an instance is slow of a model
-            found.append(value)
-        elif type(value) is tuple:
-            found.extend(each for each in value if isinstance(each, StrictModel))
+    for value in model.__dict__.values():
+        for each in value if type(value) is tuple else (value,):
+            if issubclass(type(each), StrictModel):  # asking for an instance is slow of a model
+                found += (each, *_within(each))
     return found

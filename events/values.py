@@ -42,6 +42,24 @@ class StrictModel(BaseModel):
     )
 
 
+class Fitting(StrictModel):
+    """What has fields that must fit together; `misfit` says why they do not, if so.
+
+    It is asked of what was read by the model, and of its struct.
+    """
+
+    @staticmethod
+    def misfit(said: Any) -> str:
+        """Why the fields do not fit together; empty where they do."""
+        raise NotImplementedError
+
+    @model_validator(mode="after")
+    def _fits(self) -> Self:
+        if why := self.misfit(self):
+            raise PydanticCustomError("misfit", "{why}", {"why": why})
+        return self
+
+
 def _in_utc(moment: datetime) -> datetime:
     return moment.astimezone(UTC)
 

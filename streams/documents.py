@@ -23,7 +23,7 @@ Made from `alerts/kpis` by `cmowatch contract`; change it there.
 A record gives evidence; a window of N days is the N UTC days that end today, up to 7 days it is
 N×24 whole UTC hours that end with this one. Numerators and denominators are summed first and
 divided last; quantiles are exact, by nearest rank. A promise counts at its due day once it is kept,
-and on the day after as missed while it is not.
+and on the day after as missed while it is not; each line of an order's schedule is one.
 
 A rate is *warning* when its whole 90 % interval is beyond the warning limit, *critical* when its
 whole 95 % interval is beyond the critical one; the interval of 95 % is the one that is shown, so a

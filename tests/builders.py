@@ -13,7 +13,7 @@ from alerts.ledger import Ledger, on_windows
 from alerts.readings import Reading, readings
 from events import data as said
 from events.compact import compact
-from events.data import Data, Speaker
+from events.data import Data, ScheduleLine, Speaker
 from events.event import Event, event
 from events.outcomes import AcceptedEvent, Message
 from events.partition import partition_of
@@ -52,6 +52,11 @@ class Told(NamedTuple):
     recorded: datetime
     cmo: str
     timely: bool = True
+
+    def __repr__(self) -> str:
+        """As it is written: a whole story has to fit where hypothesis shows it."""
+        line = self.event.json_line().decode()
+        return f"Told({self.speaker}, {self.recorded:%Y-%m-%dT%H:%M:%S}, {self.cmo}, {line})"
 
     @property
     def topic(self) -> str:
@@ -109,19 +114,38 @@ def of_order(line: str) -> dict[str, Any]:
 
 
 def promised(line: str, by_day: int = 10, quantity: float = 100, **how: Any) -> Told:
-    data = said.OrderPromised(
+    data = said.OrderPlaced(
         **of_order(line),
         product=how.pop("product", "pills"),
-        quantity=pieces(quantity),
-        due=due(by_day),
+        schedule=schedule(*how.pop("schedule", [(by_day, quantity)])),
+        window=how.pop("window", None),
         tolerance=how.pop("tolerance", None),
     )
     return told(data, how.pop("at", on(-30)), "sponsor", **how)
 
 
+def schedule(*lines: tuple[Any, ...]) -> tuple[ScheduleLine, ...]:
+    """The lines of a schedule, each a day, a quantity, and perhaps its number."""
+    return tuple(
+        ScheduleLine(date=due(day), quantity=pieces(quantity), number=number[0] if number else None)
+        for day, quantity, *number in lines
+    )
+
+
+def confirmed(line: str, answer: Any = "accepted", *lines: tuple[Any, ...], **how: Any) -> Told:
+    data = said.OrderConfirmed(
+        **of_order(line), answer=answer, schedule=schedule(*lines) if lines else None
+    )
+    return told(data, how.pop("at", on(-29)), **how)
+
+
 def delivered(line: str, day: float = 9, quantity: float = 100, **how: Any) -> Told:
     unit = how.pop("unit", "EA")
-    data = said.OrderDelivered(**of_order(line), quantity=pieces(quantity, unit))
+    data = said.OrderDelivered(
+        **of_order(line),
+        quantity=pieces(quantity, unit),
+        schedule_number=how.pop("number", None),
+    )
     return told(data, how.pop("at", on(day)), how.pop("by", "cmo"), **how)
 
 
@@ -132,22 +156,20 @@ def received(line: str, day: float = 9, quantity: float = 100, **how: Any) -> To
 
 
 def changed(line: str, by: str, **how: Any) -> Told:
-    by_day, quantity = how.pop("by_day", None), how.pop("quantity", None)
-    data = said.OrderChanged(
-        **of_order(line),
-        due=None if by_day is None else due(by_day),
-        quantity=None if quantity is None else pieces(quantity),
-    )
+    to = how.pop("by_day", 10), how.pop("quantity", 100)
+    data = said.OrderChanged(**of_order(line), schedule=schedule(*how.pop("schedule", [to])))
     return told(data, how.pop("at", on(-20)), by, **how)
 
 
 def expected(line: str, by_day: int, **how: Any) -> Told:
-    data = said.OrderExpected(**of_order(line), expected=due(by_day))
+    number = how.pop("number", None)
+    data = said.OrderExpected(**of_order(line), expected=due(by_day), schedule_number=number)
     return told(data, how.pop("at", on(-5)), **how)
 
 
 def cancelled(line: str, by: str, **how: Any) -> Told:
-    return told(said.OrderCancelled(**of_order(line)), on(-10), by, **how)
+    data = said.OrderCancelled(**of_order(line), schedule_number=how.pop("number", None))
+    return told(data, on(-10), by, **how)
 
 
 # --- lots
@@ -198,8 +220,10 @@ def counted(product: str, quantity: float, status: Any = "unrestricted", **how: 
         product=product,
         quantity=pieces(quantity, how.pop("unit", "EA")),
         status=status,
+        lot=how.pop("lot", None),
+        maker=how.pop("maker", None),
     )
-    return told(data, on(how.pop("day", 0)), **how)
+    return told(data, on(how.pop("day", 0)), how.pop("by", "cmo"), **how)
 
 
 def adjusted(product: str, delta: float, **how: Any) -> Told:
@@ -208,17 +232,19 @@ def adjusted(product: str, delta: float, **how: Any) -> Told:
 
 
 def consumed(product: str, quantity: float, **how: Any) -> Told:
-    data = said.StockConsumed(site="plant", product=product, quantity=pieces(quantity))
-    return told(data, on(how.pop("day", 2)), **how)
+    site = how.pop("site", "plant")
+    data = said.StockConsumed(site=site, product=product, quantity=pieces(quantity))
+    return told(data, on(how.pop("day", 2)), how.pop("by", "cmo"), **how)
 
 
 def forecast(product: str, quantity: float, start: int = 0, end: int = 9, **how: Any) -> Told:
     data = said.DemandForecast(
         product=product,
         quantity=pieces(quantity, how.pop("unit", "EA")),
+        version=how.pop("version", 1),
         start=due(start),
         end=due(end),
-        site=how.pop("site", None),
+        market=how.pop("market", None),
     )
     return told(data, how.pop("at", on(-1)), "sponsor", **how)
 

@@ -1,5 +1,6 @@
-"""Delivery: how order lines come, against what was promised."""
+"""Delivery: how order lines come, against what was placed."""
 
+from collections.abc import Iterable
 from datetime import date
 from typing import Final
 
@@ -7,49 +8,47 @@ from alerts.agreements import Agreement
 from alerts.example import Example, Told
 from alerts.facts import Evidence
 from alerts.kpi import Kpi, Links
-from alerts.records.order_line import ORDER_LINE, OrderLineView
+from alerts.records.order_line import ORDER_LINE, DueLine, OrderLineView
 from events.data import (
     INVENTORY,
     LotReceived,
     OrderCancelled,
     OrderChanged,
     OrderDelivered,
-    OrderPromised,
+    OrderPlaced,
+    ScheduleLine,
 )
 from events.values import Quantity
 
-_MOVED_BY = (OrderPromised, OrderChanged, OrderDelivered, LotReceived, OrderCancelled)
+_MOVED_BY = (OrderPlaced, OrderChanged, OrderDelivered, LotReceived, OrderCancelled)
 
 
-def _says(line: OrderLineView, kept: bool) -> tuple[Evidence, ...]:
-    """What a line says on the day it is judged: by what completed it, else by its promise."""
+def _says(line: DueLine, kept: bool) -> Evidence:
+    """What a line says on the day it is judged: by what completed it, else by what was placed."""
     promise, by = line.promise, line.by
-    if promise is None:
-        return ()
     event, late = by.id if by else promise.event, line.claimed if kept else 0
     hour, of = line.hour, promise.cluster
-    return (Evidence(hour, line.visible, int(kept), 1, event, not kept, line.unlike, late, of),)
+    return Evidence(hour, line.visible, int(kept), 1, event, not kept, line.unlike, late, of)
 
 
-def _otif(line: OrderLineView, _: Links, __: Agreement) -> tuple[Evidence, ...]:
-    return _says(line, line.on_time and line.in_full_by_due)
+def _otif(line: OrderLineView, _: Links, __: Agreement) -> Iterable[Evidence]:
+    return [_says(each, each.on_time and each.in_full_by_due) for each in line.schedule]
 
 
-def _on_time(line: OrderLineView, _: Links, __: Agreement) -> tuple[Evidence, ...]:
-    return _says(line, line.on_time)
+def _on_time(line: OrderLineView, _: Links, __: Agreement) -> Iterable[Evidence]:
+    return [_says(each, each.on_time) for each in line.schedule]
 
 
-def _in_full(line: OrderLineView, _: Links, __: Agreement) -> tuple[Evidence, ...]:
-    return _says(line, line.in_full)
+def _in_full(line: OrderLineView, _: Links, __: Agreement) -> Iterable[Evidence]:
+    return [_says(each, each.in_full) for each in line.schedule]
 
 
 # --- the story all three are read of
 
 
 def _ordered(order: str, line: str) -> Told:
-    data = OrderPromised(
-        order=order, line=line, product="pills", quantity=_pieces(10_000), due=date(2026, 6, 1)
-    )
+    wanted = ScheduleLine(date=date(2026, 6, 1), quantity=_pieces(10_000))
+    data = OrderPlaced(order=order, line=line, product="pills", schedule=(wanted,))
     return Told("S", "2026-04-01", data)
 
 

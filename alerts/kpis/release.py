@@ -23,6 +23,7 @@ from events.data import (
     LotStarted,
     ReleaseDecided,
     ReleaseRequested,
+    ReleaseReworkAgreed,
 )
 from events.dimensions import Scope
 from events.values import MILLION
@@ -224,7 +225,14 @@ RELEASE: Final = (
         needs=(LOTS, RELEASES),
         kinds=(LOT,),
         evidence=_right_first_time,
-        moved_by=(LotCompleted, DeviationOpened, DeviationClosed, ReleaseDecided, *_PURPOSE),
+        moved_by=(
+            LotCompleted,
+            DeviationOpened,
+            DeviationClosed,
+            ReleaseDecided,
+            ReleaseReworkAgreed,
+            *_PURPOSE,
+        ),
         example=_RIGHT,
         family="quality",
         leads=True,
@@ -267,7 +275,14 @@ RELEASE: Final = (
         needs=(RELEASES,),
         kinds=(LOT,),
         evidence=_release_on_time,
-        moved_by=(ReleaseRequested, LotCancelled, LotAborted, ReleaseDecided, *_PURPOSE),
+        moved_by=(
+            ReleaseRequested,
+            LotCancelled,
+            LotAborted,
+            ReleaseDecided,
+            ReleaseReworkAgreed,
+            *_PURPOSE,
+        ),
         example=_KEPT,
         family="release",
         leads=True,

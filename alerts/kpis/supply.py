@@ -16,12 +16,15 @@ from events.dimensions import Scope
 from events.values import MILLION, Quantity
 
 Position = tuple[Key, StockView]
+_NOTHING_TOLD: Final = StockView()
 
 
 def _by_scope(cmo: Readable, product: str) -> dict[Scope, list[Position]]:
     """The positions of a product, and those of it at each site."""
     held: dict[Scope, list[Position]] = {}
     for key, view in cmo.group(STOCK, product):
+        if view == _NOTHING_TOLD:
+            continue
         for scope in (Scope(product=product), Scope(site=site(key), product=product)):
             held.setdefault(scope, []).append((key, view))
     return held
@@ -33,24 +36,21 @@ def _days_of_supply(
     zone = agreement.zone if agreement else "UTC"
     held = _by_scope(cmo, product)
     demands = {key[1]: view for key, view in cmo.group(DEMAND, product)}
-    for scope in (
-        Scope(product=product),
-        *(Scope(site=at, product=product) for at in demands if at),
-    ):
+    scope = Scope(product=product)
+    if held or demands:
         free = [each for each in held.get(scope, ()) if status(each[0]) == "unrestricted"]
         books = [view.book for _, view in free if view.book is not None]
-        needs = _demands(demands, scope.site or "", zone, now)
+        needs = _demands(demands, zone, now)
         yield _cover(scope, total(books), len(books), needs, doubt(free))
 
 
-def _demands(demands: dict[str, DemandView], at: str, zone: str, now: int) -> list[Daily]:
-    """The demand in force: of the whole product, else the sum of what its sites need."""
-    named = [demands[at]] if at in demands else []
-    found = [need for each in named if (need := each.in_force(zone, now))]
-    if found or at:
-        return found
-    sites = (each for site_, each in demands.items() if site_)
-    return [need for each in sites if (need := each.in_force(zone, now))]
+def _demands(demands: dict[str, DemandView], zone: str, now: int) -> list[Daily]:
+    """The demand in force: of the whole product, else the sum of what its markets need."""
+    whole = demands[""].in_force(zone, now) if "" in demands else None
+    if whole is not None:
+        return [whole]
+    markets = (each for market, each in demands.items() if market)
+    return [need for each in markets if (need := each.in_force(zone, now))]
 
 
 def _cover(scope: Scope, held: Book | None, n: int, needs: list[Daily], doubted: str) -> Measured:
@@ -125,6 +125,7 @@ _STORY = (
         "2026-02-20",
         DemandForecast(
             product="pills",
+            version=1,
             quantity=Quantity(value=3_000, unit="EA"),
             start=date(2026, 3, 1),
             end=date(2026, 3, 30),
@@ -140,7 +141,7 @@ SUPPLY: Final = (
         unit="days",
         higher_is_better=True,
         urgency="page",
-        dimensions=(("product",), ("site", "product")),
+        dimensions=(("product",),),
         always_critical=0,
         needs=(INVENTORY,),
         kinds=(STOCK, DEMAND),

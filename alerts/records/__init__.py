@@ -14,19 +14,27 @@ from events.data import (
     AgreementInForce,
     BreachAcknowledged,
     CapaClosed,
+    CapaEffectivenessChecked,
     CapaOpened,
     ComplaintReceived,
     Data,
+    DeviationExtended,
     DisputeRaised,
     DisputeResolved,
     GapDeclared,
     Heartbeat,
     ImprovementClosed,
     ImprovementOpened,
+    LotDistributed,
     NoticeClosed,
     NoticeRaised,
+    OwedAccepted,
+    RefusalSettled,
+    ReportabilityDecided,
     Retracted,
     ReviewHeld,
+    StockListed,
+    StockMoved,
     TemperatureMeasured,
 )
 
@@ -42,11 +50,18 @@ ABOUT_BREACHES: Final[tuple[type[Data], ...]] = (BreachAcknowledged,)
 """What is said about a breach."""
 
 NOT_FOLDED: Final[tuple[type[Data], ...]] = (
+    LotDistributed,
+    DeviationExtended,
     CapaOpened,
     CapaClosed,
+    CapaEffectivenessChecked,
     NoticeRaised,
     NoticeClosed,
     ComplaintReceived,
+    OwedAccepted,
+    ReportabilityDecided,
+    StockListed,
+    StockMoved,
     TemperatureMeasured,
     ImprovementOpened,
     ImprovementClosed,
@@ -54,6 +69,7 @@ NOT_FOLDED: Final[tuple[type[Data], ...]] = (
     DisputeRaised,
     DisputeResolved,
     AgreementInForce,
+    RefusalSettled,
 )
 """What is taken and kept, and makes no record yet."""
 

@@ -1,4 +1,4 @@
-"""Demand: what is forecast for one product, or for one product at one site."""
+"""Demand: what is forecast for one product, or for one product in one market."""
 
 from collections.abc import Sequence
 from typing import Any, Final
@@ -27,15 +27,19 @@ class DemandView(View, msgspec.Struct, frozen=True, gc=False):
     forecasts: tuple[Fact, ...] = ()
 
     def in_force(self, zone: str, now: int) -> Daily | None:
-        """The latest forecast that covers now; None when none does, or nothing is needed."""
+        """The forecast of the greatest version that covers now, of one version the latest.
+
+        None when none does, or nothing is needed.
+        """
         today = civil_day(zone, now)
-        for fact in reversed(self.forecasts):
-            data: Any = fact.data
-            if data.start <= today <= data.end:
-                days = (data.end - data.start).days + 1
-                amount = data.quantity.millionths
-                return Daily(amount, days, data.quantity.unit, fact.id) if amount else None
-        return None
+        covering = [fact for fact in self.forecasts if fact.data.start <= today <= fact.data.end]
+        if not covering:
+            return None
+        fact = max(reversed(covering), key=lambda each: each.data.version)
+        data: Any = fact.data
+        days = (data.end - data.start).days + 1
+        amount = data.quantity.millionths
+        return Daily(amount, days, data.quantity.unit, fact.id) if amount else None
 
 
 def derive(facts: Sequence[Fact], _: Agreement) -> DemandView:
@@ -50,9 +54,11 @@ def _product(key: Key) -> str:
 DEMAND: Final = Kind(
     name="demand",
     takes=(
-        Takes(DemandForecast, lambda data: ((data.product, data.site or ""),), names_product=True),
+        Takes(
+            DemandForecast, lambda data: ((data.product, data.market or ""),), names_product=True
+        ),
     ),
     derive=derive,
     group=_product,
 )
-"""What is forecast; its key is (product, site or "")."""
+"""What is forecast; its key is (product, market or "")."""

@@ -17,6 +17,7 @@ from events.data import (
     LotAborted,
     LotCancelled,
     LotCompleted,
+    LotDestroyed,
     LotPlanned,
     LotProgressed,
     LotRecalled,
@@ -28,7 +29,10 @@ from events.data import (
     OosConcluded,
     OosOpened,
     ReleaseDecided,
+    ReleaseQuestionAnswered,
+    ReleaseQuestionAsked,
     ReleaseRequested,
+    ReleaseReworkAgreed,
     ReleaseStepCompleted,
 )
 
@@ -72,7 +76,6 @@ _STATE_AFTER: Final[dict[type[Data], str]] = {
     LotCompleted: "completed",
     LotCancelled: "cancelled",
     LotAborted: "aborted",
-    LotReceived: "received",
     LotRecalled: "recalled",
 }
 
@@ -193,8 +196,26 @@ def _decide(lot: LotView, fact: Fact, data: ReleaseDecided) -> None:
         _move(lot, data.decision, fact.time)
 
 
+def _agree_rework(lot: LotView, fact: Fact, data: ReleaseReworkAgreed) -> None:
+    lot.reworked = lot.reworked or fact
+    lot.sponsor_decided = True
+    _move(lot, data.kind, fact.time)
+    if data.due is not None:
+        lot.due, lot.due_said_by = data.due, fact.id
+
+
+def _destroy(lot: LotView, fact: Fact, data: LotDestroyed) -> None:
+    if data.quantity is None:  # all of it
+        _move(lot, "destroyed", fact.time)
+
+
 def _ship(lot: LotView, fact: Fact, data: LotShipped) -> None:
     _move(lot, "shipped_under_quarantine" if data.under_quarantine else "shipped", fact.time)
+
+
+def _receive(lot: LotView, fact: Fact, _: LotReceived) -> None:
+    if fact.by_sponsor:  # whose other sites are is not followed yet
+        _move(lot, "received", fact.time)
 
 
 _TELLS_OF: Final[dict[type[Data], Callable[[LotView, Fact, Any], None]]] = {
@@ -207,7 +228,10 @@ _TELLS_OF: Final[dict[type[Data], Callable[[LotView, Fact, Any], None]]] = {
     LotCancelled: _call_off,
     LotAborted: _call_off,
     ReleaseDecided: _decide,
+    ReleaseReworkAgreed: _agree_rework,
     LotShipped: _ship,
+    LotReceived: _receive,
+    LotDestroyed: _destroy,
 }
 """What each kind of fact tells; any other only shows that the lot progresses."""
 
@@ -222,6 +246,10 @@ def _move(lot: LotView, state: str, at: int) -> None:
 
 def _one(data: Any) -> tuple[Key, ...]:
     return ((data.lot,),)
+
+
+def _its_own(data: Any) -> tuple[Key, ...]:
+    return ((data.lot,),) if data.maker is None else ()
 
 
 def _each(data: Any) -> tuple[Key, ...]:
@@ -258,10 +286,14 @@ LOT: Final = Kind(
         Takes(CertificateIssued, _one, moves=False),
         Takes(ReleaseRequested, _one),
         Takes(ReleaseStepCompleted, _one, moves=False),
+        Takes(ReleaseQuestionAsked, _one, moves=False),
+        Takes(ReleaseQuestionAnswered, _one, moves=False),
         Takes(ReleaseDecided, _one),
-        Takes(LotShipped, _one),
-        Takes(LotReceived, _one),
+        Takes(ReleaseReworkAgreed, _one),
+        Takes(LotShipped, _its_own),
+        Takes(LotReceived, _its_own),
         Takes(LotRecalled, _one, ever=True),
+        Takes(LotDestroyed, _its_own),
         Takes(LotCancelled, _one),
         Takes(LotAborted, _one),
     ),

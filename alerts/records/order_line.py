@@ -1,6 +1,6 @@
-"""Order lines: what was promised, what arrived, and what became of it."""
+"""Order lines: what was placed, what arrived, and what became of it."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, timedelta
 from fractions import Fraction
 from functools import lru_cache
@@ -15,18 +15,21 @@ from alerts.facts import Fact, claimed
 from alerts.kind import Key, Kind, Takes, View
 from events.compact import COMPACT
 from events.data import (
+    FIRST_NUMBER,
     LotReceived,
     OrderCancelled,
     OrderChanged,
+    OrderConfirmed,
     OrderDelivered,
     OrderExpected,
-    OrderPromised,
+    OrderPlaced,
+    numbered,
 )
 from events.dimensions import Scope
 
 
 class Promise(msgspec.Struct, frozen=True, gc=False):
-    """The baseline of a line: quantities in millionths, `least` and `most` still in full.
+    """The baseline of one line of a schedule: quantities in millionths, `least` to `most` in full.
 
     Lines of one order that are due on one day are one `cluster`.
     """
@@ -48,48 +51,62 @@ class Promise(msgspec.Struct, frozen=True, gc=False):
         return self.due + timedelta(days=self.days) if self.days else self.due
 
 
-class OrderLineView(View, msgspec.Struct, frozen=True, gc=False):
-    """What became of a promise: the day it was complete, and whether the quantities were kept.
+class DueLine(msgspec.Struct, frozen=True, gc=False):
+    """What became of one line of a schedule: the day it was complete, and whether it is in full.
 
-    `promise` is None for a line that was never promised, or is cancelled. `by` is what completed
-    it, or the last of what came in unlike units. `expected` is the last day the CMO said it would
-    come. It is judged on its due day, the day after what is agreed while it has not come: `hour` is
-    the first of that day, in hours from the epoch, and `visible` when the day begins at its place.
-    `claimed` is when it was claimed to have come in time, if only after the due day.
+    `by` is what completed it, or the last of what came in unlike units. `expected` is the last day
+    the CMO said it would come. It is judged on its due day, the day after what is agreed while it
+    has not come: `hour` is the first of that day, in hours from the epoch, and `visible` when the
+    day begins at its place. `claimed` is when it was claimed to have come in time, if only after
+    the due day.
     """
 
-    promise: Promise | None = None
+    promise: Promise
     completed: date | None = None
     by: Fact | None = None
     in_full: bool = False
     in_full_by_due: bool = False
     unlike: bool = False
     expected: date | None = None
-    cancelled: bool = False
     hour: int = 0
     visible: int = 0
     claimed: int = 0
 
     @property
-    def scope(self) -> Scope:
-        """A line is counted for its product."""
-        return _scope(self.promise.product if self.promise else None)
-
-    @property
     def on_time(self) -> bool:
         """Complete by the due day and the days agreed on top."""
-        promise = self.promise
-        return bool(promise and self.completed and self.completed <= promise.last_day)
+        return self.completed is not None and self.completed <= self.promise.last_day
+
+
+class OrderLineView(View, msgspec.Struct, frozen=True, gc=False):
+    """What became of an order line: of each line of its schedule, in the order of their dates.
+
+    There are none where it was never placed, or is cancelled. `has_come` says that all came.
+    """
+
+    schedule: tuple[DueLine, ...] = ()
+    cancelled: bool = False
+    has_come: bool = False
+
+    @property
+    def scope(self) -> Scope:
+        """A line is counted for its product."""
+        return _scope(self.schedule[0].promise.product if self.schedule else None)
+
+    @property
+    def awaited(self) -> DueLine | None:
+        """The first line of the schedule that has not come."""
+        return next((each for each in self.schedule if each.completed is None), None)
 
     @property
     def is_open(self) -> bool:
-        """Whether it is promised and has not come."""
-        return self.promise is not None and self.completed is None
+        """Whether it is placed and has not come, all of it."""
+        return bool(self.schedule) and not self.has_come
 
     @property
     def is_settled(self) -> bool:
         """Whether it came, or was called off."""
-        return self.completed is not None or self.cancelled
+        return self.has_come or self.cancelled
 
 
 @lru_cache(maxsize=65_536)
@@ -97,71 +114,157 @@ def _scope(product: str | None) -> Scope:
     return Scope(product=product)
 
 
-_PROMISED, _CHANGED, _EXPECTED, _DELIVERED, _CANCELLED, _RECEIVED = (
+_PLACED, _CHANGED, _EXPECTED, _DELIVERED, _CANCELLED, _RECEIVED = (
     COMPACT[data]
     for data in (
-        *(OrderPromised, OrderChanged, OrderExpected, OrderDelivered, OrderCancelled),
+        *(OrderPlaced, OrderChanged, OrderExpected, OrderDelivered, OrderCancelled),
         LotReceived,
     )
 )
+
+Arrival = tuple[Fact, Any, str | None]
+"""What came: by which fact, the quantity, and for which line of the schedule if it says so."""
 
 
 def derive(facts: Sequence[Fact], terms: Agreement) -> OrderLineView:
     """What a line has come to by its facts, in their order.
 
-    The first promise holds as the sponsor changed it; the CMO alone changes nothing.
+    What was placed first holds as the sponsor changed it; the CMO alone changes nothing.
     """
     first: Fact | None = None
-    due: date | None = None
-    quantity: Any = None
-    expected: date | None = None
-    delivered: list[tuple[Fact, Any]] = []
-    received: list[tuple[Fact, Any]] = []
+    schedule: Any = ()
+    expected: dict[str | None, date] = {}
+    cancelled: set[str] = set()
+    delivered: list[Arrival] = []
+    received: list[Arrival] = []
     for fact in facts:
         data: Any = fact.data
         kind = type(data)
-        if kind is _PROMISED:
+        if kind is _PLACED:
             if first is None:
-                first, due, quantity = fact, data.due, data.quantity
+                first, schedule = fact, data.schedule
         elif kind is _DELIVERED:
-            delivered.append((fact, data.quantity))
+            delivered.append((fact, data.quantity, data.schedule_number))
         elif kind is _RECEIVED:
-            if data.quantity is not None:
-                received.append((fact, data.quantity))
+            if data.quantity is not None and fact.by_sponsor:
+                received.append((fact, data.quantity, None))
         elif kind is _EXPECTED:
-            expected = data.expected
-        elif fact.by_sponsor:
-            if kind is _CANCELLED:
+            if data.schedule_number is None:
+                expected.clear()
+            expected[data.schedule_number] = data.expected
+        elif not fact.by_sponsor:
+            continue
+        elif kind is _CHANGED:
+            schedule = data.schedule
+        elif kind is _CANCELLED:
+            if data.schedule_number is None:
                 return OrderLineView(cancelled=True)
-            due, quantity = data.due or due, data.quantity or quantity
-    if first is None or due is None or quantity is None:
+            cancelled.add(data.schedule_number)
+    if first is None:
         return OrderLineView()
-    promise = _promise(first.id, first.data, due, quantity, terms)
-    return _judged(promise, received or delivered, expected)
+    promises = _promises(first, schedule, cancelled, terms)
+    return _judged(promises, received or delivered, expected)
+
+
+def _promises(
+    first: Fact, schedule: Any, cancelled: set[str], terms: Agreement
+) -> list[tuple[str, Promise]]:
+    """The lines of a schedule that stand, with their numbers, in the order of their dates."""
+    if len(schedule) == 1 and not cancelled:  # as nearly every order line has it
+        (line,) = schedule
+        return [(line.number or FIRST_NUMBER, _promise(first, line, terms))]
+    promises = [
+        (number, _promise(first, line, terms))
+        for number, line in zip(numbered(schedule), schedule, strict=True)
+        if number not in cancelled
+    ]
+    promises.sort(key=lambda each: each[1].due)
+    return promises
 
 
 def _judged(
-    promise: Promise, arrivals: list[tuple[Fact, Any]], expected: date | None
+    promises: Sequence[tuple[str, Promise]],
+    arrivals: Sequence[Arrival],
+    expected: Mapping[str | None, date],
 ) -> OrderLineView:
-    """What arrived against what was promised; the sponsor's receipts outrank deliveries."""
+    """What arrived against what was placed; the sponsor's receipts outrank deliveries."""
+    if not promises:
+        return OrderLineView(cancelled=True)
+    if _are_unlike(promises, arrivals):
+        last = arrivals[-1][0]
+        return OrderLineView(
+            tuple(_unlike(promise, last, _said(expected, number)) for number, promise in promises)
+        )
+    schedule, has_come = [], True
+    for (number, promise), came in zip(promises, _shared_out(promises, arrivals), strict=True):
+        line = _due_line(promise, came, _said(expected, number) if expected else None)
+        has_come = has_come and line.completed is not None
+        schedule.append(line)
+    return OrderLineView(tuple(schedule), False, has_come)
+
+
+def _said(expected: Mapping[str | None, date], number: str) -> date | None:
+    """When a line of the schedule is expected: by the last word about it, or about all."""
+    return expected.get(number) or expected.get(None)
+
+
+def _are_unlike(promises: Sequence[tuple[str, Promise]], arrivals: Sequence[Arrival]) -> bool:
+    """Whether what came cannot be held against what was wanted."""
+    unit = promises[0][1].unit
+    for _, quantity, _ in arrivals:
+        if quantity.unit != unit:
+            return True
+    return bool(arrivals) and any(promise.unit != unit for _, promise in promises[1:])
+
+
+def _unlike(promise: Promise, last: Fact, expected: date | None) -> DueLine:
+    hour, visible = days_from_epoch(promise.due) * 24, midnight(promise.zone, promise.due)
+    return DueLine(promise, None, last, False, False, True, expected, hour, visible)
+
+
+Part = tuple[Fact, int]
+"""How much of what came, in millionths, is for one line of the schedule."""
+
+
+def _shared_out(
+    promises: Sequence[tuple[str, Promise]], arrivals: Iterable[Arrival]
+) -> list[list[Part]]:
+    """What came for each line: what it names, else the lines in the order of their dates.
+
+    Each is filled to the quantity wanted; what is over is the last one's.
+    """
+    if len(promises) == 1:
+        return [[(fact, quantity.millionths) for fact, quantity, _ in arrivals]]
+    last = len(promises) - 1
+    places = {number: place for place, (number, _) in enumerate(promises)}
+    parts: list[list[Part]] = [[] for _ in promises]
+    lacking = [promise.quantity for _, promise in promises]
+    for fact, quantity, number in arrivals:
+        left, named = quantity.millionths, places.get(number) if number else None
+        for place in range(len(promises)) if named is None else (named,):
+            part = left if place in (named, last) else min(left, max(lacking[place], 0))
+            if part:
+                parts[place].append((fact, part))
+            lacking[place] -= part
+            left -= part
+    return parts
+
+
+def _due_line(promise: Promise, came: Iterable[Part], expected: date | None) -> DueLine:
+    """What came for one line of the schedule against what was wanted."""
     completed: date | None = None
     by: Fact | None = None
     total = by_due = 0
     zone, last_day = promise.zone, promise.last_day
-    for fact, quantity in arrivals:
-        if quantity.unit != promise.unit:
-            hour, visible = days_from_epoch(promise.due) * 24, midnight(zone, promise.due)
-            return OrderLineView(
-                promise, None, arrivals[-1][0], False, False, True, expected, False, hour, visible
-            )
+    for fact, amount in came:
         day = civil_day(zone, fact.time)
-        total += quantity.millionths
+        total += amount
         by_due = total if day <= last_day else by_due
         if completed is None and total >= promise.least:
             completed, by = day, fact
     judged_on = promise.due if completed is not None else last_day + timedelta(days=1)
     in_time = by is not None and completed is not None and completed <= last_day
-    return OrderLineView(
+    return DueLine(
         promise,
         completed,
         by,
@@ -169,34 +272,33 @@ def _judged(
         promise.least <= by_due <= promise.most,
         False,
         expected,
-        False,
         days_from_epoch(judged_on) * 24,
         midnight(zone, judged_on),
         claimed(by, last_day, zone) if in_time and by is not None else 0,
     )
 
 
-def _promise(event: str, promised: Any, due: date, quantity: Any, terms: Agreement) -> Promise:
-    agreed, own = terms.tolerance, promised.tolerance
-    days = terms.window.late if own is None or own.days is None else own.days
-    under = agreed.under if own is None or own.under is None else own.under
-    over = agreed.over if own is None or own.over is None else own.over
-    amount = quantity.millionths
+def _promise(fact: Fact, line: Any, terms: Agreement) -> Promise:
+    """One line of a schedule as a baseline; what was placed says more than what is agreed."""
+    placed: Any = fact.data
+    agreed, window, tolerance = terms.tolerance, placed.window, placed.tolerance
+    late = terms.window.late if window is None or window.late is None else window.late
+    under = agreed.under if tolerance is None or tolerance.under is None else tolerance.under
+    over = agreed.over if tolerance is None or tolerance.over is None else tolerance.over
+    amount = line.quantity.millionths
     below, of = _share(under)
     above, over_of = _share(over)
-    least = -(-amount * (of - below) // of)
-    most = amount * (over_of + above) // over_of
     return Promise(
-        event,
-        promised.product,
-        quantity.unit,
+        fact.id,
+        placed.product,
+        line.quantity.unit,
         amount,
-        least,
-        most,
-        due,
-        days,
+        -(-amount * (of - below) // of),
+        amount * (over_of + above) // over_of,
+        line.date,
+        late,
         terms.zone,
-        cluster(promised.order, due),
+        cluster(placed.order, line.date),
     )
 
 
@@ -216,14 +318,15 @@ def _line_of_a_receipt(data: Any) -> tuple[Key, ...]:
 
 def _condense(line: OrderLineView) -> OrderLineView:
     """What is kept of a line that came, or was called off, long ago."""
-    return OrderLineView(completed=line.completed, cancelled=line.cancelled)
+    return OrderLineView(cancelled=line.cancelled, has_come=line.has_come)
 
 
 ORDER_LINE: Final = Kind(
     name="line",
     takes=(
         Takes(LotReceived, _line_of_a_receipt),
-        Takes(OrderPromised, _line, names_product=True),
+        Takes(OrderPlaced, _line, names_product=True),
+        Takes(OrderConfirmed, _line, moves=False),
         Takes(OrderChanged, _line),
         Takes(OrderExpected, _line),
         Takes(OrderDelivered, _line),
@@ -234,4 +337,4 @@ ORDER_LINE: Final = Kind(
     settles=True,
     condense=_condense,
 )
-"""One line of an order."""
+"""One line of an order, with its schedule."""

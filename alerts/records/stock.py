@@ -9,7 +9,7 @@ from alerts.agreements import Agreement
 from alerts.facts import Fact
 from alerts.kind import Key, Kind, Takes, View
 from events.compact import COMPACT
-from events.data import StockAdjusted, StockConsumed, StockCounted
+from events.data import Speaker, StockAdjusted, StockConsumed, StockCounted
 
 
 class Book(msgspec.Struct, frozen=True, gc=False):
@@ -24,33 +24,43 @@ class Book(msgspec.Struct, frozen=True, gc=False):
 class StockView(View, msgspec.Struct, frozen=True, gc=False):
     """What the book says of a position: the last count and the movements since.
 
-    `book` is None for a position that was never counted.
+    `book` is None for a position that was never counted; `has_moved` says that it moved all the
+    same.
     """
 
     book: Book | None = None
+    has_moved: bool = False
 
 
 _COUNTED, _ADJUSTED = COMPACT[StockCounted], COMPACT[StockAdjusted]
 
 
+def _by_owner(fact: Fact) -> bool:
+    """Whether the owner of a site speaks: each is the CMO's while `sites` is not followed."""
+    return fact.speaker is Speaker.CMO
+
+
 def derive(facts: Sequence[Fact], _: Agreement) -> StockView:
-    """The book of a position by its facts, in their order."""
+    """The book of a position by its facts, in their order: the word of the site's owner alone."""
+    told = [fact for fact in facts if _by_owner(fact)]
     moved, units = 0, set()
-    for fact in reversed(facts):
+    for fact in reversed(told):
         data: Any = fact.data
         kind = type(data)
         quantity = data.delta if kind is _ADJUSTED else data.quantity
         units.add(quantity.unit)
         if kind is _COUNTED:
             unit = quantity.unit if len(units) == 1 else None
-            last = facts[-1]
+            last = told[-1]
             return StockView(Book(quantity.millionths + moved, unit, last.id, last.time))
         moved += quantity.millionths if kind is _ADJUSTED else -quantity.millionths
-    return StockView()
+    return StockView(has_moved=bool(told))
 
 
 def advance(before: StockView, fact: Fact, terms: Agreement) -> StockView:
     """The book after one more fact, the last."""
+    if not _by_owner(fact):
+        return before
     data: Any = fact.data
     kind, held = type(data), before.book
     if kind is _COUNTED or held is None:
@@ -73,11 +83,11 @@ def product(key: Key) -> str:
 
 def status(key: Key) -> str:
     """Whether it may be used."""
-    return key[3]
+    return key[4]
 
 
 def _position(data: Any) -> tuple[Key, ...]:
-    return ((data.site, data.product, data.lot or "", data.status),)
+    return ((data.site, data.product, data.maker or "", data.lot or "", data.status),)
 
 
 STOCK: Final = Kind(
@@ -93,7 +103,7 @@ STOCK: Final = Kind(
 )
 """The stock of a product, and perhaps of a lot, at a site in a status.
 
-Its key is (site, product, lot or "", status).
+Its key is (site, product, maker or "", lot or "", status); the maker is named if it is another.
 """
 
 
@@ -102,6 +112,8 @@ def doubt(positions: Iterable[tuple[Key, StockView]]) -> str:
     for key, view in positions:
         found, name = view.book, " ".join(part for part in key if part)
         if found is None:
+            if not view.has_moved:
+                continue  # others than the owner of the site spoke of it
             return f"{name} moved and was never counted"
         if found.amount < 0:
             return f"the book of {name} is below zero: a movement or a count is missing"

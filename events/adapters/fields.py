@@ -21,8 +21,20 @@ def field_of(event_type: str, name: str) -> FieldInfo:
         model = parts[0]
     info = _named(model, last, name)
     if models_of(info):
-        raise ValueError(f"fields.{name}: has parts of its own, as in {name}.value")
+        inner = next(iter(models_of(info)[0].model_fields))
+        raise ValueError(f"fields.{name}: has parts of its own, as in {name}.{inner}")
     return info
+
+
+def lists_of(event_type: str, name: str) -> Iterator[str]:
+    """The paths along a field's own that hold a list, of which a row gives the one item."""
+    model: type[BaseModel] = EVENTS[event_type]
+    parents = name.split(".")[:-1]
+    for depth, parent in enumerate(parents, start=1):
+        info = _named(model, parent, name)
+        if tuple in kinds_of(info.annotation):
+            yield ".".join(parents[:depth])
+        model = models_of(info)[0]
 
 
 def _named(model: type[BaseModel], part: str, path: str) -> FieldInfo:
@@ -33,20 +45,27 @@ def _named(model: type[BaseModel], part: str, path: str) -> FieldInfo:
 
 
 def models_of(info: FieldInfo) -> list[type[BaseModel]]:
-    """The models a field may hold: none for a plain value, and never two."""
-    kinds = kinds_of(info.annotation)
+    """The models a field may hold, alone or as items of a list: none for a plain value."""
+    kinds = _kinds(info.annotation, items=True)
     return [kind for kind in kinds if isinstance(kind, type) and issubclass(kind, BaseModel)]
 
 
 def kinds_of(annotation: Any) -> frozenset[Any]:
     """The plain types behind Annotated, Union and Literal."""
+    return _kinds(annotation, items=False)
+
+
+def _kinds(annotation: Any, *, items: bool) -> frozenset[Any]:
     origin = get_origin(annotation)
     if origin is Annotated:
-        return kinds_of(get_args(annotation)[0])
+        return _kinds(get_args(annotation)[0], items=items)
     if origin in (Union, UnionType):
-        return frozenset().union(*map(kinds_of, get_args(annotation))) - {NoneType}
+        parts = (_kinds(part, items=items) for part in get_args(annotation))
+        return frozenset().union(*parts) - {NoneType}
     if origin is Literal:
         return frozenset({str})
+    if origin is tuple and items:
+        return _kinds(get_args(annotation)[0], items=items)
     return frozenset({origin or annotation})
 
 

@@ -11,7 +11,7 @@ import yaml
 from pydantic import Field, TypeAdapter, ValidationError, model_validator
 
 from events.adapters.cells import BadCell, PartOfMapping, Value, read_cell
-from events.adapters.fields import field_of, kinds_of, required_below
+from events.adapters.fields import field_of, kinds_of, lists_of, required_below
 from events.errors import InvalidMapping
 from events.event import EVENTS
 
@@ -49,6 +49,12 @@ class EventMapping(PartOfMapping):
     def kinds(self) -> dict[str, frozenset[object]]:
         """The plain types each mapped field may have."""
         return {name: kinds_of(field_of(self.type, name).annotation) for name in self.fields}
+
+    @cached_property
+    def lists(self) -> tuple[str, ...]:
+        """The paths that hold a list of parts, the inner ones first."""
+        found = {path for name in self.fields for path in lists_of(self.type, name)}
+        return tuple(sorted(found, key=len, reverse=True))
 
     def wants(self, row: Mapping[str, str]) -> bool:
         """Whether this row makes this event."""

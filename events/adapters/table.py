@@ -90,6 +90,8 @@ def _made(
     if faults:
         yield from faults
         return
+    for path in mapping.lists:
+        _as_list(said, path)
     try:
         yield EVENTS[mapping.type].model_validate_json(json.dumps(said))
     except ValidationError as error:
@@ -110,7 +112,7 @@ def _refusals(
 
 def _mapped(fault: ErrorDetails, mapping: EventMapping) -> str:
     """The mapped field a fault is about; of a whole with parts, one that comes from a column."""
-    path = ".".join(str(step) for step in fault["loc"])
+    path = ".".join(step for step in fault["loc"] if isinstance(step, str))
     near = [
         name
         for name in mapping.fields
@@ -136,6 +138,15 @@ def _put(said: dict[str, Any], name: str, value: object) -> None:
     for parent in parents:
         said = said.setdefault(parent, {})
     said[last] = value
+
+
+def _as_list(said: dict[str, Any], path: str) -> None:
+    """Makes the parts under a path the one item of a list."""
+    *parents, last = path.split(".")
+    for parent in parents:
+        said = said.get(parent, {})
+    if last in said:
+        said[last] = [said[last]]
 
 
 def _check_header(header: Row, mapping: TableMapping, path: Path) -> None:

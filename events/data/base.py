@@ -7,7 +7,9 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import Field
 
 from events.values import (
+    PositiveQuantity,
     Reference,
+    Slug,
     StrictModel,
 )
 
@@ -59,5 +61,20 @@ Decision = Literal[
 ]
 DeviationClass = Literal["minor", "major", "critical"]
 StockStatus = Literal["unrestricted", "quality_inspection", "blocked", "in_transit"]
+Side = Literal["cmo", "sponsor"]
 Party = Literal["cmo", "sponsor", "lab", "transit"]
 Names = Annotated[tuple[Reference, ...], Field(max_length=100)]
+Market = Reference
+"""Where a product is sold: a country's code, or whatever the two sides call it."""
+
+
+Owed = Literal["sponsor"]
+"""To whom something is owed, where it is not the CMO's: its material, artwork or approval."""
+
+
+class LotRef(StrictModel):
+    """A lot, whole or a quantity of it; its maker by default the CMO that the key names."""
+
+    lot: Reference
+    maker: Slug | None = None
+    quantity: PositiveQuantity | None = None

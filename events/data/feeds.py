@@ -5,9 +5,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from events.data.base import Data
-from events.values import (
-    Reference,
-)
+from events.values import Reference, Text
 
 InboundTopic = Literal["cmo.lots", "cmo.inventory", "cmo.releases", "cmo.actions"]
 
@@ -28,6 +26,14 @@ class GapDeclared(Data, type="cmo.feed.gap_declared.v1", by="CSLT"):
     first: Annotated[int, Field(ge=0, le=2**53)]
     last: Annotated[int, Field(ge=0, le=2**53)]
     source: Annotated[str, Field(min_length=1, max_length=256)] | None = None
+
+
+class RefusalSettled(Data, type="cmo.feed.refusal_settled.v1", by="S"):
+    """What was refused at an offset of this topic is settled: nobody waits for it to be mended."""
+
+    topic: InboundTopic
+    offset: Annotated[int, Field(ge=0, le=2**53)]
+    why: Text | None = None
 
 
 class Retracted(Data, type="cmo.event.retracted.v1", by="CSLT"):

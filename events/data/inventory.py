@@ -1,13 +1,14 @@
-"""What is said of stock, demand, temperatures and orders."""
+"""What is said of stock, demand and temperatures."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
-from pydantic import Field
+from pydantic import ConfigDict, Field
 
-from events.data.base import INVENTORY, Data, Party, StockStatus
+from events.data.base import INVENTORY, Data, Market, StockStatus
 from events.values import (
     Amount,
     CivilDate,
+    Fitting,
     NonNegativeQuantity,
     PositiveQuantity,
     Quantity,
@@ -18,7 +19,7 @@ from events.values import (
 )
 
 
-class StockCounted(Data, type="cmo.stock.counted.v1", topic=INVENTORY, by="C"):
+class StockCounted(Data, type="cmo.stock.counted.v1", topic=INVENTORY, by="CST"):
     """A stock position was counted."""
 
     site: Slug
@@ -26,10 +27,11 @@ class StockCounted(Data, type="cmo.stock.counted.v1", topic=INVENTORY, by="C"):
     quantity: NonNegativeQuantity
     status: StockStatus = "unrestricted"
     lot: Reference | None = None
+    maker: Slug | None = None
     expiry: CivilDate | None = None
 
 
-class StockAdjusted(Data, type="cmo.stock.adjusted.v1", topic=INVENTORY, by="C"):
+class StockAdjusted(Data, type="cmo.stock.adjusted.v1", topic=INVENTORY, by="CST"):
     """The book of a stock position moved by a delta, and why."""
 
     site: Slug
@@ -38,9 +40,10 @@ class StockAdjusted(Data, type="cmo.stock.adjusted.v1", topic=INVENTORY, by="C")
     reason: Text
     status: StockStatus = "unrestricted"
     lot: Reference | None = None
+    maker: Slug | None = None
 
 
-class StockConsumed(Data, type="cmo.stock.consumed.v1", topic=INVENTORY, by="C"):
+class StockConsumed(Data, type="cmo.stock.consumed.v1", topic=INVENTORY, by="CST"):
     """Stock was used up."""
 
     site: Slug
@@ -48,16 +51,78 @@ class StockConsumed(Data, type="cmo.stock.consumed.v1", topic=INVENTORY, by="C")
     quantity: NonNegativeQuantity
     status: StockStatus = "unrestricted"
     lot: Reference | None = None
+    maker: Slug | None = None
 
 
-class DemandForecast(Data, type="cmo.demand.forecast.v1", topic=INVENTORY, by="S", plan=True):
-    """What will be needed of a product over a span of days, both ends included."""
+class Position(StrictModel):
+    """How much of a product, and perhaps of one lot, lies at a site in a status."""
 
     product: Slug
     quantity: NonNegativeQuantity
+    status: StockStatus
+    lot: Reference | None = None
+    maker: Slug | None = None
+    expiry: CivilDate | None = None
+
+
+class StockListed(Fitting, Data, type="cmo.stock.listed.v1", topic=INVENTORY, by="CST"):
+    """The whole stock of a site, or of one product there: what is not on the list is not there.
+
+    One that is too large for a message comes in parts of one list.
+    """
+
+    model_config = ConfigDict(
+        json_schema_extra={"dependentRequired": {"part": ["parts"], "parts": ["part"]}}
+    )
+
+    site: Slug
+    list: Reference
+    product: Slug | None = None
+    part: Annotated[int, Field(ge=1, le=10_000)] | None = None
+    parts: Annotated[int, Field(ge=1, le=10_000)] | None = None
+    positions: Annotated[tuple[Position, ...], Field(max_length=5_000)]
+
+    @staticmethod
+    def misfit(said: Any) -> str:
+        """A part says of how many, and is one of them."""
+        part, parts = said.part, said.parts
+        if (part is None) != (parts is None):
+            return "part and parts go together: which part, of how many"
+        if part is not None and part > parts:
+            return f"part {part} of {parts}: the last part is {parts}"
+        return ""
+
+
+class Place(StrictModel):
+    """Where stock lies, and in which status."""
+
+    site: Slug
+    status: StockStatus
+
+
+class StockMoved(Data, type="cmo.stock.moved.v1", topic=INVENTORY, by="CST"):
+    """Stock went to another site, or into another status."""
+
+    product: Slug
+    quantity: PositiveQuantity
+    origin: Annotated[Place, Field(alias="from")]
+    to: Place
+    lot: Reference | None = None
+    maker: Slug | None = None
+
+
+class DemandForecast(Data, type="cmo.demand.forecast.v1", topic=INVENTORY, by="S", plan=True):
+    """What will be needed of a product over a span of days, both ends included.
+
+    Of the versions that cover a day the greatest holds.
+    """
+
+    product: Slug
+    version: Annotated[int, Field(ge=0, le=10**9)]
     start: CivilDate
     end: CivilDate
-    site: Slug | None = None
+    quantity: NonNegativeQuantity
+    market: Market | None = None
 
 
 class TemperatureMeasured(Data, type="cmo.temperature.measured.v1", topic=INVENTORY, by="CLT"):
@@ -67,58 +132,3 @@ class TemperatureMeasured(Data, type="cmo.temperature.measured.v1", topic=INVENT
     storage_class: Reference
     place: Reference | None = None
     shipment: Reference | None = None
-
-
-class Tolerance(StrictModel):
-    """What still counts as agreed: days late, and shares of the quantity under and over."""
-
-    days: Annotated[int, Field(ge=0, le=365)] | None = None
-    under: Annotated[Amount, Field(ge=0, le=1)] | None = None
-    over: Annotated[Amount, Field(ge=0, le=10)] | None = None
-
-
-class OrderPromised(Data, type="cmo.order.promised.v1", topic=INVENTORY, by="S", plan=True):
-    """An order line is agreed: the baseline it is judged by."""
-
-    order: Reference
-    line: Reference
-    product: Slug
-    quantity: PositiveQuantity
-    due: CivilDate
-    tolerance: Tolerance | None = None
-
-
-class OrderExpected(Data, type="cmo.order.expected.v1", topic=INVENTORY, by="C", plan=True):
-    """The CMO now expects an order line on this day."""
-
-    order: Reference
-    line: Reference
-    expected: CivilDate
-
-
-class OrderChanged(Data, type="cmo.order.changed.v1", topic=INVENTORY, by="CS", plan=True):
-    """An order line is changed; only the sponsor's word replaces the baseline."""
-
-    order: Reference
-    line: Reference
-    due: CivilDate | None = None
-    quantity: PositiveQuantity | None = None
-    changed_by: Party | None = None
-    agreed_by: Party | None = None
-
-
-class OrderCancelled(Data, type="cmo.order.cancelled.v1", topic=INVENTORY, by="CS"):
-    """An order line is cancelled; only the sponsor's word takes it out of the count."""
-
-    order: Reference
-    line: Reference
-    cancelled_by: Party | None = None
-    agreed_by: Party | None = None
-
-
-class OrderDelivered(Data, type="cmo.order.delivered.v1", topic=INVENTORY, by="CT"):
-    """A quantity of an order line reached the client."""
-
-    order: Reference
-    line: Reference
-    quantity: PositiveQuantity

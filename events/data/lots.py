@@ -1,13 +1,14 @@
 """What is said of lots, deviations, notices and complaints."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import ConfigDict, Field
 
-from events.data.base import LOTS, Data, DeviationClass, Names, Purpose
+from events.data.base import LOTS, Data, DeviationClass, Market, Names, Owed, Purpose
 from events.values import (
     Amount,
     CivilDate,
+    Fitting,
     Instant,
     NonNegativeQuantity,
     PositiveQuantity,
@@ -18,11 +19,24 @@ from events.values import (
 )
 
 
-class LotInput(StrictModel):
-    """A lot another lot was made from; it may be another CMO's."""
+class LotInput(Fitting):
+    """A lot another lot was made from, which may be another CMO's, or a material."""
 
-    cmo: Slug
-    lot: Reference
+    model_config = ConfigDict(
+        json_schema_extra={"if": {"not": {"required": ["lot"]}}, "then": {"required": ["material"]}}
+    )
+
+    lot: Reference | None = None
+    maker: Slug | None = None
+    material: Reference | None = None
+    quantity: PositiveQuantity | None = None
+    critical: bool = False
+
+    @staticmethod
+    def misfit(said: Any) -> str:
+        """It is one or the other."""
+        nameless = said.lot is None and said.material is None
+        return "an input needs the lot, or the material, that it is" if nameless else ""
 
 
 class LotPlanned(Data, type="cmo.lot.planned.v1", topic=LOTS, by="CS", plan=True):
@@ -35,6 +49,9 @@ class LotPlanned(Data, type="cmo.lot.planned.v1", topic=LOTS, by="CS", plan=True
     planned_start: CivilDate | None = None
     planned_completion: CivilDate | None = None
     quantity: PositiveQuantity | None = None
+    order: Reference | None = None
+    line: Reference | None = None
+    market: Market | None = None
 
 
 class LotStarted(Data, type="cmo.lot.started.v1", topic=LOTS, by="C"):
@@ -62,6 +79,8 @@ class LotCompleted(Data, type="cmo.lot.completed.v1", topic=LOTS, by="C"):
     lot: Reference
     actual: NonNegativeQuantity | None = None
     expected: PositiveQuantity | None = None
+    manufactured: CivilDate | None = None
+    expiry: CivilDate | None = None
 
 
 class LotReplanned(Data, type="cmo.lot.replanned.v1", topic=LOTS, by="CS", plan=True):
@@ -85,6 +104,8 @@ class LotAborted(Data, type="cmo.lot.aborted.v1", topic=LOTS, by="CS"):
 
     lot: Reference
     reason: Text | None = None
+    cause: Literal["quality", "material", "other"] | None = None
+    owed_to: Owed | None = None
 
 
 class LotTested(Data, type="cmo.lot.tested.v1", topic=LOTS, by="CL"):
@@ -117,21 +138,48 @@ class OosConcluded(Data, type="cmo.oos.concluded.v1", topic=LOTS, by="CL"):
 
 
 class LotShipped(Data, type="cmo.lot.shipped.v1", topic=LOTS, by="CT"):
-    """A lot left, released or under quarantine."""
+    """A lot left, or a quantity of it, released or under quarantine."""
 
     lot: Reference
-    under_quarantine: bool = False
-    shipment: Reference | None = None
+    maker: Slug | None = None
     quantity: PositiveQuantity | None = None
-
-
-class LotReceived(Data, type="cmo.lot.received.v1", topic=LOTS, by="S"):
-    """The sponsor received a lot; on an order line it outranks "delivered"."""
-
-    lot: Reference
+    shipment: Reference | None = None
+    from_site: Slug | None = None
+    to_site: Slug | None = None
     order: Reference | None = None
     line: Reference | None = None
+    under_quarantine: bool = False
+
+
+class LotReceived(Data, type="cmo.lot.received.v1", topic=LOTS, by="CST"):
+    """A lot, or a quantity of it, was received: on an order line it outranks "delivered"."""
+
+    lot: Reference
+    maker: Slug | None = None
     quantity: NonNegativeQuantity | None = None
+    shipment: Reference | None = None
+    note: Reference | None = None
+    site: Slug | None = None
+    order: Reference | None = None
+    line: Reference | None = None
+
+
+class LotDestroyed(Data, type="cmo.lot.destroyed.v1", topic=LOTS, by="CS"):
+    """A lot was destroyed, or a quantity of it."""
+
+    lot: Reference
+    maker: Slug | None = None
+    quantity: PositiveQuantity | None = None
+    site: Slug | None = None
+
+
+class LotDistributed(Data, type="cmo.lot.distributed.v1", topic=LOTS, by="CST"):
+    """A lot went to a market, or a quantity of it: said by the sponsor, or the site's owner."""
+
+    lot: Reference
+    market: Market
+    maker: Slug | None = None
+    quantity: PositiveQuantity | None = None
 
 
 class DeviationOpened(Data, type="cmo.deviation.opened.v1", topic=LOTS, by="C"):
@@ -152,6 +200,13 @@ class DeviationClosed(Data, type="cmo.deviation.closed.v1", topic=LOTS, by="C"):
     recurrence_of: Reference | None = None
 
 
+class DeviationExtended(Data, type="cmo.deviation.extended.v1", topic=LOTS, by="S"):
+    """The sponsor approved another day by which a deviation is to be closed."""
+
+    deviation: Reference
+    due: CivilDate
+
+
 class CapaOpened(Data, type="cmo.capa.opened.v1", topic=LOTS, by="CS"):
     """A corrective or preventive action is due by a day."""
 
@@ -166,11 +221,28 @@ class CapaClosed(Data, type="cmo.capa.closed.v1", topic=LOTS, by="CS"):
     capa: Reference
 
 
+class CapaEffectivenessChecked(Data, type="cmo.capa.effectiveness_checked.v1", topic=LOTS, by="CS"):
+    """It was looked at whether a corrective or preventive action works."""
+
+    capa: Reference
+    effective: bool
+
+
 class NoticeRaised(Data, type="cmo.notice.raised.v1", topic=LOTS, by="CS"):
     """The other side is told of something it must know."""
 
     notice: Reference
-    kind: Literal["change_control", "audit_finding", "supply_shortage", "deviation", "other"]
+    kind: Literal[
+        "change_control",
+        "audit_finding",
+        "inspection",
+        "data_integrity",
+        "supply_shortage",
+        "deviation",
+        "oos",
+        "other",
+    ]
+    class_: Annotated[DeviationClass, Field(alias="class")]
     discovered: Instant
     due: CivilDate | None = None
 
@@ -187,3 +259,32 @@ class ComplaintReceived(Data, type="cmo.complaint.received.v1", topic=LOTS, by="
     complaint: Reference
     product: Slug
     lot: Reference | None = None
+
+
+class EventRef(StrictModel):
+    """An event of the CMO that the key names, by its identity."""
+
+    source: Annotated[str, Field(min_length=1, max_length=256)]
+    id: Reference
+
+
+class OwedAccepted(Data, type="cmo.owed.accepted.v1", topic=LOTS, by="S"):
+    """What an event tells of is owed to the sponsor: its material, artwork or approval."""
+
+    about: EventRef
+    to: Owed
+
+
+class Reported(StrictModel):
+    """What may have to be reported: a deviation, an OOS, a complaint or a shipment, by its id."""
+
+    kind: Literal["deviation", "oos", "complaint", "shipment"]
+    id: Reference
+
+
+class ReportabilityDecided(Data, type="cmo.reportability.decided.v1", topic=LOTS, by="S"):
+    """Whether something has to be reported, or that it was: the sponsor's decision."""
+
+    clock: Literal["field_alert", "biological_deviation", "shortage_notice"]
+    about: Reported
+    decision: Literal["reportable", "not", "reported"]

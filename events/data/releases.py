@@ -1,10 +1,10 @@
 """What is said of the release of lots."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field
 
-from events.data.base import RELEASES, Data, Decision, Party
+from events.data.base import RELEASES, Data, Decision, Market, Owed, Party, Side
 from events.values import (
     CivilDate,
     Reference,
@@ -13,9 +13,14 @@ from events.values import (
 
 
 class ReleaseRequested(Data, type="cmo.release.requested.v1", topic=RELEASES, by="CS"):
-    """A lot is put up for release; a due date is taken from the sponsor only."""
+    """A lot is put up for release; a due date is taken from the sponsor only.
+
+    Said by the CMO, it hands over the lot's papers.
+    """
 
     lot: Reference
+    party: Side | None = None
+    market: Market | None = None
     due: CivilDate | None = None
 
 
@@ -26,6 +31,23 @@ class ReleaseStepCompleted(Data, type="cmo.release.step_completed.v1", topic=REL
     step: Text
     holder_before: Party
     holder_after: Party
+    round: Annotated[int, Field(ge=1, le=100)] | None = None
+
+
+class ReleaseQuestionAsked(Data, type="cmo.release.question_asked.v1", topic=RELEASES, by="S"):
+    """The sponsor asks about the papers of a lot, and waits for the answer."""
+
+    lot: Reference
+    question: Reference
+
+
+class ReleaseQuestionAnswered(
+    Data, type="cmo.release.question_answered.v1", topic=RELEASES, by="C"
+):
+    """A question about the papers of a lot has its answer."""
+
+    lot: Reference
+    question: Reference
 
 
 class ReleaseDecided(Data, type="cmo.release.decided.v1", topic=RELEASES, by="CS"):
@@ -33,14 +55,24 @@ class ReleaseDecided(Data, type="cmo.release.decided.v1", topic=RELEASES, by="CS
 
     lot: Reference
     decision: Decision
-    markets: Annotated[tuple[Text, ...], Field(max_length=300)] = ()
+    markets: Annotated[tuple[Market, ...], Field(max_length=300)] = ()
     role: Text | None = None
+    owed_to: Owed | None = None
+
+
+class ReleaseReworkAgreed(Data, type="cmo.release.rework_agreed.v1", topic=RELEASES, by="S"):
+    """The sponsor agreed that a lot is worked on again; it may name a new day for its release."""
+
+    lot: Reference
+    kind: Literal["rework", "reprocessing"]
+    due: CivilDate | None = None
 
 
 class CertificateIssued(Data, type="cmo.certificate.issued.v1", topic=RELEASES, by="CL"):
-    """A certificate of analysis was issued for a lot."""
+    """A certificate of analysis or of conformance was issued for a lot."""
 
     lot: Reference
+    kind: Literal["analysis", "conformance"]
     certificate: Reference
 
 

@@ -189,10 +189,12 @@ def open_lines(out: Page, cmo: CmoView) -> Iterator[None]:
         if shown % _AT_ONCE == 0:
             yield
         named = [label("cmo", cmo.id), label("order", order), label("line", number)]
-        named.append(label("product", line.promise.product))
-        _until_the_end_of(due, named, "due", line.promise.due, line.promise.zone)
-        if line.expected is not None:
-            _until_the_end_of(expected, named, "expected", line.expected, line.promise.zone)
+        awaited = line.awaited
+        promise = awaited.promise
+        named.append(label("product", promise.product))
+        _until_the_end_of(due, named, "due", promise.due, promise.zone)
+        if awaited.expected is not None:
+            _until_the_end_of(expected, named, "expected", awaited.expected, promise.zone)
     omitted = "cmo_open_order_lines_omitted"
     _count_omitted(out, omitted, "Open order lines", cmo, cmo.open_records(ORDER_LINE))
 

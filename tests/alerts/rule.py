@@ -48,14 +48,15 @@ def held(cmo: CmoView, kpi: Kpi) -> Held:
 def _clustered(cmo: CmoView, kpi: Kpi) -> Iterator[tuple[int, Hashable]]:
     (kind,) = kpi.kinds
     for key, record in cmo.records(kind).items():
-        for name, says in record.evidence:
-            if name == kpi.name:
-                yield says.numerator, _cluster(kpi, key, record, good=says.numerator == 1)
+        found = [says for name, says in record.evidence if name == kpi.name]
+        for place, says in enumerate(found):
+            good = says.numerator == 1
+            yield says.numerator, _cluster(kpi, key, record, place, good=good)
 
 
-def _cluster(kpi: Kpi, key: Key, record: Record, *, good: bool) -> Hashable:
+def _cluster(kpi: Kpi, key: Key, record: Record, place: int, *, good: bool) -> Hashable:
     if kpi.kinds == (ORDER_LINE,):
-        return key[0], record.view.promise.due
+        return key[0], record.view.schedule[place].promise.due
     failed = kpi.name == "right_first_time" and not good
     return (_first_serious(record.facts) if failed else None) or key
 

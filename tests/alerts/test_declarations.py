@@ -15,7 +15,7 @@ from events.data import (
     DisputeResolved,
     Heartbeat,
     LotStarted,
-    OrderPromised,
+    OrderPlaced,
 )
 
 OUTSIDE = (*ABOUT_FEEDS, *ABOUT_BREACHES, *NOT_FOLDED)
@@ -40,7 +40,7 @@ def _finds_nothing(*_: object) -> tuple[()]:
         ({"dimensions": (("country",),)}, "dimension country is unknown"),
         ({"kinds": ()}, "kinds is empty; name the record kind"),
         ({"window_days": None}, "evidence goes with window_days"),
-        ({"moved_by": (LotStarted, OrderPromised)}, "moved_by has OrderPromised"),
+        ({"moved_by": (LotStarted, OrderPlaced)}, "moved_by has OrderPlaced"),
         ({"warning": 0.80, "critical": 0.90}, "critical is on the better side of warning"),
         (
             {"higher_is_better": False, "warning": 0.10, "critical": 0.05},

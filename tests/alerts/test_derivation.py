@@ -114,7 +114,9 @@ _MADE = st.one_of(
     st.builds(
         said.OosConcluded, oos=st.just("O"), lot=st.just("L"), conclusion=st.just("confirmed")
     ),
-    st.builds(said.CertificateIssued, lot=st.just("L"), certificate=st.just("C")),
+    st.builds(
+        said.CertificateIssued, lot=st.just("L"), kind=st.just("analysis"), certificate=st.just("C")
+    ),
     st.builds(said.ReleaseRequested, lot=st.just("L"), due=_DAYS),
     st.builds(
         said.ReleaseStepCompleted,
@@ -128,6 +130,15 @@ _MADE = st.one_of(
         lot=st.just("L"),
         decision=st.sampled_from(["released", "rejected", "on_hold", "rework", "reprocessing"]),
     ),
+    st.builds(said.ReleaseQuestionAsked, lot=st.just("L"), question=st.just("Q")),
+    st.builds(said.ReleaseQuestionAnswered, lot=st.just("L"), question=st.just("Q")),
+    st.builds(
+        said.ReleaseReworkAgreed,
+        lot=st.just("L"),
+        kind=st.sampled_from(["rework", "reprocessing"]),
+        due=_DAYS,
+    ),
+    st.builds(said.LotDestroyed, lot=st.just("L"), quantity=st.sampled_from([None, pieces(1)])),
     st.builds(said.LotShipped, lot=st.just("L"), under_quarantine=st.booleans()),
     st.builds(said.LotRecalled, lot=st.just("L")),
 )
@@ -138,19 +149,23 @@ _DEVIATED = st.builds(
 )
 _AMOUNT = st.sampled_from([1, 60, 100]).map(pieces)
 _ON_LINE: dict[str, Any] = {"order": st.just("O"), "line": st.just("1")}
+_NUMBER = st.sampled_from([None, None, "1", "2"])
+_SCHEDULE = st.lists(
+    st.builds(said.ScheduleLine, date=_DAY.map(due), quantity=_AMOUNT), min_size=1, max_size=3
+).map(tuple)
 _ORDERED = st.one_of(
     st.builds(
-        said.OrderPromised,
+        said.OrderPlaced,
         **_ON_LINE,
         product=st.sampled_from(["pills", "drops"]),
-        quantity=_AMOUNT,
-        due=_DAY.map(due),
+        schedule=_SCHEDULE,
         tolerance=st.none(),
     ),
-    st.builds(said.OrderChanged, **_ON_LINE, due=_DAYS, quantity=st.one_of(st.none(), _AMOUNT)),
-    st.builds(said.OrderExpected, **_ON_LINE, expected=_DAY.map(due)),
-    st.builds(said.OrderDelivered, **_ON_LINE, quantity=_AMOUNT),
-    st.builds(said.OrderCancelled, **_ON_LINE),
+    st.builds(said.OrderConfirmed, **_ON_LINE, answer=st.just("accepted")),
+    st.builds(said.OrderChanged, **_ON_LINE, schedule=_SCHEDULE),
+    st.builds(said.OrderExpected, **_ON_LINE, expected=_DAY.map(due), schedule_number=_NUMBER),
+    st.builds(said.OrderDelivered, **_ON_LINE, quantity=_AMOUNT, schedule_number=_NUMBER),
+    st.builds(said.OrderCancelled, **_ON_LINE, schedule_number=_NUMBER),
     st.builds(said.LotReceived, lot=st.just("L"), **_ON_LINE, quantity=_AMOUNT),
 )
 _IN_STOCK: dict[str, Any] = {"site": st.just("plant"), "product": st.just("pills")}
@@ -163,6 +178,7 @@ _STOCKED = st.one_of(
     st.builds(
         said.DemandForecast,
         product=st.just("pills"),
+        version=st.integers(1, 3),
         quantity=_SOME,
         start=_DAY.map(due),
         end=_DAY.map(due),
@@ -271,6 +287,7 @@ _LASTS: dict[str, list[Told]] = {
         deviation("D", "major", "L", day=9, closed=True),
         requested("L", 25, at=on(9)),
         *(decided("L", each, 9, "sponsor") for each in ("released", "rejected", "rework")),
+        told(said.ReleaseReworkAgreed(lot="L", kind="rework", due=due(25)), on(9), "sponsor"),
         told(said.LotCancelled(lot="L"), on(9), "sponsor"),
         told(said.LotAborted(lot="L"), on(9), "sponsor"),
     ],

@@ -324,7 +324,7 @@ def test_a_record_is_kept_while_what_was_taken_back_of_it_may_still_be_asked_for
     """The line was to come years later, in a quantity that never came: that would fail then."""
     moved = changed("1", "sponsor", by_day=GONE + 60, quantity=900, at=on(5))
     withdrawal = retracted(moved, on(40), "sponsor")
-    late = changed("1", "sponsor", by_day=GONE + 20, at=on(GONE + 3), id="late")
+    late = changed("1", "sponsor", by_day=GONE + 20, at=on(4), recorded=on(GONE + 3), id="late")
     failing = [each for day in range(5, GONE + 50, 40) for each in breached(day)]
     good = lines(GONE + 75, GONE + 70, 200)
     events = [*LINE_1, moved, withdrawal, late, *failing, *good]

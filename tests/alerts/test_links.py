@@ -68,8 +68,10 @@ def of_received_lots(line: Any, links: Links, _: Agreement) -> tuple[Evidence, .
     if any(each.deviations for each in lots if each is not None):
         raise KeyError("a lot that deviated")
     kept = bool(lots) and all(each is not None and each.state == "received" for each in lots)
-    event = line.promise.event if line.promise else ""
-    return (Evidence(line.hour, line.visible, int(kept), 1, event, not kept),) if event else ()
+    return tuple(
+        Evidence(each.hour, each.visible, int(kept), 1, each.promise.event, not kept)
+        for each in line.schedule
+    )
 
 
 def _set(kind: Kind, **fields: Any) -> None:

@@ -17,8 +17,10 @@ from tests.builders import (
     days,
     decided,
     deviation,
+    due,
     folded,
     on,
+    pieces,
     read,
     reading,
     released,
@@ -229,6 +231,55 @@ def state_of(*events: Told) -> tuple[str | None, int]:
     cmo = folded(events)
     lot = cmo.open_records(LOT).get(("L1",))
     return lot.state if lot else None, sum(cmo.unexpected_moves.values())
+
+
+@pytest.mark.parametrize("kind", ["rework", "reprocessing"])
+def test_agreed_rework_is_remembered_and_may_name_another_day(kind: Any) -> None:
+    life = [started("L1"), completed("L1"), requested("L1", 10), decided("L1", "rejected", 8)]
+    agreed_ = told(said.ReleaseReworkAgreed(lot="L1", kind=kind, due=due(20)), on(9), "sponsor")
+    after = [*life, agreed_, decided("L1", "released", 15, "sponsor")]
+    assert folded([*life, agreed_]).records(LOT)[("L1",)].view.state == kind
+    assert figures(RIGHT, *after) == (0, 1)
+    assert figures(ON_TIME, *after) == (1, 1)
+    assert figures(ON_TIME, *life, decided("L1", "released", 15, "sponsor")) == (0, 1)
+
+
+def destroyed(lot: str, **how: Any) -> Told:
+    return told(said.LotDestroyed(lot=lot, **how), on(9))
+
+
+def test_a_lot_is_destroyed_once_no_quantity_of_it_alone_is_named() -> None:
+    life = [started("L1"), completed("L1"), decided("L1", "rejected", 8)]
+    part = folded([*life, destroyed("L1", quantity=pieces(5))])
+    assert part.records(LOT)[("L1",)].view.state == "rejected"
+    whole = folded([*life, destroyed("L1")])
+    assert whole.records(LOT)[("L1",)].view.state == "destroyed"
+
+
+ELSEWHERE: dict[str, Any] = {"lot": "L1", "maker": "borealis"}
+
+
+@pytest.mark.parametrize(
+    "data",
+    [said.LotShipped(**ELSEWHERE), said.LotReceived(**ELSEWHERE), said.LotDestroyed(**ELSEWHERE)],
+    ids=lambda data: type(data).__name__,
+)
+def test_a_lot_of_another_maker_is_none_of_this_cmo(data: Any) -> None:
+    cmo = folded([started("L1"), completed("L1"), told(data, on(9), "sponsor")])
+    assert cmo.records(LOT)[("L1",)].view.state == "completed"
+    own = data.model_copy(update={"maker": None})
+    assert folded([completed("L1"), told(own, on(9), "sponsor")]).records(LOT)[
+        ("L1",)
+    ].view.state in ("shipped", "received", "destroyed")
+
+
+@pytest.mark.parametrize(
+    ("by", "state"), [("sponsor", "received"), ("carrier", "shipped"), ("cmo", "shipped")]
+)
+def test_a_lot_is_received_once_the_sponsor_says_so(by: str, state: str) -> None:
+    shipped, came = said.LotShipped(lot="L1"), said.LotReceived(lot="L1", site="depot")
+    cmo = folded([told(shipped, on(9)), told(came, on(12), by)])
+    assert cmo.records(LOT)[("L1",)].view.state == state
 
 
 def test_a_lot_waits_in_the_state_it_was_left_in() -> None:

@@ -5,8 +5,10 @@ import pytest
 from alerts.agreements import Limit
 from alerts.derivation import Unfoldable
 from alerts.judge import Verdict
+from alerts.readings import readings
 from alerts.records.demand import DEMAND
 from alerts.records.stock import STOCK
+from events.values import microseconds
 from tests.builders import (
     Told,
     accepted,
@@ -50,12 +52,21 @@ def test_only_unrestricted_stock_lasts() -> None:
     assert reading(events, COVER, NOW, product="pills").value == 15
 
 
-def test_the_latest_forecast_covering_now_is_in_force() -> None:
+def test_of_the_forecasts_covering_now_the_greatest_version_is_in_force() -> None:
+    events = [
+        counted("pills", 300),
+        forecast("pills", 100, at=on(-1), version=2),
+        forecast("pills", 200, at=on(-9), version=10),
+        forecast("pills", 900, start=6, end=9, at=on(0), version=11),
+    ]
+    assert reading(events, COVER, NOW, product="pills").value == 15
+
+
+def test_of_one_version_the_latest_forecast_covering_now_is_in_force() -> None:
     events = [
         counted("pills", 300),
         forecast("pills", 100, at=on(-9)),
         forecast("pills", 200, at=on(-1)),
-        forecast("pills", 900, start=6, end=9, at=on(0)),
     ]
     assert reading(events, COVER, NOW, product="pills").value == 15
 
@@ -101,25 +112,22 @@ def test_without_demand_or_with_unlike_units_the_cover_is_unknown_and_says_why(
     assert (found.value, found.state, found.why) == (None, Verdict.UNKNOWN, why)
 
 
-def test_a_product_is_judged_and_its_sites_are_shown() -> None:
+def test_a_product_is_judged_over_all_its_sites() -> None:
     events = [
         counted("pills", 300, site="a"),
         counted("pills", 100, site="b"),
         forecast("pills", 200),
-        forecast("pills", 50, site="b"),
+        forecast("pills", 50, market="US"),
     ]
-    cmo = folded(events, LIMIT)
-    whole = read(cmo, NOW, COVER, product="pills")
-    at_b = read(cmo, NOW, COVER, product="pills", site="b")
+    whole = read(folded(events, LIMIT), NOW, COVER, product="pills")
     assert (whole.value, whole.judged) == (20, True)
-    assert (at_b.value, at_b.judged, at_b.state) == (20, False, None)
 
 
-def test_without_a_forecast_of_the_whole_product_its_sites_needs_are_added() -> None:
+def test_without_a_forecast_of_the_whole_product_its_markets_needs_are_added() -> None:
     events = [
         counted("pills", 300),
-        forecast("pills", 100, site="a"),
-        forecast("pills", 100, site="b"),
+        forecast("pills", 100, market="US"),
+        forecast("pills", 100, market="EU"),
     ]
     assert reading(events, COVER, NOW, product="pills").value == 15
 
@@ -173,3 +181,34 @@ def test_a_book_below_zero_is_not_believed() -> None:
 def test_stock_that_only_moved_is_not_believed() -> None:
     found = reading([consumed("p", 30), forecast("p", 10)], COVER, on(5), product="p")
     assert (found.value, found.why) == (None, "plant p unrestricted moved and was never counted")
+
+
+@pytest.mark.parametrize("by", ["sponsor", "carrier"])
+def test_while_it_is_not_followed_whose_a_site_is_the_cmo_s_word_alone_counts(by: str) -> None:
+    own = [counted("p", 300), forecast("p", 200)]
+    others = [
+        counted("p", 900, by=by),
+        counted("p", 900, day=1, by=by),
+        counted("p", 50, "blocked", by=by),
+        consumed("p", 30, by=by),
+        consumed("p", 30, site="depot", by=by),
+        counted("q", 5, by=by),
+    ]
+    told = folded([*own, *others])
+    for kpi in (COVER, BLOCKED):
+        for scope in ({"product": "p"}, {"product": "p", "site": "plant"}):
+            if kpi == BLOCKED or "site" not in scope:
+                assert read(told, NOW, kpi, **scope) == read(folded(own), NOW, kpi, **scope)
+    found = [each.scope for each in readings(told, microseconds(NOW)) if each.kpi.name == COVER]
+    assert {scope.product for scope in found} == {"p"}
+    found = [each.scope for each in readings(told, microseconds(NOW)) if each.kpi.name == BLOCKED]
+    assert {scope.site for scope in found} == {None, "plant"}
+
+
+def test_lots_of_one_number_from_two_makers_are_two_positions() -> None:
+    events = [
+        counted("p", 300, lot="L1"),
+        counted("p", 100, lot="L1", maker="borealis", day=1),
+        forecast("p", 200),
+    ]
+    assert reading(events, COVER, NOW, product="p").value == 20

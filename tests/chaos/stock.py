@@ -41,6 +41,7 @@ class World:
     def _needs(self, today: date) -> Iterator[bytes]:
         need = DemandForecast(
             product=PRODUCT,
+            version=1,
             quantity=Quantity(value=100, unit="EA"),
             start=today - timedelta(days=2),
             end=today + timedelta(days=97),

@@ -21,7 +21,7 @@ from deploy.lab.demo import AGREEMENTS
 from deploy.lab.demo.load import load
 from deploy.lab.servers import LocalPrometheus
 from deploy.lab.simulate.simulator import simulate
-from events.data import OrderDelivered, OrderPromised
+from events.data import OrderDelivered, OrderPlaced, ScheduleLine
 from events.files import messages
 from events.outcomes import Message
 from streams.agreements import read_agreements
@@ -139,7 +139,8 @@ def order(number: int, day: date) -> str:
     """A line promised for a day; every other one is delivered."""
     due = datetime(day.year, day.month, day.day, 12, tzinfo=UTC)
     line, quantity = str(number), pieces(5)
-    promise = OrderPromised(order="O", line=line, product="pills", quantity=quantity, due=day)
+    wanted = ScheduleLine(date=day, quantity=quantity)
+    promise = OrderPlaced(order="O", line=line, product="pills", schedule=(wanted,))
     said = [told(promise, due - timedelta(days=30), "sponsor")]
     if number % 2:
         delivery = OrderDelivered(order="O", line=line, quantity=quantity)

@@ -109,6 +109,7 @@ def needed(quantity: float, product: str = "pills") -> tuple[str, Data]:
     today = datetime.now(UTC).date()
     return "/sponsor", said.DemandForecast(
         product=product,
+        version=1,
         quantity=Quantity(value=quantity, unit="EA"),
         start=today - timedelta(days=4),
         end=today + timedelta(days=5),

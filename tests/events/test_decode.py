@@ -259,7 +259,7 @@ def test_a_source_the_agreement_does_not_name_is_refused(source: str) -> None:
 @pytest.mark.parametrize(
     ("source", "type_", "data"),
     [
-        ("/cmo/acme", "cmo.lot.received.v1", {"lot": "L1"}),
+        ("/cmo/acme", "cmo.deviation.extended.v1", {"deviation": "D", "due": "2024-06-01"}),
         ("/sponsor", "cmo.lot.completed.v1", {"lot": "L1"}),
         ("/lab/one", "cmo.deviation.closed.v1", {"deviation": "D", "class": "minor"}),
     ],

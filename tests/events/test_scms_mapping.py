@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from events.adapters.table import RowError, read_table
-from events.data import OrderDelivered, OrderPromised, Speaker
+from events.data import OrderDelivered, OrderPlaced, Speaker
 from events.event import Event
 
 ROOT = Path(__file__).parents[2]
@@ -27,11 +27,17 @@ def events() -> list[Event]:
     return [each for each in read if isinstance(each, Event)]
 
 
-def test_every_row_makes_a_promise_and_a_delivery(events: list[Event]) -> None:
+def test_every_row_is_placed_and_delivered(events: list[Event]) -> None:
     assert Counter(event.type for event in events) == {
-        "cmo.order.promised.v1": 10_324,
+        "cmo.order.placed.v1": 10_324,
         "cmo.order.delivered.v1": 10_324,
     }
+
+
+def test_every_delivery_names_its_note(events: list[Event]) -> None:
+    notes = {event.data.note for event in events if isinstance(event.data, OrderDelivered)}
+    assert None not in notes
+    assert len(notes) == 7_030
 
 
 def test_no_two_events_share_an_identity(events: list[Event]) -> None:
@@ -44,10 +50,11 @@ def test_88_sites_play_the_cmo_and_keep_their_names(events: list[Event]) -> None
     assert names["aurobindo-unit-iii-india"] == "Aurobindo Unit III, India"
 
 
-def test_a_promise_is_made_400_days_ahead_by_the_sponsor(events: list[Event]) -> None:
+def test_a_line_is_placed_400_days_ahead_by_the_sponsor(events: list[Event]) -> None:
     for event in events[::2]:
-        assert isinstance(event.data, OrderPromised)
-        assert event.data.due - event.time.date() == timedelta(days=400)
+        assert isinstance(event.data, OrderPlaced)
+        (wanted,) = event.data.schedule
+        assert wanted.date - event.time.date() == timedelta(days=400)
         assert event.recordedtime == event.time
         assert event.onbehalfof is Speaker.SPONSOR
 
@@ -77,7 +84,9 @@ def test_the_events_hold_the_known_figures(
         for event in events
         if isinstance(event.data, OrderDelivered)
     }
-    promised = {e.data.line: e.data.due for e in events if isinstance(e.data, OrderPromised)}
+    promised = {
+        e.data.line: e.data.schedule[0].date for e in events if isinstance(e.data, OrderPlaced)
+    }
     first = as_of - timedelta(days=89)
     judged = [
         arrived[line] <= day

@@ -24,17 +24,17 @@ ENVELOPE: dict[str, Any] = {
     "partitionkey": {"column": "Maker"},
     "data.order": {"column": "Order"},
     "data.line": {"column": "Line"},
-    "data.quantity.value": {"column": "Qty"},
-    "data.quantity.unit": {"constant": "EA"},
 }
 PROMISED: dict[str, Any] = {
-    "type": "cmo.order.promised.v1",
+    "type": "cmo.order.placed.v1",
     "fields": {
         **ENVELOPE,
         "id": {"template": "{Line}-promised"},
         "time": {"column": "Due", "offset": -30},
         "data.product": {"column": "Product"},
-        "data.due": {"column": "Due"},
+        "data.schedule.date": {"column": "Due"},
+        "data.schedule.quantity.value": {"column": "Qty"},
+        "data.schedule.quantity.unit": {"constant": "EA"},
     },
 }
 DELIVERED: dict[str, Any] = {
@@ -43,6 +43,8 @@ DELIVERED: dict[str, Any] = {
         **ENVELOPE,
         "id": {"template": "{Line}-delivered"},
         "time": {"column": "Arrived"},
+        "data.quantity.value": {"column": "Qty"},
+        "data.quantity.unit": {"constant": "EA"},
     },
 }
 
@@ -91,7 +93,7 @@ def errors_of(read: list[Event | RowError]) -> list[RowError]:
 def test_a_row_makes_one_event_of_each_mapped_type(read: Read) -> None:
     first, second = events_of(read(lines(GOOD), PROMISED, DELIVERED))
     assert (first.id, second.id) == ("7-promised", "7-delivered")
-    assert first.data.due == date(2026, 3, 1)  # type: ignore[attr-defined]
+    assert first.data.schedule[0].date == date(2026, 3, 1)  # type: ignore[attr-defined]
     assert second.data.quantity.value == 1250  # type: ignore[attr-defined]
     assert second.time == datetime(2026, 3, 4, tzinfo=UTC)
 
@@ -111,7 +113,7 @@ def test_reading_again_gives_the_same_events_byte_for_byte(read: Read) -> None:
 def test_an_offset_moves_a_day_and_a_shift_moves_them_all(read: Read) -> None:
     (event,) = events_of(read(lines(GOOD), shift_days=10))
     assert event.time == datetime(2026, 2, 9, tzinfo=UTC)
-    assert event.data.due == date(2026, 3, 11)  # type: ignore[attr-defined]
+    assert event.data.schedule[0].date == date(2026, 3, 11)  # type: ignore[attr-defined]
 
 
 def test_an_import_can_set_who_speaks_and_when_it_was_recorded(read: Read) -> None:
@@ -132,10 +134,10 @@ def test_slug_makes_an_id_inside_a_text_field(read: Read) -> None:
 
 
 def test_a_date_is_read_as_its_format_says(read: Read) -> None:
-    said = promised(**{"data.due": {"column": "Due", "date": "%d.%m.%y"}})
+    said = promised(**{"data.schedule.date": {"column": "Due", "date": "%d.%m.%y"}})
     said["fields"]["time"] = {"column": "Arrived"}
     (event,) = events_of(read(lines(GOOD.replace("2026-03-01", "24.12.26")), said))
-    assert event.data.due == date(2026, 12, 24)  # type: ignore[attr-defined]
+    assert event.data.schedule[0].date == date(2026, 12, 24)  # type: ignore[attr-defined]
 
 
 def test_a_moment_keeps_its_zone_and_one_without_is_refused(read: Read) -> None:
@@ -159,7 +161,9 @@ def test_a_bad_row_names_row_column_value_and_reason_and_the_good_rows_come(read
     got = read(lines(GOOD, bad, GOOD.replace("7,", "9,", 1)))
     assert [e.id for e in events_of(got)] == ["7-promised", "9-promised"]
     assert errors_of(got) == [
-        RowError(3, "Qty", "12x", "data.quantity.value: not a plain number such as 1250 or 12.5")
+        RowError(
+            3, "Qty", "12x", "data.schedule.quantity.value: not a plain number such as 1250 or 12.5"
+        )
     ]
     assert str(errors_of(got)[0]).startswith("row 3, column 'Qty': '12x': ")
 
@@ -305,18 +309,24 @@ def test_a_field_beyond_the_bound_costs_its_row_and_a_row_without_end_the_file(
     ("fields", "why"),
     [
         ({"data.qty": {"column": "Qty"}}, r"fields\.data\.qty: not to be set; there are order"),
-        ({"data.quantity": {"column": "Qty"}}, r"data\.quantity: has parts of its own"),
+        ({"data.schedule": {"column": "Qty"}}, r"data\.schedule: has parts of its own"),
         ({"data.line.value": {"column": "Qty"}}, "line has no parts"),
         ({"type": {"constant": "x"}}, r"fields\.type: not to be set"),
-        ({"data.due": {"constant": "tomorrow"}}, "not a date as YYYY-MM-DD"),
-        ({"data.quantity.unit": {"constant": "pieces"}}, r"unit: 'pieces': String should match"),
+        ({"data.schedule.date": {"constant": "tomorrow"}}, "not a date as YYYY-MM-DD"),
+        (
+            {"data.schedule.quantity.unit": {"constant": "pieces"}},
+            r"unit: 'pieces': String should match",
+        ),
         ({"timely": {"constant": "perhaps"}}, "neither true nor false"),
         ({"subject": {"column": "Qty", "offset": 1}}, "days and moments only"),
         ({"timely": {"column": "Qty", "slug": True}}, "slug is for ids only"),
         ({"id": {"column": "Line", "constant": "x"}}, "exactly one of column, constant and templ"),
         ({"id": {"template": "same"}}, "names a column in braces"),
         ({"id": {"column": "Line", "upper": True}}, r"fields\.id\.upper: Extra inputs"),
-        ({"data.due": {"column": "Due", "offset": "7"}}, r"data\.due\.offset: Input should be a v"),
+        (
+            {"data.schedule.date": {"column": "Due", "offset": "7"}},
+            r"date\.offset: Input should be a v",
+        ),
     ],
 )
 def test_a_bad_mapping_names_file_key_and_reason(
@@ -328,7 +338,7 @@ def test_a_bad_mapping_names_file_key_and_reason(
 
 def test_a_mapping_must_give_what_the_type_needs(mapping: Callable[..., Path]) -> None:
     fields = {name: PROMISED["fields"][name] for name in ("source", "time", "data.order")}
-    needs = r"also needs id, partitionkey, data\.line, data\.product, data\.quantity\.value"
+    needs = r"also needs id, partitionkey, data\.line, data\.product, data\.schedule\.date"
     with pytest.raises(InvalidMapping, match=needs):
         read_mapping(mapping({**PROMISED, "fields": fields}))
 

@@ -21,6 +21,7 @@ from tests.builders import (
     Told,
     agreed,
     agreement,
+    changed,
     completed,
     counted,
     days,
@@ -137,8 +138,7 @@ def test_a_formula_that_raises_ends_as_one_dead_letter_and_changes_nothing() -> 
             raise ZeroDivisionError("a formula")
         return derive(facts, terms)
 
-    change = told(said.OrderChanged(order="O", line="1", due=None), on(-5), "sponsor")
-    lone = told(said.OrderChanged(order="O", line="2", due=None), on(-5), "sponsor")
+    change, lone = (changed(line, "sponsor", at=on(-5)) for line in ("1", "2"))
     with deriving(ORDER_LINE, raises):
         made = after([promised("1"), delivered("1"), change, lone])
     letters = [headers(o) for o in made.to_send()]
@@ -152,7 +152,7 @@ def test_a_formula_that_raises_ends_as_one_dead_letter_and_changes_nothing() -> 
 
 def test_a_retraction_whose_remainder_raises_changes_nothing() -> None:
     def raises(facts: Any, terms: Any) -> Any:
-        if len(facts) == 1 and not isinstance(facts[0].data, COMPACT[said.OrderPromised]):
+        if len(facts) == 1 and not isinstance(facts[0].data, COMPACT[said.OrderPlaced]):
             raise ValueError("no promise")
         return derive(facts, terms)
 
@@ -172,7 +172,7 @@ def test_an_event_that_cannot_be_joined_when_its_time_comes_is_a_dead_letter_too
     with deriving(ORDER_LINE, raises):
         letter = only(ticked(made, on(6)).to_send())
     assert headers(letter)["reason"] == "unfoldable"
-    assert b"cmo.order.promised.v1" in letter.value
+    assert b"cmo.order.placed.v1" in letter.value
 
 
 # --- dead letters are folded by coordinates

@@ -100,6 +100,7 @@ class _Trial:
         for product in self._products:
             need = DemandForecast(
                 product=product,
+                version=1,
                 quantity=Quantity(value=100, unit="EA"),
                 start=today - timedelta(days=2),
                 end=today + timedelta(days=97),

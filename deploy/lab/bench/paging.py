@@ -150,6 +150,7 @@ def _needed() -> DemandForecast:
     today = datetime.now(UTC).date()
     return DemandForecast(
         product="pills",
+        version=1,
         quantity=Quantity(value=100, unit="EA"),
         start=today - timedelta(days=2),
         end=today + timedelta(days=97),

@@ -59,9 +59,9 @@ def retracted(lots: int, rejected: int, taken_back: int) -> World:
 
 
 def products(number: int, sites: int) -> World:
-    """Products with stock and a forecast at each of several sites; a tenth of them run short."""
+    """Products with stock at each of several sites, and a market a site; a tenth run short."""
     make = Maker()
-    span = {"start": _day(make, -1), "end": _day(make, 98)}
+    span = {"version": 1, "start": _day(make, -1), "end": _day(make, 98)}
 
     def before() -> Iterator[Said]:
         for place in range(number * sites):
@@ -69,7 +69,7 @@ def products(number: int, sites: int) -> World:
             where: dict[str, Any] = {"product": f"product-{product}", "site": f"plant-{site}"}
             stock, need = _pieces(60 if product % 10 else 5), _pieces(100)
             yield make.say(StockCounted, make.now - DAY, **where, quantity=stock)
-            said = {**where, **span, "quantity": need}
+            said = {**span, "product": where["product"], "market": f"M{site}", "quantity": need}
             yield make.say(DemandForecast, make.now - DAY, by="/sponsor", **said)
 
     return World(make.messages(before()))

@@ -15,7 +15,7 @@ from deploy.lab.simulate.simulator import simulate as simulated
 @click.option(
     "--events",
     type=click.IntRange(1, 2_000_000),
-    help="Exactly so many events; about 38,000 when not given.",
+    help="Exactly so many events; about 39,000 when not given.",
 )
 @click.option("--months", type=click.IntRange(1, 60), default=MONTHS, show_default=True)
 @click.option(

@@ -27,6 +27,7 @@ def incidents(teller: Teller) -> Iterator[Said]:
         at(3) + 20 * HOUR,
         notice=notice,
         kind="change_control",
+        class_="minor",
         discovered=text_of(at(3)),
         due=str(day_of(at(5))),
     )

@@ -74,7 +74,9 @@ def _manufacture(
     made: dict[str, Any],
     previous: str | None,
 ) -> Iterator[Said]:
-    inputs = [{"cmo": teller.maker.cmo, "lot": previous}] if previous and number % 5 == 0 else None
+    inputs = (
+        [{"maker": teller.maker.cmo, "lot": previous}] if previous and number % 5 == 0 else None
+    )
     yield teller.say("lot.started", LOTS, "cmo", start, lot=lot, **made, inputs=inputs)
     end = start + (7 + teller.rng.randrange(3)) * DAY
     for at, step in ((3, "dispensing"), (6, "filling")):
@@ -156,6 +158,7 @@ def _release(
         "lab",
         asked + DAY + HOUR,
         lot=lot,
+        kind="analysis",
         certificate=f"COA-{number}",
     )
     decided = asked + (2 + rng.randrange(4)) * DAY + rng.randrange(4 * HOUR)

@@ -1,4 +1,4 @@
-"""The orders of a healthy maker: promised, at times changed or cancelled, and delivered."""
+"""The orders of a healthy maker: placed, at times changed or cancelled, and delivered."""
 
 from collections.abc import Iterator
 from datetime import date, timedelta
@@ -9,13 +9,13 @@ from events.data import INVENTORY
 
 
 def orders(teller: Teller) -> Iterator[Said]:
-    """Order lines: promised, at times changed or cancelled, delivered; late or short by chance."""
+    """Order lines: placed, at times changed or cancelled, delivered; late or short by chance."""
     rates, rng = teller.rates, teller.rng
     changed, cancelled = teller.chance(rates.line_changed), teller.chance(rates.line_cancelled)
     late, short = teller.chance(rates.line_late), teller.chance(rates.line_short)
     first = teller.span.start + 7 * DAY
     for number, made in enumerate(paced(teller, rates.lines_a_quarter * 365 / 90, first, ahead=25)):
-        promised = max(teller.span.start + HOUR, teller.hours(made) - 30 * DAY)
+        placed = max(teller.span.start + HOUR, teller.hours(made) - 30 * DAY)
         line: dict[str, Any] = {
             "order": f"PO-{teller.maker.code}-{number // 3:05d}",
             "line": str(number % 3 + 1),
@@ -23,14 +23,13 @@ def orders(teller: Teller) -> Iterator[Said]:
         product = teller.maker.products[number % 3]
         amount = 100 * (5 + rng.randrange(40))
         yield teller.say(
-            "order.promised",
+            "order.placed",
             INVENTORY,
             "sponsor",
-            promised,
+            placed,
             **line,
             product=product,
-            quantity=pieces(amount),
-            due=str(made),
+            schedule=[{"date": str(made), "quantity": pieces(amount)}],
         )
         due = made
         if changed.comes():
@@ -41,9 +40,8 @@ def orders(teller: Teller) -> Iterator[Said]:
                 "sponsor",
                 second(made) - 5 * DAY,
                 **line,
-                due=str(due),
-                changed_by="sponsor",
-                agreed_by="cmo",
+                schedule=[{"date": str(due), "quantity": pieces(amount)}],
+                reason="capacity",
             )
         elif cancelled.comes():
             yield teller.say(
@@ -52,8 +50,7 @@ def orders(teller: Teller) -> Iterator[Said]:
                 "sponsor",
                 second(made) - 6 * DAY,
                 **line,
-                cancelled_by="sponsor",
-                agreed_by="cmo",
+                reason="demand fell",
             )
             continue
         fault = "late" if late.comes() else "short" if short.comes() else ""

@@ -13,6 +13,7 @@ from deploy.lab.simulate.feed import feed, readings
 from deploy.lab.simulate.incidents import incidents
 from deploy.lab.simulate.lots import lots
 from deploy.lab.simulate.orders import orders
+from deploy.lab.simulate.rarities import rarities
 from deploy.lab.simulate.stock import stock
 from deploy.lab.simulate.troubles import TROUBLES
 from deploy.lab.simulate.truth import Kept, Trouble, Truth, evidence
@@ -62,7 +63,7 @@ def simulate(
 ) -> Simulated:
     """A world of eight makers over so many months up to `until`, and what is true of it.
 
-    With `events` it has exactly that many. Below the natural size (about 38,000 in 13 months) the
+    With `events` it has exactly that many. Below the natural size (about 39,000 in 13 months) the
     eight make and deliver less; into the room that is left come further healthy makers, which the
     default agreement covers, and then temperatures of a healthy store. A sparse world keeps its
     troubles, but many KPIs have too little evidence, and its truth then says so.
@@ -118,6 +119,7 @@ def _life(seed: int, maker: Maker, rates: Rates, span: Span) -> _Life:
     teller = Teller(maker, str(seed), span, rates)
     said = [*orders(teller), *lots(teller), *stock(teller), *incidents(teller)]
     said += feed(teller, said)
+    said += rarities(Teller(maker, f"{seed}/rare", span, rates, series="R"), said)
     troubles: tuple[Trouble, ...] = ()
     for comes_over in TROUBLES.get(maker.cmo, ()):
         said, true = comes_over(teller, said)

@@ -48,6 +48,7 @@ def _forecasts(teller: Teller) -> Iterator[Said]:
                 "sponsor",
                 said,
                 product=product,
+                version=1,
                 quantity=pieces(amount),
                 start=str(day),
                 end=str(after - timedelta(days=1)),

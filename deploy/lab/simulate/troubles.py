@@ -36,7 +36,7 @@ def late_deliveries(teller: Teller, said: list[Said]) -> Told:
     since = teller.span.before(120)
     late = {
         _line(each)
-        for number, each in enumerate(of_type(said, "order.promised"))
+        for number, each in enumerate(of_type(said, "order.placed"))
         if number % 2 and each.time + 30 * DAY > since
     }
     by = {line: (3 + teller.rng.randrange(10) + 4) * DAY for line in sorted(late)}

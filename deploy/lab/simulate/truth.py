@@ -162,11 +162,10 @@ def on_time(said: list[Said], span: Span) -> Kept:
 def _due(said: list[Said], span: Span) -> Iterator[tuple[int, int, Hashable]]:
     """Of each line due: what was wanted, what came by then, and its order with the due day."""
     cancelled = {_line(each) for each in of_type(said, "order.cancelled")}
-    due = {_line(e): date.fromisoformat(e.data["due"]) for e in of_type(said, "order.promised")}
-    wanted = {_line(e): e.data["quantity"]["value"] for e in of_type(said, "order.promised")}
-    due.update(
-        (_line(e), date.fromisoformat(e.data["due"])) for e in of_type(said, "order.changed")
-    )
+    scheduled = [*of_type(said, "order.placed"), *of_type(said, "order.changed")]
+    last = {_line(each): each.data["schedule"][0] for each in scheduled}
+    due = {line: date.fromisoformat(each["date"]) for line, each in last.items()}
+    wanted = {line: each["quantity"]["value"] for line, each in last.items()}
     by_due, by_now = dict.fromkeys(due, 0), dict.fromkeys(due, 0)
     for each in of_type(said, "order.delivered"):
         line, amount = _line(each), each.data["quantity"]["value"]

@@ -224,10 +224,13 @@ _HARMLESS: Final = ("line_changed", "line_cancelled", "lot_cancelled", "lot_repl
 
 
 class Teller:
-    """Puts down what is said about one maker: ids in the order of telling, delays as in life."""
+    """Puts down what is said about one maker: ids in the order of telling, delays as in life.
 
-    def __init__(self, maker: Maker, seed: str, span: Span, rates: Rates) -> None:
-        self.maker, self.span, self.rates = maker, span, rates
+    Ids of different `series` are different.
+    """
+
+    def __init__(self, maker: Maker, seed: str, span: Span, rates: Rates, series: str = "") -> None:
+        self.maker, self.span, self.rates, self._series = maker, span, rates, series
         self.rng = Random(f"{seed}/{maker.cmo}")
         self._told = 0
         self._late = self.chance(rates.recorded_late)
@@ -241,8 +244,8 @@ class Teller:
         self._told += 1
         held = {name.rstrip("_"): given for name, given in data.items() if given is not None}
         recorded = time + self._delay(topic)
-        code = self.maker.code
-        return Said(time, recorded, f"{code}-{self._told:06d}", f"cmo.{kind}.v1", topic, who, held)
+        name = f"{self.maker.code}-{self._series}{self._told:06d}"
+        return Said(time, recorded, name, f"cmo.{kind}.v1", topic, who, held)
 
     def beat(self, topic: str, time: int) -> Said:
         """A heartbeat of the maker's, recorded at once."""

@@ -21,10 +21,10 @@ from tests.worlds import world
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 HEADER = (
-    "ID,PO / SO #,Manufacturing Site,Molecule/Test Type,Line Item Quantity,"
+    "ID,PO / SO #,ASN/DN #,Manufacturing Site,Molecule/Test Type,Line Item Quantity,"
     "Scheduled Delivery Date,Delivered to Client Date,Delivery Recorded Date\n"
 )
-ROW = "{id},SO-1,Plant One,Zidovudine,100,{due},{delivered},{delivered}\n"
+ROW = "{id},SO-1,DN-{id},Plant One,Zidovudine,100,{due},{delivered},{delivered}\n"
 
 
 def deliveries(folder: Path, *delivered: str) -> Path:

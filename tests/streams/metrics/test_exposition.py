@@ -340,7 +340,7 @@ def series_of_a_cmo(
     products: int, sites: int, states: int, cadences: int, topics: int, lots: int, lines: int
 ) -> int:
     """The formula of docs/performance.md, for a CMO of which every KPI is known and kept."""
-    supply, stock = products * (1 + sites) * 10, products * sites * 2
+    supply, stock = products * (10 + sites * 5), products * sites * 2
     feeds = 6 * (states + cadences) + 9 * topics
     return 81 + 7 * products + supply + stock + feeds + 2 * lots + lines
 
@@ -355,7 +355,7 @@ def life(products: int, sites: int, open_lots: int, open_lines: int) -> list[Tol
                 counted(name, 100, site=f"s{site}"),
                 counted(name, 5, "blocked", site=f"s{site}"),
             ]
-            told.append(forecast(name, 100, site=f"s{site}", end=99))
+        told.append(forecast(name, 100, end=99))
     told += [promised(f"open{line}", 60, product="p0") for line in range(open_lines)]
     told += [started("L"), completed("L"), requested("L", 10), decided("L", "released")]
     return told + [started(f"O{lot}") for lot in range(open_lots)]
