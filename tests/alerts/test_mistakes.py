@@ -184,7 +184,7 @@ def test_without_a_mistake_the_same_examples_keep_the_law(law: Law) -> None:
     examples(law, 10)()
 
 
-def examples(law: Law, most: int = 150) -> Callable[[], None]:
+def examples(law: Law, most: int = 2_000) -> Callable[[], None]:
     @settings(
         derandomize=True,
         database=None,

@@ -14,6 +14,7 @@ from events.data import (
     DATA,
     DEAD_LETTERS,
     INBOUND,
+    TOPICS,
     Data,
     LotCompleted,
     OrderDelivered,
@@ -27,8 +28,10 @@ from streams.dead_letters import (
     covered,
     dead_letter,
     read_back,
+    sealed,
     withdrawal,
 )
+from streams.seals import Seal, Sealed
 
 NOW = datetime(2024, 5, 2, 10, tzinfo=UTC)
 COMMITTED = Path(__file__).resolve().parents[2] / "docs" / "contract"
@@ -171,6 +174,10 @@ def test_what_is_said_on_the_topic_of_dead_letters_is_as_the_document_has_it() -
         contradiction(message, Word(Coordinates("cmo.lots", 7), 2, None), Reason.UNKNOWN_CMO),
         contradiction(message, Word(Coordinates("cmo.lots", 7), 3, Reason.UNKNOWN_CMO), None),
         covered("acme", 0),
+        sealed(
+            Seal(7, dict.fromkeys(TOPICS, Sealed("b5f4", 0, 9)), ("cmo.lots",), "a disk was lost"),
+            0,
+        ),
     ]
     for each in said:
         headers = {n: v.decode() for n, v in each.headers if not n.startswith("sent-")}
