@@ -22,6 +22,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "events/publish.py": {"events", "kafka"},
     "events/kafka_client.py": {"events", "kafka"},
     "events/adapters/": {"events", "pydantic", "pydantic_core", "yaml"},
+    "events/adapters/workbook.py": {"events", "python_calamine"},
     "alerts/": {
         *("events", "alerts", "pydantic", "pydantic_core"),
         *("msgspec", "sortedcontainers"),
@@ -89,7 +90,7 @@ HOSTS = re.compile(r"\w+://(?:[^\s/@\"'`]+@)?([a-z0-9-]+(?:\.[a-z0-9-]+)+)", re.
 KNOWN_HOSTS = {
     *("127.0.0.1", "0.0.0.0", "keepachangelog.com", "semver.org", "www.apache.org"),
     *("json-schema.org", "cloudevents.io", "asyncapi.com", "www.asyncapi.com"),
-    *("prometheus.io", "kafka.apache.org"),
+    *("prometheus.io", "kafka.apache.org", "schemas.openxmlformats.org"),
 }
 RESERVED_HOST = re.compile(r"(?:^|\.)(?:example(?:\.(?:com|org|net))?|invalid|test|localhost)$")
 

@@ -1,13 +1,45 @@
 """What the contract says of an event's fields, by their dotted paths."""
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from types import NoneType, UnionType
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
-from pydantic import BaseModel
+from pydantic import AfterValidator, BaseModel
 from pydantic.fields import FieldInfo
 
 from events.event import EVENTS
+from events.values import exact_text, slug_text
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """What a field takes: plain types; `exact` a number that counts as written, `named` a name."""
+
+    kinds: frozenset[Any]
+    exact: bool
+    named: bool
+
+
+def target_of(info: FieldInfo) -> Target:
+    """What the contract takes in a field."""
+    rules = {*_rules(info.annotation), *_functions(info.metadata)}
+    return Target(kinds_of(info.annotation), exact_text in rules, slug_text in rules)
+
+
+def _rules(annotation: Any) -> Iterator[Any]:
+    if get_origin(annotation) is Annotated:
+        yield from _functions(get_args(annotation)[1:])
+    for part in get_args(annotation):
+        yield from _rules(part)
+
+
+def _functions(metadata: Any) -> Iterator[Any]:
+    for each in metadata:
+        if isinstance(each, AfterValidator):
+            yield each.func
+        elif isinstance(each, FieldInfo):
+            yield from _functions(each.metadata)
 
 
 def field_of(event_type: str, name: str) -> FieldInfo:
@@ -21,8 +53,20 @@ def field_of(event_type: str, name: str) -> FieldInfo:
         model = parts[0]
     info = _named(model, last, name)
     if models_of(info):
-        raise ValueError(f"fields.{name}: has parts of its own, as in {name}.value")
+        inner = next(iter(models_of(info)[0].model_fields))
+        raise ValueError(f"fields.{name}: has parts of its own, as in {name}.{inner}")
     return info
+
+
+def lists_of(event_type: str, name: str) -> Iterator[str]:
+    """The paths along a field's own that hold a list, of which a row gives the one item."""
+    model: type[BaseModel] = EVENTS[event_type]
+    parents = name.split(".")[:-1]
+    for depth, parent in enumerate(parents, start=1):
+        info = _named(model, parent, name)
+        if tuple in kinds_of(info.annotation):
+            yield ".".join(parents[:depth])
+        model = models_of(info)[0]
 
 
 def _named(model: type[BaseModel], part: str, path: str) -> FieldInfo:
@@ -33,30 +77,41 @@ def _named(model: type[BaseModel], part: str, path: str) -> FieldInfo:
 
 
 def models_of(info: FieldInfo) -> list[type[BaseModel]]:
-    """The models a field may hold: none for a plain value, and never two."""
-    kinds = kinds_of(info.annotation)
+    """The models a field may hold, alone or as items of a list: none for a plain value."""
+    kinds = _kinds(info.annotation, items=True)
     return [kind for kind in kinds if isinstance(kind, type) and issubclass(kind, BaseModel)]
 
 
 def kinds_of(annotation: Any) -> frozenset[Any]:
     """The plain types behind Annotated, Union and Literal."""
+    return _kinds(annotation, items=False)
+
+
+def _kinds(annotation: Any, *, items: bool) -> frozenset[Any]:
     origin = get_origin(annotation)
     if origin is Annotated:
-        return kinds_of(get_args(annotation)[0])
+        return _kinds(get_args(annotation)[0], items=items)
     if origin in (Union, UnionType):
-        return frozenset().union(*map(kinds_of, get_args(annotation))) - {NoneType}
+        parts = (_kinds(part, items=items) for part in get_args(annotation))
+        return frozenset().union(*parts) - {NoneType}
     if origin is Literal:
         return frozenset({str})
+    if origin is tuple and items:
+        return _kinds(get_args(annotation)[0], items=items)
     return frozenset({origin or annotation})
 
 
-def required_below(info: FieldInfo, path: str) -> Iterator[str]:
-    """The dotted paths of what must be given below a field."""
+def fields_below(event_type: str, *, required: bool) -> Iterator[str]:
+    """The dotted paths of an event's data, all of them or those that must be given."""
+    return _below(EVENTS[event_type].model_fields["data"], "data", required=required)
+
+
+def _below(info: FieldInfo, path: str, *, required: bool) -> Iterator[str]:
     for name, part in models_of(info)[0].model_fields.items():
         inner = f"{path}.{part.alias or name}"
-        if not part.is_required():
+        if required and not part.is_required():
             continue
         if models_of(part):
-            yield from required_below(part, inner)
+            yield from _below(part, inner, required=required)
         else:
             yield inner
