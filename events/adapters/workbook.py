@@ -1,17 +1,17 @@
 """The rows of a sheet of an XLSX or ODS workbook."""
 
-import re
 import zipfile
 import zlib
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Generator, Iterable
 from datetime import date, datetime, time, timedelta
 from io import BytesIO
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from xml.etree import ElementTree
 
 from python_calamine import CalamineError, CalamineSheet, CalamineWorkbook, WorksheetNotFound
 
 from events.adapters.base import DayCell, NumberCell
+from events.adapters.overlooked import Overlooked, overlooked
 from events.adapters.rows import Dialect, Row, content_of
 from events.errors import UnreadableTable
 
@@ -19,10 +19,8 @@ LARGEST_WORKBOOK = 256 << 20
 """The most bytes a workbook may have, packed or not."""
 
 _Value = int | float | str | bool | time | date | datetime | timedelta
-_Cell = tuple[int, int]
-
-_WHERE = re.compile(r"([A-Z]+)([0-9]+)")
-_NO_VALUE = "#N/A"
+_MERGED = "merged cells, of which only the first has the value; unmerge them"
+_BROKEN = zipfile.BadZipFile, zlib.error, KeyError, EOFError, ValueError
 
 
 def sheet_rows(path: Path, dialect: Dialect) -> Generator[Row, None, None]:
@@ -30,13 +28,13 @@ def sheet_rows(path: Path, dialect: Dialect) -> Generator[Row, None, None]:
     content = _content(path)
     sheet = _sheet(path, content, dialect.sheet)
     cells = sheet.to_python(skip_empty_area=False)
-    valueless = dict(_valueless(path, content, sheet.name))
-    merged = _merged(sheet.merged_cell_ranges or [])
+    errors, merged = _overlooked(path, content, sheet.name)
     for place, given in enumerate(cells[dialect.skip :], start=dialect.skip):
         texts = [_text(value) for value in given]
         for column in range(len(texts)):
-            texts[column] = valueless.get((place, column), texts[column])
-        yield Row(place + 1, texts, merged.get(place, "") if place > dialect.skip else "")
+            texts[column] = errors.get((place, column), texts[column])
+        fault = _MERGED if place in merged and place > dialect.skip else ""
+        yield Row(place + 1, texts, fault)
 
 
 def sheet_names(path: Path) -> list[str]:
@@ -107,60 +105,8 @@ def _digits(number: float) -> str:
     return f"{number:.15f}".rstrip("0").rstrip(".") if "e" in shown else shown
 
 
-def _merged(ranges: Iterable[tuple[_Cell, _Cell]]) -> dict[int, str]:
-    """By row why cells merged over rows or columns leave open what it says."""
-    why = "merged with other cells, of which only the first has the value; unmerge them"
-    return {
-        row: f"the cells of columns {left + 1} to {right + 1} are {why}"
-        for (top, left), (bottom, right) in ranges
-        for row in range(top, bottom + 1)
-    }
-
-
-def _valueless(path: Path, content: bytes, sheet: str) -> Iterator[tuple[_Cell, str]]:
-    """The cells of an XLSX sheet that show an error, or a formula that was never worked out.
-
-    They would be read as empty ones.
-    """
+def _overlooked(path: Path, content: bytes, sheet: str) -> Overlooked:
     try:
-        with zipfile.ZipFile(BytesIO(content)) as packed:
-            if (part := _part_of(packed, sheet)) is None:
-                return
-            with packed.open(part) as file:
-                for _, element in ElementTree.iterparse(file):
-                    if _tag(element) == "c":
-                        yield from _if_valueless(element)
-                        element.clear()
-    except (zipfile.BadZipFile, zlib.error, KeyError, ElementTree.ParseError, EOFError) as error:
+        return overlooked(content, sheet)
+    except (*_BROKEN, ElementTree.ParseError) as error:
         raise _broken(path, error) from error
-
-
-def _if_valueless(cell: ElementTree.Element) -> Iterator[tuple[_Cell, str]]:
-    parts = {_tag(part): part.text or "" for part in cell}
-    error = cell.get("t") == "e"
-    unworked = "f" in parts and not parts.get("v") and cell.get("t") != "str"
-    if (error or unworked) and (where := _WHERE.fullmatch(cell.get("r", ""))):
-        yield (int(where[2]) - 1, _column(where[1])), parts.get("v") or _NO_VALUE
-
-
-def _column(letters: str) -> int:
-    place = 0
-    for letter in letters:
-        place = place * 26 + ord(letter) - ord("A") + 1
-    return place - 1
-
-
-def _part_of(packed: zipfile.ZipFile, sheet: str) -> str | None:
-    """The file of a sheet within an XLSX workbook, None within any other."""
-    if "xl/workbook.xml" not in packed.namelist():
-        return None
-    book = ElementTree.fromstring(packed.read("xl/workbook.xml"))
-    links = ElementTree.fromstring(packed.read("xl/_rels/workbook.xml.rels"))
-    of = next(each for each in book.iter() if _tag(each) == "sheet" and each.get("name") == sheet)
-    link = next(value for name, value in of.items() if name.endswith("}id"))
-    target = next(each.get("Target", "") for each in links if each.get("Id") == link)
-    return target.lstrip("/") if target.startswith("/") else str(PurePosixPath("xl") / target)
-
-
-def _tag(element: ElementTree.Element) -> str:
-    return element.tag.rpartition("}")[2]
