@@ -35,7 +35,7 @@ class NumberSigns:
     def _plain(self) -> re.Pattern[str]:
         whole = "[0-9]{1,15}"
         if self.group is not None:
-            whole += f"|[0-9]{{1,3}}(?:{re.escape(self.group)}[0-9]{{3}}){{1,4}}"
+            whole += f"|[1-9][0-9]{{0,2}}(?:{re.escape(self.group)}[0-9]{{3}}){{1,4}}"
         return re.compile(rf"({whole})(?:{re.escape(self.decimal or '.')}([0-9]{{1,12}}))?")
 
     def read(self, text: str) -> int | float:

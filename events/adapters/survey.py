@@ -92,12 +92,11 @@ class Survey:
             id_ = named(value.text(row), self._told)
         except (BadCell, InvalidIdentifier):
             return
-        if id_.name in self._told:
-            return
         kind = name.rpartition(".")[2].rpartition("_")[2]
         whose = "" if name == "partitionkey" else cmo
         first = self._names.setdefault((kind, whose, id_), _Place(number, id_.name))
-        if first.name != id_.name and alike(first.name) != alike(id_.name):
+        told = {first.name, id_.name} <= self._told.keys()
+        if not told and first.name != id_.name and alike(first.name) != alike(id_.name):
             why = (
                 f"{name}: row {first.row} has {first.name!r}, and both would be {id_}: say in the "
                 "mapping under `ids` which id each of the two names has, the same if they are one"
