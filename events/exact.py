@@ -33,7 +33,7 @@ def _is_unseen(character: str) -> bool:
 
 def is_error(text: str) -> bool:
     """Whether a text is what a spreadsheet shows where it has no value."""
-    return bool(_ERROR(text))
+    return text[:1] == "#" and bool(_ERROR(text))
 
 
 def _left_by_a_spreadsheet(number: str) -> str | None:

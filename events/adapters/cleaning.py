@@ -21,9 +21,8 @@ def cleaned(cell: str) -> str:
     """A cell without the spaces nobody sees, and without a spreadsheet's `="…"` around it."""
     if isinstance(cell, (NumberCell, DayCell)):
         return cell
-    text = cell if cell.isascii() else cell.translate(_SPACES)
-    text = text.strip()
-    wrapped = _AS_FORMULA(text)
+    text = (cell if cell.isascii() else cell.translate(_SPACES)).strip()
+    wrapped = _AS_FORMULA(text) if text[:1] == "=" else None
     return wrapped[1].strip() if wrapped else text
 
 
@@ -38,9 +37,11 @@ def says_nothing(text: str) -> bool:
 
 
 def refuse_errors(text: str) -> None:
-    """Raises `BadCell` for what a spreadsheet shows where it has no value."""
+    """Raises `BadCell` for what programs write where they have no value, or no such letter."""
     if is_error(text):
         raise BadCell("what a spreadsheet shows where it has no value")
+    if "\ufffd" in text:
+        raise BadCell("a letter that some program could not write, so that nobody knows which")
 
 
 def check_reference(text: str, *, numeric: bool) -> None:

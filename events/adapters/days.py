@@ -19,7 +19,7 @@ _ISO_MOMENT = re.compile(
 ).fullmatch
 _COUNT = re.compile(r"[1-9][0-9]{4}").fullmatch
 _DAY_NONE = date(1899, 12, 30)  # spreadsheets have a 29 February 1900, which was none
-_UNDIVIDED = re.compile(r"%[A-Za-z]%[A-Za-z]")
+_UNDIVIDED = re.compile(r"%[A-Za-z]%[A-Za-y]")
 _USUAL = (
     *("%Y-%m-%d", "%d.%m.%Y", "%d.%m.%y", "%m/%d/%Y", "%d/%m/%Y", "%m/%d/%y", "%d/%m/%y"),
     *("%Y%m%d", "%y%m%d", "%Y/%m/%d", "%d-%b-%Y", "%d-%m-%Y", "%G-W%V-%u", "%m/%Y", SERIAL),
@@ -39,10 +39,12 @@ def check_format(form: str, *, end_of_month: bool) -> None:
     """Raises `ValueError` for a format that leaves open which day is meant."""
     if form == SERIAL:
         return
-    day = datetime(2026, 3, 30)
+    if "%Z" in form:
+        raise ValueError(f"date: {form!r}: names of zones are not read; `zone` says it, or %z")
+    day = datetime(2026, 3, 30, tzinfo=UTC)
     try:
-        again = datetime.strptime(day.strftime(form), form)
-        others = [each.strftime(form) for each in (datetime(2026, 4, 30), datetime(2028, 3, 30))]
+        again = datetime.strptime(day.strftime(form), form).replace(tzinfo=UTC)
+        others = [each.strftime(form) for each in (day.replace(month=4), day.replace(year=2028))]
     except (ValueError, re.error) as error:
         raise ValueError(f"date: {form!r} cannot be used: {error}") from error
     if day.strftime(form) in others or again.replace(day=1) != day.replace(day=1):

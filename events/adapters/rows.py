@@ -1,5 +1,6 @@
 """The rows of a CSV or TSV file, plain or gzip, one at a time."""
 
+import codecs
 import csv
 import gzip
 import re
@@ -20,7 +21,7 @@ LONGEST_ROW = 2**20
 """The most characters one row may have; csv itself refuses a field of more than 131,072."""
 
 _GZIP = b"\x1f\x8b"
-HEAD = 4_096
+HEAD = 1 << 16
 """The bytes at its beginning that say what a file is."""
 
 _SELDOM = 256  # rows between two positions
@@ -123,7 +124,23 @@ def _encoding(path: Path, dialect: Dialect) -> str:
             f"{path}: holds bytes of 0, as UTF-16 without a mark does: say `encoding: utf-16-le` "
             "in the mapping if it is that"
         )
+    if marked is None and _is_utf8_after_all(head, dialect.encoding or "utf-8"):
+        raise UnreadableTable(
+            f"{path}: its letters are UTF-8, and the mapping says {dialect.encoding}: take "
+            "`encoding` out of it"
+        )
     return marked or dialect.encoding or "utf-8"
+
+
+def _is_utf8_after_all(head: bytes, encoding: str) -> bool:
+    """Whether text in an encoding of single bytes has letters that only UTF-8 writes so."""
+    if head.isascii() or len("é".encode(encoding, "replace")) != 1:
+        return False
+    try:
+        codecs.getincrementaldecoder("utf-8")().decode(head)
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def _skip(lines: _Lines, dialect: Dialect, path: Path) -> int:

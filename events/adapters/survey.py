@@ -62,7 +62,7 @@ class Survey:
     ) -> Iterator[Conflict]:
         """What this row has in common with an earlier one that it should not have."""
         try:
-            cmo = identifier(mapping.fields["partitionkey"].text(row))
+            cmo = named(mapping.fields["partitionkey"].text(row), self._told)
         except (BadCell, InvalidIdentifier):
             return
         yield from self._given_twice(mapping, row, number, ordinal, cmo)

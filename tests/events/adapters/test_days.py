@@ -22,6 +22,7 @@ def day(text: str, *formats: str, end_of_month: bool = False) -> date | datetime
         ("%d.%Y", "does not say which year and month"),
         ("day", "does not say which year"),
         ("%Q", "cannot be used"),
+        ("%d.%m.%Y %H:%M %Z", "names of zones are not read"),
     ],
 )
 def test_a_format_that_leaves_the_day_open_is_refused(form: str, why: str) -> None:
@@ -29,7 +30,9 @@ def test_a_format_that_leaves_the_day_open_is_refused(form: str, why: str) -> No
         check_format(form, end_of_month=False)
 
 
-@pytest.mark.parametrize("form", ["%d.%m.%Y", "%y%m%d", "%G-W%V-%u", "%Y-%j", "serial", "%c"])
+@pytest.mark.parametrize(
+    "form", ["%d.%m.%Y", "%y%m%d", "%G-W%V-%u", "%Y-%j", "serial", "%c", "%d.%m.%Y %H:%M%z"]
+)
 def test_a_format_that_says_the_day_is_taken(form: str) -> None:
     check_format(form, end_of_month=False)
 
@@ -70,6 +73,11 @@ def test_a_moment_keeps_its_zone_and_one_without_takes_that_of_its_place() -> No
     )
     assert as_moment(datetime(2026, 7, 1, 8), BERLIN) == datetime(2026, 7, 1, 6, tzinfo=UTC)
     assert as_moment(date(2026, 7, 1), BERLIN) == datetime(2026, 6, 30, 22, tzinfo=UTC)
+
+
+def test_a_format_may_have_an_offset_from_utc() -> None:
+    read = day("01.07.2026 08:00+02:00", "%d.%m.%Y %H:%M%z")
+    assert as_moment(read, None) == datetime(2026, 7, 1, 6, tzinfo=UTC)
 
 
 @pytest.mark.parametrize("text", ["2026-03-31", "2026-03-31 00:00:00", "2026-03-31T08:00"])

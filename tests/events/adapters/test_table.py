@@ -395,3 +395,14 @@ def test_a_result_is_a_number_where_it_reads_as_one_and_words_otherwise(read: Re
     }
     got = events_of(read(lines(GOOD, ANOTHER.replace("1250", "conforms")), tested))
     assert [e.data.result for e in got] == [1250, "conforms"]  # type: ignore[attr-defined]
+
+
+def test_letters_of_utf_8_are_not_read_as_others(read: Read) -> None:
+    content = lines(GOOD.replace("Aurora", "Aurör")).encode()
+    with pytest.raises(UnreadableTable, match="its letters are UTF-8, and the mapping says cp1252"):
+        read(content, encoding="cp1252")
+
+
+def test_a_letter_that_was_lost_before_is_refused(read: Read) -> None:
+    got = read(lines(GOOD.replace("Aurora", "Aur�ra")))
+    assert "a letter that some program could not write" in errors_of(got)[0].reason
