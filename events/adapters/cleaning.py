@@ -1,6 +1,7 @@
 """Cells as they were meant: what spreadsheets leave is taken off where certain, else refused."""
 
 import re
+import unicodedata
 
 from events.adapters.base import BadCell, DayCell, NumberCell
 from events.exact import is_error
@@ -21,9 +22,14 @@ def cleaned(cell: str) -> str:
     """A cell without the spaces nobody sees, and without a spreadsheet's `="…"` around it."""
     if isinstance(cell, (NumberCell, DayCell)):
         return cell
-    text = (cell if cell.isascii() else cell.translate(_SPACES)).strip()
+    text = (cell if cell.isascii() else _composed(cell)).strip()
     wrapped = _AS_FORMULA(text) if text[:1] == "=" else None
     return wrapped[1].strip() if wrapped else text
+
+
+def _composed(text: str) -> str:
+    """A text in one composition of its letters, as numbers are compared, without unseen spaces."""
+    return unicodedata.normalize("NFC", text.translate(_SPACES))
 
 
 def without_mark(text: str) -> str:

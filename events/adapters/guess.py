@@ -5,6 +5,7 @@ import json
 import re
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -24,7 +25,7 @@ _LOOKED_AT = 1_000  # rows
 _SAMPLE = 1 << 18  # bytes
 _DELIMITERS = ",;\t|"
 _EDIT = "EDIT: "
-_GROUPED_BEFORE = {
+_SHOWS = {
     ",": re.compile(r"[0-9]{1,3}(\.[0-9]{3})+,[0-9]+|[0-9]+,(?![0-9]{3}$)[0-9]+").fullmatch,
     ".": re.compile(r"[0-9]{1,3}(,[0-9]{3})+\.[0-9]+|[0-9]+\.(?![0-9]{3}$)[0-9]+").fullmatch,
 }
@@ -104,7 +105,7 @@ def _is_utf8(content: bytes) -> bool:
 
 
 def _dialect_of(text: str) -> tuple[Dialect, dict[str, str]]:
-    lines = text.splitlines()[:_LOOKED_AT]
+    lines = text.replace("\0", "").splitlines()[:_LOOKED_AT]
     hint = SEPARATOR_HINT(lines[0]) if lines else None
     lines = lines[1:] if hint else lines
     widths = {each: _widths(lines, each) for each in (hint[1] if hint else _DELIMITERS)}
@@ -120,7 +121,11 @@ def _dialect_of(text: str) -> tuple[Dialect, dict[str, str]]:
 
 
 def _widths(lines: list[str], delimiter: str) -> list[int]:
-    return [len(row) for row in csv.reader(lines, delimiter=delimiter)]
+    """How many cells each row has, as far as it can be read."""
+    widths = list[int]()
+    with suppress(csv.Error):
+        widths.extend(len(row) for row in csv.reader(lines, delimiter=delimiter))
+    return widths
 
 
 def _common(widths: list[int]) -> int:
@@ -154,9 +159,10 @@ def _signs(seen: _Seen) -> Iterator[str]:
         for text in values
         if not isinstance(text, (NumberCell, DayCell)) and not formats_of([text])
     ]
-    shown = [sign for sign, shows in _GROUPED_BEFORE.items() if any(map(shows, texts))]
+    shown = [sign for sign, shows in _SHOWS.items() if any(map(shows, texts))]
     if len(shown) == 1:
-        yield f"decimal: {_quoted(shown[0])}"
+        example = next(filter(_SHOWS[shown[0]], texts))
+        yield f"decimal: {_quoted(shown[0])}  # as {example} shows"
         yield f"group: {_quoted(_OTHER[shown[0]])}"
     elif shown or any(re.fullmatch(r"[0-9]{1,3}[.,][0-9]{3}", text) for text in texts):
         yield '# decimal: "."'

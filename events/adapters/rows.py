@@ -24,6 +24,7 @@ _GZIP = b"\x1f\x8b"
 HEAD = 1 << 16
 """The bytes at its beginning that say what a file is."""
 
+_NO_QUOTES = "say `quotes: false` if quotes mean nothing in this file"
 _SELDOM = 256  # rows between two positions
 SEPARATOR_HINT = re.compile(r'"?sep=(.)"?\s*', re.I).fullmatch
 """A first line by which a spreadsheet is told the delimiter."""
@@ -173,7 +174,7 @@ def _rows(lines: _Lines, dialect: Dialect, number: int) -> Iterator[Row]:
         strict=True,
     )
     width, skipped = None, number
-    while (row := _next_row(reader, number + 1, skipped)) is not None:
+    while (row := _next_row(reader, number + 1, skipped, dialect.quotes)) is not None:
         number, lines.left = row.number, LONGEST_ROW
         if width is None:
             width = len(row.cells)
@@ -210,11 +211,10 @@ def _over_lines(cells: list[str]) -> str:
 def _swallowed(cells: list[str], width: int, delimiter: str) -> str | None:
     """Why a cell with whole rows in it is doubted, None when there is none."""
     for cell in cells:
-        if (breaks := _breaks(cell)) and cell.count(delimiter) >= width - 1:
+        if _breaks(cell) and cell.count(delimiter) >= width - 1:
             return (
-                f"a quote is closed {breaks} lines after it was opened, and may have swallowed "
-                "rows; say `quotes: false` if quotes mean nothing in this file, or "
-                "`line_breaks: true` if its cells do hold lines"
+                "a quote is closed on a later line than it was opened, and may have swallowed "
+                f"rows; {_NO_QUOTES}, or `line_breaks: true` if its cells do hold lines"
             )
     return None
 
@@ -223,16 +223,15 @@ def _breaks(cell: str) -> int:
     return len(cell.splitlines()) - 1 if "\n" in cell or "\r" in cell else 0
 
 
-def _next_row(reader: "_csv.Reader", number: int, skipped: int) -> Row | None:
+def _next_row(reader: "_csv.Reader", number: int, skipped: int, quotes: bool) -> Row | None:
     before = skipped + reader.line_num
     try:
         return Row(number, next(reader))
     except StopIteration:
         return None
     except csv.Error as error:
-        return Row(
-            number, [], f"lines {before + 1}–{skipped + reader.line_num} are no row: {error}"
-        )
+        lines = f"lines {before + 1}–{skipped + reader.line_num} are no row"
+        return Row(number, [], f"{lines}: {error}; {_NO_QUOTES}" if quotes else f"{lines}: {error}")
 
 
 @contextmanager

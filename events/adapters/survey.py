@@ -33,6 +33,7 @@ class _Place(NamedTuple):
 class Ordinals:
     """Counts, in the order of the rows, those that give the same id."""
 
+    _told: Mapping[str, str]
     _met: dict[tuple[object, ...], int] = field(default_factory=dict)
 
     def next(self, mapping: EventMapping, row: Mapping[str, str]) -> str:
@@ -41,10 +42,10 @@ class Ordinals:
         if not value.counts:
             return ""
         try:
-            given = [mapping.fields[name].text(row) for name in ("partitionkey", "source", "id")]
-        except BadCell:
+            cmo = named(mapping.fields["partitionkey"].text(row), self._told)
+            key = (id(mapping), cmo, mapping.fields["source"].text(row), value.text(row))
+        except (BadCell, InvalidIdentifier):
             return ""
-        key = (id(mapping), *given)
         self._met[key] = self._met.get(key, 0) + 1
         return str(self._met[key])
 

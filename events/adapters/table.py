@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -16,7 +17,7 @@ from events.adapters.base import BadCell
 from events.adapters.cells import Manner, Value, read_cell
 from events.adapters.cleaning import cleaned
 from events.adapters.mapping import EventMapping, TableMapping, read_mapping
-from events.adapters.rows import Position, Row
+from events.adapters.rows import Row
 from events.adapters.source import rows_of
 from events.adapters.survey import Ordinals, Survey, as_told, named
 from events.errors import InvalidIdentifier, UnreadableTable
@@ -73,7 +74,7 @@ class Counts:
 
 
 def _nowhere(_: str) -> None:
-    return None
+    """The zone of a CMO where none is agreed."""
 
 
 def _unheard(_: float) -> None:
@@ -107,7 +108,7 @@ class Table:
         the file turns out to be damaged or in another encoding.
         """
         conflicts = self._conflicts()
-        ordinals = Ordinals()
+        ordinals = Ordinals(self._mapping.ids)
         for row in self._read(going=1):
             self.counts.read += 1
             if fault := row.fault or self._no_record(row):
@@ -138,14 +139,15 @@ class Table:
 
     def _read(self, going: int) -> Iterator[Row]:
         """The rows below the header that hold anything, their cells cleaned; gone through twice."""
-        size = max(self._path.stat().st_size, 1)
-        position: Position = lambda read: self._share((going + read / size) / 2)  # noqa: E731
-        read = rows_of(self._path, self._mapping.dialect, position)
+        read = rows_of(self._path, self._mapping.dialect, partial(self._heard, going))
         next(read)
         for number, given, fault in read:
             cells = list(map(cleaned, given))
             if fault or any(cells):
                 yield Row(number, cells, fault)
+
+    def _heard(self, going: int, position: int) -> None:
+        self._share((going + position / max(self._path.stat().st_size, 1)) / 2)
 
     def _cells(self, row: Row) -> dict[str, str]:
         """The cells of a row by their columns; one with a word for nothing is empty."""
@@ -160,7 +162,7 @@ class Table:
 
     def _conflicts(self) -> dict[int, list[RowError]]:
         """By row what conflicts with an earlier one."""
-        survey, ordinals = Survey(self._mapping), Ordinals()
+        survey, ordinals = Survey(self._mapping), Ordinals(self._mapping.ids)
         found: dict[int, list[RowError]] = {}
         for row in self._read(going=0):
             if row.fault or self._no_record(row):

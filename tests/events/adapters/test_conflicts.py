@@ -60,6 +60,17 @@ def test_an_ordinal_counts_rows_that_are_refused_for_something_else_too(run: Run
     ]
 
 
+def test_one_number_in_two_compositions_is_one(run: Run) -> None:
+    got = run(row(lot="Caf\u00e9"), row(lot="Cafe\u0301"), events=[counted(**BY_LOT)])
+    assert got.events == []
+    assert "row 2 gives the same id" in got.reasons[3]
+
+
+def test_an_ordinal_counts_rows_of_one_cmo_however_it_is_spelt(run: Run) -> None:
+    got = run(row("Acme"), row("ACME"))
+    assert [each.id[-7:] for each in got.events] == ["1-count", "2-count"]
+
+
 def test_an_ordinal_is_for_ids_alone_and_no_column(run: Run, tmp_path: Path) -> None:
     with pytest.raises(InvalidMapping, match=r"\{n\} counts rows of one id"):
         run(row(), events=[counted(subject={"template": "{Lot}-{n}"})])

@@ -406,3 +406,31 @@ def test_letters_of_utf_8_are_not_read_as_others(read: Read) -> None:
 def test_a_letter_that_was_lost_before_is_refused(read: Read) -> None:
     got = read(lines(GOOD.replace("Aurora", "Aur�ra")))
     assert "a letter that some program could not write" in errors_of(got)[0].reason
+
+
+def test_a_quote_is_a_character_where_quotes_mean_nothing(read: Read) -> None:
+    row = GOOD.replace("Tablets", '"Tube 5')
+    assert "say `quotes: false`" in errors_of(read(lines(row, ANOTHER)))[0].reason
+    first, second = events_of(read(lines(row, ANOTHER), quotes=False))
+    assert first.data.product.name == '"Tube 5'  # type: ignore[attr-defined]
+    assert second.id == "9-promised"
+
+
+def test_rows_in_a_cell_are_doubted_until_lines_are_said_to_be_there(read: Read) -> None:
+    row = GOOD.replace("Tablets", f'"Tablets\n{ANOTHER}"')
+    assert "may have swallowed rows" in errors_of(read(lines(row)))[0].reason
+    assert len(events_of(read(lines(row), line_breaks=True))) == 1
+
+
+def test_the_names_of_the_columns_once_more_are_no_row(read: Read) -> None:
+    got = read(lines(GOOD, HEADER, ANOTHER))
+    assert [(e.row, e.reason) for e in errors_of(got)] == [
+        (3, "the names of the columns once more")
+    ]
+    assert len(events_of(got)) == 2
+
+
+def test_bytes_of_utf_16_without_its_mark_are_told(read: Read) -> None:
+    with pytest.raises(UnreadableTable, match="say `encoding: utf-16-le`"):
+        read(lines(GOOD).encode("utf-16-le"))
+    assert len(events_of(read(lines(GOOD).encode("utf-16-le"), encoding="utf-16-le"))) == 1
