@@ -205,8 +205,7 @@ def _field(type_: str, name: str, column: str, texts: list[str]) -> str:
     target = target_of(field_of(type_, name))
     parts, remarks = [f"column: {_quoted(column)}"], [f"as in {texts[0]!r}"] if texts else ["empty"]
     if any(isinstance(text, NumberCell) for text in texts) and (target.exact or target.named):
-        parts.append("numeric: true")
-        remarks.append(_EDIT + "numbers in the workbook; are zeros before them lost?")
+        remarks.append(_EDIT + "`numeric: true` if no zeros are lost before these numbers")
     if name == "time" or name.endswith("expiry"):
         dates, said = _dates([text for text in texts if not says_nothing(text)])
         parts += dates
