@@ -9,7 +9,7 @@ from events.adapters.base import BadCell, NumberCell
 
 _GROUPED = re.compile(r"[0-9]{1,3}(?:[.,'’ ][0-9]{3})+(?:[.,][0-9]+)?").fullmatch
 _EITHER = re.compile(r"[1-9][0-9]{0,2}\.[0-9]{3}").fullmatch
-_WITH_A_COMMA = re.compile(r"[0-9]+,[0-9]+").fullmatch
+_WITH_A_SIGN = re.compile(r"[0-9]+[.,][0-9]{1,12}").fullmatch
 _SHORTENED = re.compile(r"[0-9]+(?:[.,][0-9]+)?[Ee][+-]?[0-9]+").fullmatch
 _WITH_WORDS = re.compile(r"[0-9][0-9.,]* ?[A-Za-z%]+").fullmatch
 _LIKE_A_NUMBER = re.compile(r"[-+(]?[0-9][0-9.,'’ ]*(?:[Ee][+-]?[0-9]+)?[-)]?").fullmatch
@@ -75,7 +75,7 @@ class NumberSigns:
             return (
                 f'{either}? say in the mapping `decimal: "."`, or `decimal: ","` and `group: "."`'
             )
-        if _GROUPED(digits) or _WITH_A_COMMA(digits):
+        if _GROUPED(digits) or _WITH_A_SIGN(digits):
             return "say in the mapping which sign is `decimal`, and which is `group`"
         if _SHORTENED(digits):
             return "shortened by a spreadsheet; give the column enough room, and save it again"
