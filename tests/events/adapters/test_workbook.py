@@ -163,6 +163,7 @@ def test_errors_and_merged_cells_of_an_ods_workbook_are_no_empty_ones(tmp_path: 
     assert {n: "no value" in why or "unmerge" in why for n, why in got.reasons.items()} == (
         dict.fromkeys((2, 3, 4, 5, 6), True)
     )
+    assert {each.column for each in got.errors if each.row == 4} == {"Lot", "Lot, Day"}
 
 
 def test_a_workbook_beyond_the_bound_or_broken_is_unreadable(
