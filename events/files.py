@@ -200,19 +200,33 @@ def _lines(path: str, position: Position = _unheard) -> Iterator[tuple[int, byte
     """The lines that are not blank, with their numbers; of one that is too long, its beginning."""
     try:
         with _opened(path) as (file, read):
-            number = 0
+            number = said = 0
             while line := file.readline(LONGEST_LINE + 2):
                 number += 1
                 if number % _SELDOM == 0:
                     position(read())
                 if cut := len(line) > LONGEST_LINE + 1:
                     _skip_to_the_end_of_the_line(line, file)
-                if number == 1:
-                    line = line.removeprefix(codecs.BOM_UTF8)
+                line = line.removeprefix(codecs.BOM_UTF8)  # files put together have one each
                 if line := line if cut else line.strip():
+                    said += 1
+                    if said == 1:
+                        _refuse_other_forms(path, line)
                     yield number, line
     except (OSError, EOFError, zlib.error) as error:
         raise InvalidFile(f"{path}: {error}: check that it is there, whole and readable") from error
+
+
+def _refuse_other_forms(path: str, first: bytes) -> None:
+    """Raises `InvalidFile` for a file whose first line shows that it is in another form."""
+    if first.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        raise InvalidFile(f"{path}: UTF-16; events are written in UTF-8: save it as that")
+    what = "a JSON array" if first.startswith(b"[") else "JSON over several lines"
+    if first.startswith(b"[") or first == b"{":
+        raise InvalidFile(
+            f"{path}: {what}; one JSON object a line is read here, as `jq -c '.[]'` (an array) or "
+            "`jq -c .` (several lines) writes it"
+        )
 
 
 def _skip_to_the_end_of_the_line(line: bytes, file: BinaryIO) -> None:

@@ -8,6 +8,7 @@ from sys import intern
 from typing import Any
 
 from events.errors import InvalidIdentifier, InvalidNumber
+from events.exact import unclear
 from events.values import (
     FIRST_YEAR,
     LAST_YEAR,
@@ -35,7 +36,7 @@ Normalize = Callable[[Any], Any]
 @lru_cache(maxsize=65_536)
 def reference(text: str) -> str:
     """A number that is spelt as it counts."""
-    if not text.isascii() or text.strip() is not text:
+    if not text.isascii() or text.strip() is not text or unclear(text):
         raise Doubtful
     return intern(text)
 

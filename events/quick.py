@@ -7,6 +7,7 @@ import msgspec
 
 from events.compact import COMPACT, SETTLE, Said
 from events.data import Speaker
+from events.exact import unclear
 from events.forms import Doubtful, instant
 from events.values import Moment
 
@@ -77,7 +78,7 @@ def binary(attributes: Mapping[str, bytes], value: bytes) -> Any:
 def _settled(event: Any) -> Any:
     """An event with its envelope and its data each in its one form."""
     name, recorded = event.id, event.recordedtime
-    if not name.isascii() or name.strip() is not name:
+    if not name.isascii() or name.strip() is not name or unclear(name):
         raise Doubtful
     event.time = instant(event.time)
     if recorded is not None:

@@ -21,6 +21,8 @@ from pydantic.fields import FieldInfo
 from pydantic_core import PydanticCustomError, core_schema
 
 from events.errors import InvalidIdentifier, InvalidNumber
+from events.exact import unclear
+from events.spelling import spelt
 
 FIRST_YEAR, LAST_YEAR = 2000, 2100
 LARGEST = 10**12
@@ -132,13 +134,11 @@ class Identifier(str):
 
 @lru_cache(maxsize=65_536)
 def identifier(text: str) -> Identifier:
-    """The id a name stands for: NFKD to ASCII, lower case, each run of other characters one `-`.
+    """The id a name stands for, as `events.spelling` has it; the test vectors are in the contract.
 
     Raises `InvalidIdentifier` when nothing is left, or more than 128 characters.
     """
-    plain = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode().lower()
-    kept = "".join(c if c.isalnum() else " " for c in plain)
-    slug = Identifier("-".join(kept.split()))
+    slug = Identifier(spelt(text))
     slug.name = text.strip()
     if not slug:
         raise InvalidIdentifier(f"{text!r} has no letter or digit an id could be made of")
@@ -157,10 +157,12 @@ def slug_text(text: str) -> str:
 
 
 def exact_text(text: str) -> str:
-    """A number as it counts: NFC, trimmed, not empty."""
+    """A number as it counts: NFC, trimmed, not empty, and nothing in it that is not seen."""
     trimmed = unicodedata.normalize("NFC", text).strip() if not text.isascii() else text.strip()
     if not trimmed:
         raise PydanticCustomError("number_empty", "a number or id cannot be empty")
+    if why := unclear(trimmed):
+        raise PydanticCustomError("number_unclear", "{why}", {"why": why})
     return trimmed
 
 
@@ -168,7 +170,7 @@ Slug = Annotated[str, Field(min_length=1, max_length=512), AfterValidator(slug_t
 """The id of a CMO, site or product, made from the name as given."""
 
 Reference = Annotated[str, Field(min_length=1, max_length=128), AfterValidator(exact_text)]
-"""A lot, order or document number: exact, NFC, trimmed."""
+"""A lot, order or document number: exact, NFC, trimmed, of characters that are seen."""
 
 Text = Annotated[str, Field(max_length=4_000)]
 """Words for people."""

@@ -18,9 +18,11 @@ TEXTS = {".py", ".md", ".yaml", ".yml", ".toml", ".json", ".txt", ".sh", ""}
 # The longest prefix of a module's path decides; every folder has the standard library besides.
 MAY_IMPORT: dict[str, set[str]] = {
     "events/": {"events", "pydantic", "pydantic_core", "annotated_types", "msgspec"},
+    "events/spelling.py": {"events", "anyascii"},
     "events/publish.py": {"events", "kafka"},
     "events/kafka_client.py": {"events", "kafka"},
     "events/adapters/": {"events", "pydantic", "pydantic_core", "yaml"},
+    "events/adapters/workbook.py": {"events", "python_calamine"},
     "alerts/": {
         *("events", "alerts", "pydantic", "pydantic_core"),
         *("msgspec", "sortedcontainers"),
@@ -88,7 +90,7 @@ HOSTS = re.compile(r"\w+://(?:[^\s/@\"'`]+@)?([a-z0-9-]+(?:\.[a-z0-9-]+)+)", re.
 KNOWN_HOSTS = {
     *("127.0.0.1", "0.0.0.0", "keepachangelog.com", "semver.org", "www.apache.org"),
     *("json-schema.org", "cloudevents.io", "asyncapi.com", "www.asyncapi.com"),
-    *("prometheus.io", "kafka.apache.org"),
+    *("prometheus.io", "kafka.apache.org", "schemas.openxmlformats.org"),
 }
 RESERVED_HOST = re.compile(r"(?:^|\.)(?:example(?:\.(?:com|org|net))?|invalid|test|localhost)$")
 

@@ -2,41 +2,44 @@
 
 import re
 from collections.abc import Mapping
-from datetime import UTC, date, datetime, time, timedelta
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
 from functools import cached_property
 from typing import Annotated, Self
+from zoneinfo import ZoneInfo
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
+from events.adapters.base import BadCell, PartOfMapping
+from events.adapters.cleaning import check_name, check_reference, refuse_errors, without_mark
+from events.adapters.days import as_day, as_moment, check_format, read_day
+from events.adapters.fields import Target
+from events.adapters.numbers import NumberSigns
 from events.errors import InvalidIdentifier
 from events.values import identifier
 
-_NUMBER = re.compile(r"[+-]?\d{1,15}(\.\d{1,12})?")
+ORDINAL = "n"
+"""What stands in braces in an id's template for the ordinal among rows that give the same id."""
+
 _NAMED = re.compile(r"\{([^{}]+)\}")
-
-
-class BadCell(Exception):
-    """No value can be made of a cell; the message says why."""
-
-
-class PartOfMapping(BaseModel):
-    """A part of a mapping file: strict, and nothing in it that is not known."""
-
-    model_config = ConfigDict(frozen=True, strict=True, extra="forbid")
 
 
 class Value(PartOfMapping):
     """Where a field's value comes from, and what is done to it: slug, date, then offset.
 
-    `template` is text with columns in braces; `date` a strptime format; `offset` a number of days.
+    `template` is text with columns in braces; `date` one or more formats of strptime, or `serial`;
+    `end_of_month` takes a month, or its day 00, as its last day; `offset` is a number of days;
+    `numeric` takes a number of a workbook as a reference or a name.
     """
 
     column: str | None = None
     constant: str | int | float | bool | date | datetime | None = None
     template: str | None = None
     slug: bool = False
-    form: Annotated[str | None, Field(alias="date")] = None
+    form: Annotated[str | list[str] | None, Field(alias="date")] = None
+    end_of_month: bool = False
     offset: Annotated[int, Field(ge=-36_525, le=36_525)] = 0
+    numeric: bool = False
 
     @model_validator(mode="after")
     def _comes_from_one_place(self) -> Self:
@@ -44,25 +47,43 @@ class Value(PartOfMapping):
             raise ValueError("needs exactly one of column, constant and template")
         if self.template is not None and not self.columns:
             raise ValueError("a template names a column in braces; use constant for plain text")
+        for form in self.formats:
+            check_format(form, end_of_month=self.end_of_month)
+        if self.end_of_month and not self.formats:
+            raise ValueError("end_of_month: needs a `date` format that says how months are written")
         return self
+
+    @cached_property
+    def formats(self) -> tuple[str, ...]:
+        """The formats in which a day may be written; none for YYYY-MM-DD."""
+        return (self.form,) if isinstance(self.form, str) else tuple(self.form or ())
 
     @cached_property
     def columns(self) -> tuple[str, ...]:
         """The columns this value is read from."""
         if self.column is not None:
             return (self.column,)
-        return tuple(_NAMED.findall(self.template or ""))
+        return tuple(name for name in _NAMED.findall(self.template or "") if name != ORDINAL)
 
-    def text(self, row: Mapping[str, str]) -> str:
+    @cached_property
+    def counts(self) -> bool:
+        """Whether the value has an ordinal in it."""
+        return ORDINAL in _NAMED.findall(self.template or "")
+
+    def text(self, row: Mapping[str, str], ordinal: str = "") -> str:
         """The words of this value in `row`, empty when there are none."""
         if self.column is not None:
-            return row[self.column].strip()
+            return row[self.column]
         if self.template is None:
             return self._constant
-        for name in self.columns:
-            if not row[name].strip():
-                raise BadCell(f"the template {self.template!r} needs column {name!r}")
-        return _NAMED.sub(lambda named: row[named[1]].strip(), self.template)
+        given = {name: self._part(name, row) for name in self.columns} | {ORDINAL: ordinal}
+        return _NAMED.sub(lambda named: given[named[1]], self.template)
+
+    def _part(self, name: str, row: Mapping[str, str]) -> str:
+        if not (part := row[name]):
+            raise BadCell(f"the template {self.template!r} needs column {name!r}")
+        refuse_errors(part)
+        return without_mark(part)
 
     @cached_property
     def _constant(self) -> str:
@@ -72,22 +93,42 @@ class Value(PartOfMapping):
         return given.isoformat() if isinstance(given, date) else str(given)
 
 
+@dataclass(frozen=True, slots=True)
+class Manner:
+    """How the cells of a row are read: how numbers are written, whose zone, and days moved by."""
+
+    signs: NumberSigns
+    zone: ZoneInfo | None
+    shift: timedelta = timedelta()
+
+
 def read_cell(
-    value: Value, row: Mapping[str, str], kinds: frozenset[object], shift: timedelta
+    value: Value, row: Mapping[str, str], target: Target, manner: Manner, ordinal: str = ""
 ) -> object:
-    """What the field is given, in JSON's types; None for an empty cell."""
-    text = value.text(row)
+    """What the field is given, in JSON's types; None for an empty cell. Raises `BadCell`."""
+    text = value.text(row, ordinal)
     if not text:
         return None
+    refuse_errors(text)
     if value.slug:
-        text = _slug(text)
-    if kinds & {date, datetime}:
-        return _moved(_moment(text, value.form), shift + timedelta(days=value.offset), kinds)
-    if kinds & {int, float}:
-        return _number(text, kinds)
-    if bool in kinds:
+        return _slug(text)
+    if target.named:
+        check_name(text, numeric=value.numeric)
+        return [str(text)] if tuple in target.kinds else str(text)
+    kinds = target.kinds
+    if target.exact:
+        text = without_mark(text)
+        check_reference(text, numeric=value.numeric)
+    elif kinds & {date, datetime}:
+        return _day(value, without_mark(text), kinds, manner)
+    elif kinds & {int, float}:
+        given = value.constant
+        if isinstance(given, (int, float)) and not isinstance(given, bool):
+            return given
+        return _number(without_mark(text), kinds, manner.signs)
+    elif bool in kinds:
         return _truth(text)
-    return [text] if tuple in kinds else text
+    return [str(text)] if tuple in kinds else str(text)
 
 
 def _slug(text: str) -> str:
@@ -97,38 +138,22 @@ def _slug(text: str) -> str:
         raise BadCell(str(error)) from error
 
 
-def _moment(text: str, form: str | None) -> date | datetime:
-    """A day, or a moment where the text has a time of day."""
+def _day(value: Value, text: str, kinds: frozenset[object], manner: Manner) -> str:
+    """The day or moment the field takes, in ISO 8601."""
+    read = read_day(text, value.formats, end_of_month=value.end_of_month)
+    days = manner.shift + timedelta(days=value.offset)
     try:
-        if form is None:
-            return date.fromisoformat(text) if len(text) <= 10 else datetime.fromisoformat(text)
-        read = datetime.strptime(text, form)
-    except ValueError as error:
-        raise BadCell(f"not a date as {form or 'YYYY-MM-DD'}") from error
-    return read if read.tzinfo or read.time() != time() else read.date()
-
-
-def _moved(moment: date | datetime, by: timedelta, kinds: frozenset[object]) -> str:
-    """The day or moment the field takes: a day stands for 00:00 UTC where a moment is needed."""
-    try:
-        moved = moment + by
+        moved = read + days
     except OverflowError as error:
-        raise BadCell(f"moved by {by.days} days it is no date any more") from error
-    if datetime in kinds and not isinstance(moved, datetime):
-        moved = datetime.combine(moved, time(), UTC)
-    elif datetime not in kinds and isinstance(moved, datetime):
-        raise BadCell("a day is needed here, without a time")
-    if isinstance(moved, datetime) and moved.tzinfo is None:
-        raise BadCell("a time needs its zone, as in 2026-01-31T08:00:00+01:00")
-    return moved.isoformat()
+        raise BadCell(f"moved by {days.days} days it is no date any more") from error
+    taken = as_moment(moved, manner.zone) if datetime in kinds else as_day(moved)
+    return taken.isoformat()
 
 
-def _number(text: str, kinds: frozenset[object]) -> int | float | str:
-    if _NUMBER.fullmatch(text):
-        return float(text) if "." in text else int(text)
-    if str in kinds:
-        return text
-    raise BadCell("not a plain number such as 1250 or 12.5")
+def _number(text: str, kinds: frozenset[object], signs: NumberSigns) -> int | float | str:
+    if str in kinds and not signs.could_be_one(text):
+        return str(text)
+    return signs.read(text)
 
 
 def _truth(text: str) -> bool:

@@ -1,13 +1,45 @@
 """What the contract says of an event's fields, by their dotted paths."""
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from types import NoneType, UnionType
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
-from pydantic import BaseModel
+from pydantic import AfterValidator, BaseModel
 from pydantic.fields import FieldInfo
 
 from events.event import EVENTS
+from events.values import exact_text, slug_text
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """What a field takes: plain types; `exact` a number that counts as written, `named` a name."""
+
+    kinds: frozenset[Any]
+    exact: bool
+    named: bool
+
+
+def target_of(info: FieldInfo) -> Target:
+    """What the contract takes in a field."""
+    rules = {*_rules(info.annotation), *_functions(info.metadata)}
+    return Target(kinds_of(info.annotation), exact_text in rules, slug_text in rules)
+
+
+def _rules(annotation: Any) -> Iterator[Any]:
+    if get_origin(annotation) is Annotated:
+        yield from _functions(get_args(annotation)[1:])
+    for part in get_args(annotation):
+        yield from _rules(part)
+
+
+def _functions(metadata: Any) -> Iterator[Any]:
+    for each in metadata:
+        if isinstance(each, AfterValidator):
+            yield each.func
+        elif isinstance(each, FieldInfo):
+            yield from _functions(each.metadata)
 
 
 def field_of(event_type: str, name: str) -> FieldInfo:
@@ -69,13 +101,17 @@ def _kinds(annotation: Any, *, items: bool) -> frozenset[Any]:
     return frozenset({origin or annotation})
 
 
-def required_below(info: FieldInfo, path: str) -> Iterator[str]:
-    """The dotted paths of what must be given below a field."""
+def fields_below(event_type: str, *, required: bool) -> Iterator[str]:
+    """The dotted paths of an event's data, all of them or those that must be given."""
+    return _below(EVENTS[event_type].model_fields["data"], "data", required=required)
+
+
+def _below(info: FieldInfo, path: str, *, required: bool) -> Iterator[str]:
     for name, part in models_of(info)[0].model_fields.items():
         inner = f"{path}.{part.alias or name}"
-        if not part.is_required():
+        if required and not part.is_required():
             continue
         if models_of(part):
-            yield from required_below(part, inner)
+            yield from _below(part, inner, required=required)
         else:
             yield inner

@@ -2,30 +2,39 @@
 
 import json
 from collections.abc import Mapping
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from functools import cached_property
 from pathlib import Path
-from typing import Annotated, Self
+from typing import Annotated, Literal, Self
+from zoneinfo import ZoneInfo
 
 import yaml
 from pydantic import Field, TypeAdapter, ValidationError, model_validator
 
-from events.adapters.cells import BadCell, PartOfMapping, Value, read_cell
-from events.adapters.fields import field_of, kinds_of, lists_of, required_below
-from events.errors import InvalidMapping
+from events.adapters.base import BadCell, PartOfMapping
+from events.adapters.cells import Manner, Value, read_cell
+from events.adapters.days import zone_named
+from events.adapters.fields import Target, field_of, fields_below, lists_of, target_of
+from events.adapters.numbers import NumberSigns
+from events.adapters.rows import Dialect
+from events.errors import InvalidIdentifier, InvalidMapping
 from events.event import EVENTS
+from events.values import identifier
 
 LARGEST_MAPPING = 2**20
 """The most bytes a mapping file may have."""
 
 _ENVELOPE = ("id", "source", "time", "partitionkey")
 
+Words = dict[str, str | list[str]]
+"""Columns, each with the word or the words it may hold."""
+
 
 class EventMapping(PartOfMapping):
     """How a row becomes one event: its type, the rows it is made of, and each field's value."""
 
     type: Annotated[str, Field(json_schema_extra={"enum": list(EVENTS)})]
-    where: dict[str, str] = Field(default={})
+    where: Words = Field(default={})
     fields: dict[str, Value]
 
     @model_validator(mode="after")
@@ -34,7 +43,7 @@ class EventMapping(PartOfMapping):
             raise ValueError(f"type: no such event type: {self.type!r}")
         for name, value in self.fields.items():
             _check_field(self.type, name, value)
-        needed = [*_ENVELOPE, *required_below(EVENTS[self.type].model_fields["data"], "data")]
+        needed = [*_ENVELOPE, *fields_below(self.type, required=True)]
         if missing := [name for name in needed if name not in self.fields]:
             raise ValueError(f"fields: {self.type} also needs {', '.join(missing)}")
         return self
@@ -46,9 +55,9 @@ class EventMapping(PartOfMapping):
         return tuple(dict.fromkeys([*self.where, *read]))
 
     @cached_property
-    def kinds(self) -> dict[str, frozenset[object]]:
-        """The plain types each mapped field may have."""
-        return {name: kinds_of(field_of(self.type, name).annotation) for name in self.fields}
+    def targets(self) -> dict[str, Target]:
+        """What the contract takes in each mapped field."""
+        return {name: target_of(field_of(self.type, name)) for name in self.fields}
 
     @cached_property
     def lists(self) -> tuple[str, ...]:
@@ -58,28 +67,86 @@ class EventMapping(PartOfMapping):
 
     def wants(self, row: Mapping[str, str]) -> bool:
         """Whether this row makes this event."""
-        return all(row[column].strip() == value for column, value in self.where.items())
+        return _holds(self.where, row)
 
 
 class TableMapping(PartOfMapping):
     """A whole mapping file: how the table is written, and the events each row makes."""
 
-    encoding: str = "utf-8-sig"
+    encoding: str | None = None
     delimiter: Annotated[str, Field(min_length=1, max_length=1, pattern=r'^[^"\r\n]$')] = ","
+    quotes: bool = True
+    line_breaks: bool = False
+    trailing_delimiter: bool = False
+    skip: Annotated[int, Field(ge=0, le=1_000)] = 0
+    sheet: str | None = None
+    zone: str | None = None
+    decimal: Literal[".", ","] | None = None
+    group: Literal[".", ",", "'", "’", " "] | None = None
+    accounting: bool = False
+    empty: list[str] = Field(default=[])
+    ignore: list[Words] = Field(default=[])
+    ids: dict[str, str] = Field(default={})
     events: Annotated[list[EventMapping], Field(min_length=1, max_length=100)]
 
     @model_validator(mode="after")
-    def _can_be_decoded(self) -> Self:
+    def _can_be_read(self) -> Self:
         try:
-            "".encode(self.encoding)
+            "".encode(self.encoding or "utf-8")
         except LookupError as error:
             raise ValueError(f"encoding: no such text encoding: {self.encoding!r}") from error
+        of_text = {*_OF_TEXT} & self.model_fields_set
+        if self.sheet is not None and of_text:
+            raise ValueError(
+                f"{min(of_text)}: for a file of text; a workbook has none, and a sheet"
+            )
+        if self.zone is not None:
+            zone_named(self.zone)
+        for name, id_ in self.ids.items():
+            _check_id(name, id_)
+        NumberSigns(self.decimal, self.group, self.accounting)
         return self
+
+    @cached_property
+    def dialect(self) -> Dialect:
+        """How the file is written."""
+        return Dialect(**{name: getattr(self, name) for name in Dialect._fields})
+
+    @cached_property
+    def signs(self) -> NumberSigns:
+        """How its numbers are written."""
+        return NumberSigns(self.decimal, self.group, self.accounting)
+
+    @cached_property
+    def place(self) -> ZoneInfo | None:
+        """The zone of its days, where the mapping names one."""
+        return None if self.zone is None else zone_named(self.zone)
+
+    @cached_property
+    def words_for_nothing(self) -> frozenset[str]:
+        """What stands in a cell that is empty."""
+        return frozenset(self.empty)
+
+    def ignores(self, row: Mapping[str, str]) -> bool:
+        """Whether this row is said to be no record."""
+        return any(_holds(words, row) for words in self.ignore)
 
     @cached_property
     def columns(self) -> tuple[str, ...]:
         """Every column the mapping names."""
-        return tuple(dict.fromkeys(name for each in self.events for name in each.columns))
+        ignored = [name for words in self.ignore for name in words]
+        made = [name for each in self.events for name in each.columns]
+        return tuple(dict.fromkeys([*made, *ignored]))
+
+
+_OF_TEXT = ("encoding", "delimiter", "quotes", "line_breaks", "trailing_delimiter")
+
+
+def _holds(words: Words, row: Mapping[str, str]) -> bool:
+    return all(
+        row[column] in ([given] if isinstance(given, str) else given)
+        for column, given in words.items()
+    )
 
 
 def read_mapping(path: Path) -> TableMapping:
@@ -98,24 +165,38 @@ def read_mapping(path: Path) -> TableMapping:
         raise InvalidMapping(f"{path}: cannot be read as YAML: {error}") from error
 
 
+_ANYWHERE = Manner(NumberSigns(), ZoneInfo("UTC"))
+
+
 def _check_field(event_type: str, name: str, value: Value) -> None:
     """Refuses unknown fields, transforms that do not fit, and constants no row could use."""
     info = field_of(event_type, name)
-    kinds = kinds_of(info.annotation)
-    if (value.form or value.offset) and not kinds & {date, datetime}:
+    target = target_of(info)
+    if (value.formats or value.offset) and not target.kinds & {date, datetime}:
         raise ValueError(f"fields.{name}: date and offset are for days and moments only")
-    if value.slug and str not in kinds:
+    if value.slug and str not in target.kinds:
         raise ValueError(f"fields.{name}: slug is for ids only")
+    if value.counts and name != "id":
+        raise ValueError(f"fields.{name}: {{n}} counts rows of one id, and is for the id only")
     if value.constant is None:
         return
     try:
-        given = read_cell(value, {}, kinds, timedelta())
+        given = read_cell(value, {}, target, _ANYWHERE)
         TypeAdapter(info.rebuild_annotation()).validate_json(json.dumps(given))
     except BadCell as bad:
         raise ValueError(f"fields.{name}: {value.constant!r}: {bad}") from bad
     except ValidationError as error:
         why = error.errors()[-1]["msg"]
         raise ValueError(f"fields.{name}: {value.constant!r}: {why}") from error
+
+
+def _check_id(name: str, id_: str) -> None:
+    try:
+        spelt = identifier(id_)
+    except InvalidIdentifier as error:
+        raise ValueError(f"ids.{name}: {error}") from error
+    if spelt != id_:
+        raise ValueError(f"ids.{name}: {id_!r} is no id; it would be {spelt}")
 
 
 def _first_fault(error: ValidationError) -> str:

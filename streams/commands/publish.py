@@ -37,12 +37,14 @@ def publish(file: str, brokers: str | None, state: Path | None) -> None:
     --state cannot be used, 2 wrong usage or settings, 77 the brokers do not let us in
     (docs/deploy.md).
     """
-    sys.exit(send(events_in(file), settings_or_exit(brokers=brokers), state))
-
-
-def send(items: Iterable[Event | Refused], settings: Settings, state: Path | None) -> int:
-    """Publishes the events among what was read, and says how many; returns the exit code."""
     tally = Tally(Console(stderr=True))
+    sys.exit(send(events_in(file), settings_or_exit(brokers=brokers), state, tally))
+
+
+def send(
+    items: Iterable[Event | Refused], settings: Settings, state: Path | None, tally: Tally
+) -> int:
+    """Publishes the events among what was read, and says how many; returns the exit code."""
     with errors_end_the_command():
         publisher = Publisher(
             settings.brokers, state=state, report=tally.delivered, security=security(settings)

@@ -13,7 +13,8 @@ Refused = Rejection | RowError
 def refusal(item: Refused) -> str:
     """A line of a file that is no event: where, which field, which value, and why."""
     if isinstance(item, RowError):
-        return f"row {item.row}: {item.column or 'row'} = {item.value!r}: {item.reason}"
+        cell = f"{item.column} = {item.value!r}: " if item.column else ""
+        return f"row {item.row}: {cell}{item.reason}"
     where = f"line {item.message.offset}: {item.field or 'event'}"
     return f"{where} = {item.value!r}: {item.reason}: {item.detail}"
 

@@ -26,6 +26,7 @@ class Tally:
     refused: int = 0
     sent: int = 0
     undelivered: int = 0
+    _share: str = ""
     _bar: Progress = field(init=False)
 
     def __post_init__(self) -> None:
@@ -49,7 +50,16 @@ class Tally:
                 else:
                     self.refuse(refusal(item))
                 if (self.taken + self.refused) % _SELDOM == 0:
-                    self._bar.update(self._task, description=self.summary())
+                    self._show()
+
+    def done(self, share: float) -> None:
+        """Shows how much of a file is gone through, 1 the whole."""
+        self._share = f"{share:.0%} of the file, "
+        self._show()
+
+    def _show(self) -> None:
+        counts = f"taken {self.taken:,}, refused {self.refused:,}"
+        self._bar.update(self._task, description=self._share + counts)
 
     def refuse(self, why: str) -> None:
         """Counts and tells something that is no event, or belongs to nobody."""

@@ -197,6 +197,33 @@ def test_a_byte_order_mark_and_other_line_ends_do_no_harm(path: Path) -> None:
     assert [type(message) for message in messages(str(path))] == [Message, Message]
 
 
+def test_a_byte_order_mark_before_every_line_does_no_harm(path: Path) -> None:
+    mark = "\ufeff".encode()
+    assert len(list(events_in(holding(path, mark + line(id="e1"), mark + line(id="e2"))))) == 2
+    assert all(isinstance(each, Event) for each in events_in(str(path)))
+
+
+@pytest.mark.parametrize(
+    ("content", "what"),
+    [
+        (b"[" + line() + b",\n" + line() + b"]", "a JSON array"),
+        (b"\n[\n" + line() + b"\n]", "a JSON array"),
+        (json.dumps(json.loads(line()), indent=2).encode(), "JSON over several lines"),
+    ],
+)
+@pytest.mark.parametrize("reads", [events_in, messages])
+def test_json_in_another_form_is_told_once_with_the_form_that_is_needed(
+    path: Path, content: bytes, what: str, reads: Any
+) -> None:
+    with pytest.raises(InvalidFile, match=f"{what}; one JSON object a line is read here"):
+        list(reads(holding(path, content)))
+
+
+def test_events_in_utf_16_are_told_to_be_that(path: Path) -> None:
+    with pytest.raises(InvalidFile, match="UTF-16; events are written in UTF-8"):
+        list(events_in(holding(path, line().decode().encode("utf-16"))))
+
+
 def test_an_empty_file_says_nothing(path: Path) -> None:
     assert list(messages(holding(path))) == []
 

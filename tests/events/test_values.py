@@ -8,7 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 
+from events import forms
 from events.errors import InvalidIdentifier, InvalidNumber
+from events.forms import Doubtful
 from events.values import (
     EPOCH,
     LARGEST,
@@ -60,7 +62,7 @@ def test_an_id_is_its_own_id_and_a_key_kafka_and_grafana_take(text: str) -> None
     assert not made.endswith("-")
 
 
-@pytest.mark.parametrize("text", ["", " ", "日本", "--", "a" * 129])
+@pytest.mark.parametrize("text", ["", " ", "\u200b", "--", "a" * 129])
 def test_a_name_that_leaves_no_id_is_refused(text: str) -> None:
     with pytest.raises(InvalidIdentifier):
         identifier(text)
@@ -80,6 +82,28 @@ def test_a_number_is_exact_trimmed_and_composed() -> None:
 def test_a_number_that_is_empty_or_too_long_is_refused(text: str) -> None:
     with pytest.raises(ValidationError):
         of(Reference, text)
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        *(("4.17E+08", "shortened"), ("1E-06", "shortened"), ("#N/A", "no value")),
+        *(("#DIV/0!", "no value"), ("####", "no value"), ('="00417"', "mark for text")),
+        *(("'00417", "mark for text"), ("LOT\n3", "line break"), ("LOT\u20283", "line break")),
+        *(("LOT\u00a01", r"U\+00A0"), ("LOT\u200b1", r"U\+200B"), ("LOT\x001", r"U\+0000")),
+        *(("LOT\u31641", r"U\+3164"), ("LOT\u202e1", r"U\+202E"), ("LOT\ufe0f", r"U\+FE0F")),
+    ],
+)
+def test_a_number_that_nobody_could_tell_from_another_is_refused(text: str, why: str) -> None:
+    with pytest.raises(ValidationError, match=why):
+        of(Reference, text)
+    with pytest.raises(Doubtful):
+        forms.reference(text)
+
+
+@pytest.mark.parametrize("text", ["12E5", "LOT #3", "A'1", "=1", "417.0", "Ω-1", "批 1", "#A"])
+def test_a_number_that_only_looks_strange_is_taken(text: str) -> None:
+    assert of(Reference, text) == text
 
 
 @pytest.mark.parametrize(

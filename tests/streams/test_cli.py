@@ -14,6 +14,7 @@ from streams.commands import publish
 from streams.commands.refused import printable
 
 MAPPING = """\
+zone: UTC
 events:
   - type: cmo.lot.completed.v1
     fields:

@@ -15,6 +15,7 @@ LINE = (
     '"time":"2024-05-02T10:00:00Z","data":{"lot":"L1"}}\n'
 )
 MAPPING = """\
+zone: UTC
 events:
   - type: cmo.lot.completed.v1
     fields:

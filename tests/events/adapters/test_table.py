@@ -19,6 +19,8 @@ from events.event import Event
 HEADER = "Line,Order,Maker,Product,Qty,Due,Arrived,State"
 GOOD = "7,PO-1,Aurora (Unit III),Tablets,1250,2026-03-01,2026-03-04,done"
 
+ANOTHER = GOOD.replace("7,", "9,", 1)
+
 ENVELOPE: dict[str, Any] = {
     "source": {"constant": "/import"},
     "partitionkey": {"column": "Maker"},
@@ -59,7 +61,7 @@ def promised(**fields: Any) -> dict[str, Any]:
 def mapping(tmp_path: Path) -> Callable[..., Path]:
     def write(*events: dict[str, Any], **table: Any) -> Path:
         path = tmp_path / "mapping.yaml"
-        text = yaml.safe_dump({**table, "events": list(events)}, allow_unicode=True)
+        text = yaml.safe_dump({"zone": "UTC", **table, "events": list(events)}, allow_unicode=True)
         path.write_text(text, encoding="utf-8")
         return path
 
@@ -142,8 +144,8 @@ def test_a_date_is_read_as_its_format_says(read: Read) -> None:
 
 def test_a_moment_keeps_its_zone_and_one_without_is_refused(read: Read) -> None:
     zoned = GOOD.replace("2026-03-04", "2026-03-04T08:00:00+02:00")
-    bare = GOOD.replace("2026-03-04", "2026-03-04T08:00:00")
-    good, bad = read(lines(zoned, bare), DELIVERED)
+    bare = ANOTHER.replace("2026-03-04", "2026-03-04T08:00:00")
+    good, bad = read(lines(zoned, bare), DELIVERED, zone=None)
     assert isinstance(good, Event)
     assert good.time == datetime(2026, 3, 4, 6, tzinfo=UTC)
     assert isinstance(bad, RowError)
@@ -157,15 +159,15 @@ def test_only_rows_that_equal_the_filter_make_an_event(read: Read) -> None:
 
 
 def test_a_bad_row_names_row_column_value_and_reason_and_the_good_rows_come(read: Read) -> None:
-    bad = GOOD.replace("1250", "12x")
-    got = read(lines(GOOD, bad, GOOD.replace("7,", "9,", 1)))
+    bad = GOOD.replace("1250", "1x2").replace("7,", "8,", 1)
+    got = read(lines(GOOD, bad, ANOTHER))
     assert [e.id for e in events_of(got)] == ["7-promised", "9-promised"]
     assert errors_of(got) == [
         RowError(
-            3, "Qty", "12x", "data.schedule.quantity.value: not a plain number such as 1250 or 12.5"
+            3, "Qty", "1x2", "data.schedule.quantity.value: not a plain number such as 1250 or 12.5"
         )
     ]
-    assert str(errors_of(got)[0]).startswith("row 3, column 'Qty': '12x': ")
+    assert str(errors_of(got)[0]).startswith("row 3, column 'Qty': '1x2': ")
 
 
 def test_every_bad_cell_of_a_row_is_named(read: Read) -> None:
@@ -212,7 +214,7 @@ def test_a_row_with_too_few_or_too_many_fields_is_refused_whole(read: Read) -> N
 
 
 def test_an_unpaired_quote_costs_only_its_row(read: Read) -> None:
-    got = read(lines(GOOD, '8,PO-1,"Aurora"x,T,1,2026-03-01,2026-03-04,done', GOOD))
+    got = read(lines(GOOD, '8,PO-1,"Aurora"x,T,1,2026-03-01,2026-03-04,done', ANOTHER))
     assert [e.row for e in errors_of(got)] == [3]
     assert len(events_of(got)) == 2
 
@@ -225,19 +227,19 @@ def test_a_quote_never_closed_is_said_with_its_lines(read: Read) -> None:
 
 @pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
 def test_every_line_end_is_read(read: Read, end: str) -> None:
-    assert len(events_of(read(lines(GOOD, GOOD).replace("\n", end)))) == 2
+    assert len(events_of(read(lines(GOOD, ANOTHER).replace("\n", end)))) == 2
 
 
 def test_a_quoted_field_may_hold_delimiters_and_line_ends(read: Read) -> None:
     row = GOOD.replace("Tablets", '"Tablets, 10 mg\nblister ""A"""')
-    got = read(lines(row, GOOD.replace("1250", "x")))
+    got = read(lines(row, ANOTHER.replace("1250", "x")))
     (event,) = events_of(got)
     assert event.data.product == "tablets-10-mg-blister-a"  # type: ignore[attr-defined]
     assert errors_of(got)[0].row == 3
 
 
 def test_empty_lines_are_passed_over_and_counted(read: Read) -> None:
-    assert [e.row for e in errors_of(read(lines(GOOD, "", GOOD.replace("1250", "x"))))] == [4]
+    assert [e.row for e in errors_of(read(lines(GOOD, "", ANOTHER.replace("1250", "x"))))] == [4]
 
 
 def test_a_compressed_table_is_read_whatever_its_name(read: Read) -> None:
@@ -263,7 +265,7 @@ def test_a_byte_order_mark_is_taken_off_by_default(read: Read) -> None:
 
 def test_another_encoding_is_said_with_what_to_do(read: Read) -> None:
     content = lines(GOOD.replace("Aurora", "Aurör")).encode("cp1252")
-    with pytest.raises(UnreadableTable, match=r"not utf-8-sig.*name the encoding"):
+    with pytest.raises(UnreadableTable, match=r"not utf-8: .*name the encoding"):
         read(content)
 
 
@@ -401,5 +403,44 @@ def test_a_result_is_a_number_where_it_reads_as_one_and_words_otherwise(read: Re
             "data.result": {"column": "Qty"},
         },
     }
-    got = events_of(read(lines(GOOD, GOOD.replace("1250", "conforms")), tested))
+    got = events_of(read(lines(GOOD, ANOTHER.replace("1250", "conforms")), tested))
     assert [e.data.result for e in got] == [1250, "conforms"]  # type: ignore[attr-defined]
+
+
+def test_letters_of_utf_8_are_not_read_as_others(read: Read) -> None:
+    content = lines(GOOD.replace("Aurora", "Aurör")).encode()
+    with pytest.raises(UnreadableTable, match="its letters are UTF-8, and the mapping says cp1252"):
+        read(content, encoding="cp1252")
+
+
+def test_a_letter_that_was_lost_before_is_refused(read: Read) -> None:
+    got = read(lines(GOOD.replace("Aurora", "Aur�ra")))
+    assert "a letter that some program could not write" in errors_of(got)[0].reason
+
+
+def test_a_quote_is_a_character_where_quotes_mean_nothing(read: Read) -> None:
+    row = GOOD.replace("Tablets", '"Tube 5')
+    assert "say `quotes: false`" in errors_of(read(lines(row, ANOTHER)))[0].reason
+    first, second = events_of(read(lines(row, ANOTHER), quotes=False))
+    assert first.data.product.name == '"Tube 5'  # type: ignore[attr-defined]
+    assert second.id == "9-promised"
+
+
+def test_rows_in_a_cell_are_doubted_until_lines_are_said_to_be_there(read: Read) -> None:
+    row = GOOD.replace("Tablets", f'"Tablets\n{ANOTHER}"')
+    assert "may have swallowed rows" in errors_of(read(lines(row)))[0].reason
+    assert len(events_of(read(lines(row), line_breaks=True))) == 1
+
+
+def test_the_names_of_the_columns_once_more_are_no_row(read: Read) -> None:
+    got = read(lines(GOOD, HEADER, ANOTHER))
+    assert [(e.row, e.reason) for e in errors_of(got)] == [
+        (3, "the names of the columns once more")
+    ]
+    assert len(events_of(got)) == 2
+
+
+def test_bytes_of_utf_16_without_its_mark_are_told(read: Read) -> None:
+    with pytest.raises(UnreadableTable, match="say `encoding: utf-16-le`"):
+        read(lines(GOOD).encode("utf-16-le"))
+    assert len(events_of(read(lines(GOOD).encode("utf-16-le"), encoding="utf-16-le"))) == 1

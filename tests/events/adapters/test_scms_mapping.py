@@ -11,7 +11,7 @@ from events.adapters.table import RowError, read_table
 from events.data import OrderDelivered, OrderPlaced, Speaker
 from events.event import Event
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 MAPPING = ROOT / "deploy" / "lab" / "demo" / "scms.yaml"
 NAMED = os.environ.get("CMOWATCH_SCMS")
 DELIVERIES = Path(NAMED) if NAMED else ROOT.parent / "shared" / "data" / "scms_deliveries.csv.gz"

@@ -1,0 +1,231 @@
+"""A first mapping of a table, from its headers and values, for a person to correct."""
+
+import csv
+import json
+import re
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+
+from events.adapters.base import DayCell, NumberCell
+from events.adapters.cleaning import cleaned, says_nothing
+from events.adapters.days import formats_of, names_days
+from events.adapters.fields import field_of, fields_below, target_of
+from events.adapters.header_words import KINDS, column_for
+from events.adapters.recognise import ZIP, marked_encoding
+from events.adapters.rows import HEAD, SEPARATOR_HINT, Dialect, content_of
+from events.adapters.source import rows_of
+from events.adapters.workbook import sheet_names
+from events.errors import UnreadableTable
+
+_LOOKED_AT = 1_000  # rows
+_SAMPLE = 1 << 18  # bytes
+_DELIMITERS = ",;\t|"
+_EDIT = "EDIT: "
+_SHOWS = {
+    ",": re.compile(r"[0-9]{1,3}(\.[0-9]{3})+,[0-9]+|[0-9]+,(?![0-9]{3}$)[0-9]+").fullmatch,
+    ".": re.compile(r"[0-9]{1,3}(,[0-9]{3})+\.[0-9]+|[0-9]+\.(?![0-9]{3}$)[0-9]+").fullmatch,
+}
+_OTHER = {",": ".", ".": ","}
+
+
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """What the beginning of a table holds, by its columns."""
+
+    dialect: Dialect
+    remarks: dict[str, str]
+    values: dict[str, list[str]]
+
+
+def guess(path: Path) -> str:
+    """A mapping in YAML, with what has to be seen to in comments; raises `UnreadableTable`."""
+    seen = _looked_at(path)
+    kind = max(KINDS, key=lambda each: each.fits(list(seen.values)))
+    lines = [
+        f"# A first mapping of {path.name}, guessed from its headers and values. Correct it,",
+        "# above all where it says EDIT, and see what it makes: --check shows that.",
+        *_settings(seen),
+        *_signs(seen),
+        "# zone: Europe/Berlin",
+        f"#   {_EDIT}the zone of the place, in which a day begins; or give --agreements",
+        "events:",
+        f"  - type: {kind.type}",
+        *_choice(seen),
+        "    fields:",
+        *(f"      {line}" for line in _fields(kind.type, kind.words, seen)),
+    ]
+    return "\n".join(lines) + "\n"
+
+
+# --- how the file is written
+
+
+def _looked_at(path: Path) -> _Seen:
+    dialect, remarks = _dialect(path)
+    read = rows_of(path, dialect, lambda _: None)
+    try:
+        found = [[cleaned(cell) for cell in row.cells] for row in islice(read, _LOOKED_AT)]
+    finally:
+        read.close()
+    if not found:
+        raise UnreadableTable(f"{path}: empty; a table begins with a row of column names")
+    header, rows = found[0], found[1:]
+    whole = [row for row in rows if len(row) >= len(header) and any(row)]
+    values = {name: [row[at] for row in whole if row[at]] for at, name in enumerate(header) if name}
+    return _Seen(dialect, remarks, values)
+
+
+def _dialect(path: Path) -> tuple[Dialect, dict[str, str]]:
+    content = content_of(path, _SAMPLE)
+    if content.startswith(ZIP):
+        names = sheet_names(path)
+        return Dialect(sheet=names[0]), {"sheet": f"there are {', '.join(names)}"}
+    encoding, remarks = marked_encoding(content[:HEAD]), {}
+    if encoding is None and not _is_utf8(content):
+        encoding = "cp1252"
+        remarks["encoding"] = _EDIT + "it is not UTF-8; see that all letters are right"
+        text = content.decode("cp1252", "replace")
+    else:
+        text = content.decode(encoding or "utf-8", "ignore")
+    marked = marked_encoding(content[:HEAD]) is not None
+    dialect, said = _dialect_of(text)
+    return dialect._replace(encoding=None if marked else encoding), remarks | said
+
+
+def _is_utf8(content: bytes) -> bool:
+    try:
+        content[: content.rfind(b"\n") + 1 or None].decode("utf-8")
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def _dialect_of(text: str) -> tuple[Dialect, dict[str, str]]:
+    lines = text.replace("\0", "").splitlines()[:_LOOKED_AT]
+    hint = SEPARATOR_HINT(lines[0]) if lines else None
+    lines = lines[1:] if hint else lines
+    widths = {each: _widths(lines, each) for each in (hint[1] if hint else _DELIMITERS)}
+    delimiter = max(widths, key=lambda each: _weight(widths[each]))
+    found = widths[delimiter]
+    common = _common(found)
+    begin = next((at for at, width in enumerate(found) if 1 < width in (common, common - 1)), 0)
+    trailing = bool(found) and found[begin] == common - 1 and max(found[begin + 1 :]) == common
+    remarks = {"skip": "lines before the names of the columns"} if begin else {}
+    if trailing:
+        remarks["trailing_delimiter"] = _EDIT + "rows have one field more than the header"
+    return Dialect(delimiter=delimiter, skip=begin, trailing_delimiter=trailing), remarks
+
+
+def _widths(lines: list[str], delimiter: str) -> list[int]:
+    """How many cells each row has, as far as it can be read."""
+    widths = list[int]()
+    with suppress(csv.Error):
+        widths.extend(len(row) for row in csv.reader(lines, delimiter=delimiter))
+    return widths
+
+
+def _common(widths: list[int]) -> int:
+    """How many cells most rows have that have more than one; of two as common, the more."""
+    counts = Counter(width for width in widths if width > 1)
+    return max(counts, key=lambda width: (counts[width], width), default=1)
+
+
+def _weight(widths: list[int]) -> tuple[int, int]:
+    """How much a delimiter divides, and how evenly."""
+    common = _common(widths)
+    return (widths.count(common) if common > 1 else 0, common)
+
+
+def _settings(seen: _Seen) -> Iterator[str]:
+    for name, value in seen.dialect._asdict().items():
+        if value != Dialect._field_defaults[name]:
+            remark = f"  # {seen.remarks[name]}" if name in seen.remarks else ""
+            yield f"{name}: {_quoted(value)}{remark}"
+    if words := sorted(
+        {text for texts in seen.values.values() for text in texts if says_nothing(text)}
+    ):
+        yield f"empty: {_quoted(words)}  # {_EDIT}do these mean that there is nothing?"
+
+
+def _signs(seen: _Seen) -> Iterator[str]:
+    """Which sign is the decimal one, where a number shows it."""
+    texts = [
+        text
+        for values in seen.values.values()
+        for text in values
+        if not isinstance(text, (NumberCell, DayCell)) and not formats_of([text])
+    ]
+    shown = [sign for sign, shows in _SHOWS.items() if any(map(shows, texts))]
+    if len(shown) == 1:
+        example = next(filter(_SHOWS[shown[0]], texts))
+        yield f"decimal: {_quoted(shown[0])}  # as {example} shows"
+        yield f"group: {_quoted(_OTHER[shown[0]])}"
+    elif shown or any(re.fullmatch(r"[0-9]{1,3}[.,][0-9]{3}", text) for text in texts):
+        yield '# decimal: "."'
+        yield f"#   {_EDIT}which sign is the decimal one, and which is `group`? nothing shows it"
+
+
+# --- what the columns are
+
+
+def _choice(seen: _Seen) -> Iterator[str]:
+    """The words of a column of states, of which only some may make the event."""
+    for column, texts in seen.values.items():
+        if "status" in column.casefold() and 1 < len(set(texts)) <= 10:
+            yield f"    # where: {{{_quoted(column)}: {_quoted(sorted(set(texts)))}}}"
+            yield f"    #   {_EDIT}only the rows of these words make the event"
+
+
+def _fields(type_: str, words: dict[str, frozenset[str]], seen: _Seen) -> Iterator[str]:
+    columns = {name: column_for(given, list(seen.values)) for name, given in words.items()}
+    lot = "data.lot" if columns["data.lot"] else "data.product"
+    here = {*fields_below(type_, required=False), "time"}
+    keys = [name for name in ("data.order", "data.line", lot, "time") if name in here]
+    parts = [f"{{{column}}}" for name in keys if (column := columns[name])] or ["{?}"]
+    template = "-".join([*parts, "{n}", type_.split(".")[2]])
+    yield f"id: {{template: {_quoted(template)}}}  # {{n}} counts rows that give the same id"
+    yield f"source: {{constant: /import}}  # {_EDIT}a source that the agreement knows"
+    yield "onbehalfof: {constant: cmo}  # who says what the table says"
+    needed = {"partitionkey", "time", *fields_below(type_, required=True)}
+    for name in ["partitionkey", "time", *fields_below(type_, required=False)]:
+        column = columns.get(name)
+        if column is not None:
+            yield _field(type_, name, column, seen.values[column])
+        elif name.endswith(".unit") and name in needed:
+            yield f"{name}: {{constant: EA}}  # {_EDIT}the unit, by UN/ECE Recommendation 20"
+        elif name in needed:
+            yield f'{name}: {{column: "?"}}  # {_EDIT}no column looks like it'
+
+
+def _field(type_: str, name: str, column: str, texts: list[str]) -> str:
+    target = target_of(field_of(type_, name))
+    parts, remarks = [f"column: {_quoted(column)}"], [f"as in {texts[0]!r}"] if texts else ["empty"]
+    if any(isinstance(text, NumberCell) for text in texts) and (target.exact or target.named):
+        remarks.append(_EDIT + "`numeric: true` if no zeros are lost before these numbers")
+    if name == "time" or name.endswith("expiry"):
+        dates, said = _dates([text for text in texts if not says_nothing(text)])
+        parts += dates
+        remarks += said
+    return f"{name}: {{{', '.join(parts)}}}  # {'; '.join(remarks)}"
+
+
+def _dates(texts: list[str]) -> tuple[list[str], list[str]]:
+    """The format that reads all of a column, and what is to be seen to."""
+    written = [text for text in texts if not isinstance(text, DayCell)]
+    forms = formats_of(written)
+    if not written or "%Y-%m-%d" in forms:
+        return [], []
+    if not forms:
+        return [], [_EDIT + "no usual format reads all of it; say `date`"]
+    end = [] if names_days(forms[0]) else ["end_of_month: true"]
+    others = [_EDIT + "or " + ", ".join(map(repr, forms[1:])) + "?"] if forms[1:] else []
+    return [f"date: {_quoted(forms[0])}", *end], others
+
+
+def _quoted(value: object) -> str:
+    """A value as YAML has it on one line."""
+    return json.dumps(value, ensure_ascii=False)

@@ -1,0 +1,93 @@
+"""Numbers as tables have them: which sign is which is said, and never guessed."""
+
+import re
+from dataclasses import dataclass
+from decimal import Decimal
+from functools import cached_property
+
+from events.adapters.base import BadCell, NumberCell
+
+_GROUPED = re.compile(r"[0-9]{1,3}(?:[.,'’ ][0-9]{3})+(?:[.,][0-9]+)?").fullmatch
+_EITHER = re.compile(r"[1-9][0-9]{0,2}\.[0-9]{3}").fullmatch
+_WITH_A_SIGN = re.compile(r"[0-9]+[.,][0-9]{1,12}").fullmatch
+_SHORTENED = re.compile(r"[0-9]+(?:[.,][0-9]+)?[Ee][+-]?[0-9]+").fullmatch
+_WITH_WORDS = re.compile(r"[0-9][0-9.,]* ?[A-Za-z%]+").fullmatch
+_LIKE_A_NUMBER = re.compile(r"[-+(]?[0-9][0-9.,'’ ]*(?:[Ee][+-]?[0-9]+)?[-)]?").fullmatch
+_BRACKETS = re.compile(r"\((.*)\)").fullmatch
+
+
+@dataclass(frozen=True)
+class NumberSigns:
+    """How numbers are written: the decimal sign, the one between groups of three, accounting.
+
+    Raises `ValueError` when one sign is both.
+    """
+
+    decimal: str | None = None
+    group: str | None = None
+    accounting: bool = False
+
+    def __post_init__(self) -> None:
+        if self.group is not None and self.group == (self.decimal or "."):
+            raise ValueError(f"group: {self.group!r} is the decimal sign too; say `decimal`")
+
+    @cached_property
+    def _plain(self) -> re.Pattern[str]:
+        whole = "[0-9]{1,15}"
+        if self.group is not None:
+            whole += f"|[1-9][0-9]{{0,2}}(?:{re.escape(self.group)}[0-9]{{3}}){{1,4}}"
+        return re.compile(rf"({whole})(?:{re.escape(self.decimal or '.')}([0-9]{{1,12}}))?")
+
+    def read(self, text: str) -> int | float:
+        """The number a cell holds; raises `BadCell` unless there is only one that it can be."""
+        if isinstance(text, NumberCell):
+            return _exactly(text)
+        below, digits = self._sign(text.replace("−", "-"))
+        found = self._plain.fullmatch(digits)
+        if found is None or self._could_be_either(digits):
+            raise BadCell(self._why_not(digits))
+        whole, part = found.groups()
+        if self.group is not None:
+            whole = whole.replace(self.group, "")
+        return _exactly(below + whole + (f".{part}" if part else ""))
+
+    def could_be_one(self, text: str) -> bool:
+        """Whether a text looks like a number, so that it is read as one or refused."""
+        return isinstance(text, NumberCell) or bool(_LIKE_A_NUMBER(text.replace("−", "-")))
+
+    def _could_be_either(self, digits: str) -> bool:
+        return self.decimal is None and self.group is None and bool(_EITHER(digits))
+
+    def _sign(self, text: str) -> tuple[str, str]:
+        bracketed = _BRACKETS(text)
+        if bracketed or (text.endswith("-") and text != "-"):
+            if not self.accounting:
+                raise BadCell("below nothing, as accounts have it? then say `accounting: true`")
+            return "-", bracketed[1].strip() if bracketed else text[:-1].strip()
+        if text.startswith("-"):
+            return "-", text[1:]
+        return "", text.removeprefix("+")
+
+    def _why_not(self, digits: str) -> str:
+        if self._could_be_either(digits):
+            whole, _, part = digits.partition(".")
+            either = f"{whole}{part} or {whole}.{part.rstrip('0') or '0'}"
+            return (
+                f'{either}? say in the mapping `decimal: "."`, or `decimal: ","` and `group: "."`'
+            )
+        if _GROUPED(digits) or _WITH_A_SIGN(digits):
+            return "say in the mapping which sign is `decimal`, and which is `group`"
+        if _SHORTENED(digits):
+            return "shortened by a spreadsheet; give the column enough room, and save it again"
+        if _WITH_WORDS(digits):
+            return "a number alone is needed; the unit has a field of its own"
+        return "not a plain number such as 1250 or 12.5"
+
+
+def _exactly(plain: str) -> int | float:
+    if "." not in plain:
+        return int(plain)
+    number = float(plain)
+    if Decimal(repr(number)) != Decimal(plain):
+        raise BadCell("more digits than can be kept exactly")
+    return number

@@ -1,0 +1,118 @@
+"""A first mapping is what a person has to correct, and no more than the table shows."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from events.adapters.guess import guess
+from events.adapters.table import Table
+from events.errors import UnreadableTable
+from events.event import Event
+from tests.events.adapters.tables import case
+from tests.events.adapters.workbooks import Cell, Day, xlsx
+
+
+def made_with(folder: Path, table: Path, **more: Any) -> list[Any]:
+    """What the guessed mapping makes once a person has said the zone, and what more it needs."""
+    path = folder / "map.yaml"
+    mapping = {"zone": "Europe/Berlin", **yaml.safe_load(guess(table)), **more}
+    path.write_text(yaml.safe_dump(mapping, allow_unicode=True), encoding="utf-8")
+    return list(Table(path, table))
+
+
+@pytest.mark.parametrize(
+    ("name", "rows"),
+    [
+        ("decimal/bestand.csv", 4),
+        ("names/stock.csv", 8),
+        ("partials/parts.csv", 4),
+        ("months/my.csv", 2),
+        ("notcsv/preamble.csv", 1),
+        ("notcsv/sep.csv", 1),
+        ("notcsv/trailing.csv", 1),
+        ("notcsv/u16.csv", 1),
+    ],
+)
+def test_only_the_zone_has_to_be_said_where_the_table_shows_the_rest(
+    name: str, rows: int, tmp_path: Path
+) -> None:
+    made = made_with(tmp_path, case(name))
+    assert [each for each in made if not isinstance(each, Event)] == []
+    assert len(made) == rows
+
+
+def test_the_zone_is_not_guessed() -> None:
+    text = guess(case("partials/parts.csv"))
+    assert "\n# zone: Europe/Berlin\n#   EDIT: " in text
+    assert "zone" not in yaml.safe_load(text)
+
+
+def written(folder: Path, text: str, encoding: str = "utf-8") -> Path:
+    path = folder / "t.csv"
+    path.write_bytes(text.encode(encoding))
+    return path
+
+
+STOCK = "Maker,Site,Product,Lot,Qty,Day"
+
+
+def test_a_sign_that_nothing_shows_is_asked_for(tmp_path: Path) -> None:
+    text = guess(written(tmp_path, f"{STOCK}\nN,P,V,L1,1.250,2026-03-31\n"))
+    assert "EDIT: which sign is the decimal one" in text
+    assert "decimal" not in yaml.safe_load(text)
+    shown = yaml.safe_load(guess(written(tmp_path, f"{STOCK}\nN,P,V,L1,12.5,2026-03-31\n")))
+    assert (shown["decimal"], shown["group"]) == (".", ",")
+
+
+def test_a_date_that_may_be_read_in_two_ways_is_asked_for(tmp_path: Path) -> None:
+    text = guess(written(tmp_path, f"{STOCK}\nN,P,V,L1,1,03/04/2026\n"))
+    assert "EDIT: or '%d/%m/%Y'?" in text
+    text = guess(written(tmp_path, f"{STOCK}\nN,P,V,L1,1,03/04/2026\nN,P,V,L2,1,03/31/2026\n"))
+    assert 'date: "%m/%d/%Y"}' in text
+    assert "EDIT: or" not in text
+    assert "EDIT: no usual format" in guess(written(tmp_path, f"{STOCK}\nN,P,V,L1,1,soon\n"))
+
+
+def test_what_no_column_looks_like_is_left_to_the_person(tmp_path: Path) -> None:
+    text = guess(written(tmp_path, "Who,Lot,Qty,Day\nN,L1,1,2026-03-31\n"))
+    assert 'partitionkey: {column: "?"}  # EDIT: no column looks like it' in text
+    (tmp_path / "map.yaml").write_text(text)
+    with pytest.raises(UnreadableTable, match="no column '\\?'"):
+        Table(tmp_path / "map.yaml", tmp_path / "t.csv")
+
+
+def test_letters_that_are_not_utf_8_are_asked_about(tmp_path: Path) -> None:
+    text = guess(written(tmp_path, f"{STOCK}\nÄrzte,P,V,L1,1,2026-03-31\n", "cp1252"))
+    assert 'encoding: "cp1252"  # EDIT: it is not UTF-8' in text
+    assert "as in 'Ärzte'" in text
+
+
+def test_words_of_states_are_offered_as_a_filter(tmp_path: Path) -> None:
+    text = guess(
+        written(
+            tmp_path,
+            f"{STOCK},Status\n" + "N,P,V,L1,1,2026-03-31,ok\n" * 2 + "N,P,V,L2,1,2026-03-31,bad",
+        )
+    )
+    assert '    # where: {"Status": ["bad", "ok"]}' in text
+
+
+def test_a_workbook_is_guessed_with_its_sheet_and_its_numbers_are_asked_about(
+    tmp_path: Path,
+) -> None:
+    rows: list[list[Cell]] = [[*STOCK.split(",")], ["N", "P", "V", 417, 1250, Day(46112)]]
+    text = guess(xlsx(tmp_path / "book.xlsx", {"Stock": rows, "Notes": []}))
+    assert 'sheet: "Stock"  # there are Stock, Notes' in text
+    assert "data.lot: {column: \"Lot\"}  # as in '417'; EDIT: `numeric: true` if" in text
+    assert 'time: {column: "Day"}' in text
+    (refused,) = made_with(tmp_path, tmp_path / "book.xlsx")
+    assert "`numeric: true`" in refused.reason
+
+
+def test_what_is_no_table_is_not_guessed(tmp_path: Path) -> None:
+    with pytest.raises(UnreadableTable, match="a web page"):
+        guess(case("notcsv/html.csv"))
+    with pytest.raises(UnreadableTable, match="empty"):
+        guess(written(tmp_path, ""))

@@ -1,0 +1,160 @@
+"""The command `cmowatch import`: what it tells, and how it ends."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import yaml
+from click.testing import CliRunner, Result
+
+from events.adapters.table import Table
+from streams.cli import main
+from tests.events.adapters.tables import COLUMNS, case, counted
+
+ROW = "Acme,P,Vial,{lot},{qty},{day}"
+AGREEMENT = 'cmo: acme\nversion: "{version}"\neffective: {day}\nzone: {zone}\ncontingency: Call.\n'
+
+
+def table(*rows: str) -> str:
+    return "\n".join([",".join(COLUMNS), *rows]) + "\n"
+
+
+def row(lot: str = "L1", qty: str = "100", day: str = "2026-03-31") -> str:
+    return ROW.format(lot=lot, qty=qty, day=day)
+
+
+@pytest.fixture
+def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Result]:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("CMOWATCH_AGREEMENTS", raising=False)
+
+    def invoked(content: str, *arguments: str, zone: str | None = "UTC") -> Result:
+        Path("table.csv").write_text(content)
+        mapping = {"zone": zone, "events": [counted()]}
+        Path("map.yaml").write_text(yaml.safe_dump(mapping))
+        where = arguments or ("--out", "events.ndjson")
+        given = ["import", "table.csv", "--mapping", "map.yaml", *where]
+        return CliRunner().invoke(main, given)
+
+    return invoked
+
+
+def test_an_import_closes_with_what_became_of_the_rows(run: Callable[..., Result]) -> None:
+    result = run(table(row(), row("L2", "many"), "Total,,,,,"))
+    assert result.exit_code == 1
+    assert "rows read 3 = used 1 + matched by no event 0 + refused 2\n" in result.stderr
+    assert len(Path("events.ndjson").read_text().splitlines()) == 1
+    assert run(table(row())).exit_code == 0
+
+
+def test_nothing_written_is_told_and_is_an_error(run: Callable[..., Result]) -> None:
+    result = run(table())
+    assert result.exit_code == 1
+    assert result.stderr.endswith("nothing was written\n")
+    assert not Path("events.ndjson").exists()
+
+
+def test_a_table_that_conflicts_leaves_the_file_of_before_as_it_was(
+    run: Callable[..., Result],
+) -> None:
+    Path("events.ndjson").write_text("before")
+    mapping = counted(id={"template": "{Lot}"})
+    Path("table.csv").write_text(table(row(), row()))
+    Path("map.yaml").write_text(yaml.safe_dump({"zone": "UTC", "events": [mapping]}))
+    given = ["import", "table.csv", "--mapping", "map.yaml", "--out", "events.ndjson"]
+    result = CliRunner().invoke(main, given)
+    assert result.exit_code == 1
+    assert "row 2 gives the same id" in result.stderr
+    assert Path("events.ndjson").read_text() == "before"
+
+
+def test_rows_that_do_not_add_up_are_an_error(
+    run: Callable[..., Result], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def forgetful(self: Table, cells: object) -> None:
+        """Counts nothing."""
+
+    monkeypatch.setattr(Table, "_count_unmatched", forgetful)
+    monkeypatch.setattr(Table, "_wanting", lambda self, cells: [])
+    result = run(table(row()))
+    assert result.exit_code == 1
+    assert "the rows do not add up" in result.stderr
+
+
+def test_a_check_shows_the_first_events_of_each_kind_and_writes_nothing(
+    run: Callable[..., Result],
+) -> None:
+    result = run(table(*(row(f"L{n}") for n in range(5)), row("L9", "many")), "--check")
+    shown = json.loads("[" + result.stdout.replace("}\n{", "},{") + "]")
+    assert [each["data"]["lot"] for each in shown] == ["L0", "L1"]
+    assert "row 7: Qty = 'many'" in result.stderr
+    assert "would write 5 cmo.stock.counted.v1" in result.stderr
+    assert result.exit_code == 1
+    assert {path.name for path in Path().iterdir()} == {"table.csv", "map.yaml"}
+    assert run(table(row()), "--check").exit_code == 0
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("--check", "--out", "e"),
+        ("--check", "--publish"),
+        ("--guess", "--check"),
+        ("--guess", "--out", "e"),
+    ],
+)
+def test_an_import_does_one_thing(run: Callable[..., Result], arguments: tuple[str, ...]) -> None:
+    assert run(table(row()), *arguments).exit_code == 2
+
+
+def test_an_import_needs_a_mapping_and_says_how_to_get_one(run: Callable[..., Result]) -> None:
+    Path("table.csv").write_text(table(row()))
+    result = CliRunner().invoke(main, ["import", "table.csv", "--check"])
+    assert result.exit_code == 2
+    assert "--guess writes a first one" in result.stderr
+
+
+def test_a_guess_is_written_to_stdout() -> None:
+    result = CliRunner().invoke(main, ["import", "--guess", str(case("partials/parts.csv"))])
+    assert result.exit_code == 0
+    assert yaml.safe_load(result.stdout)["events"][0]["type"] == "cmo.order.delivered.v1"
+    result = CliRunner().invoke(main, ["import", "--guess", str(case("notcsv/html.csv"))])
+    assert (result.exit_code, result.stdout) == (1, "")
+
+
+def agreed(*zones: str) -> None:
+    Path("agreements").mkdir(exist_ok=True)
+    for version, zone in enumerate(zones, start=1):
+        text = AGREEMENT.format(version=version, day=f"202{version}-01-01", zone=zone)
+        Path("agreements", f"acme-{version}.yaml").write_text(text)
+
+
+def test_a_day_is_one_in_the_zone_agreed_with_its_cmo(run: Callable[..., Result]) -> None:
+    agreed("America/Los_Angeles")
+    folder = ("--agreements", "agreements", "--out", "events.ndjson")
+    assert run(table(row()), *folder, zone=None).exit_code == 0
+    assert json.loads(Path("events.ndjson").read_text())["time"] == "2026-03-31T07:00:00Z"
+    run(table(row()), *folder, zone="Asia/Tokyo")
+    assert json.loads(Path("events.ndjson").read_text())["time"] == "2026-03-30T15:00:00Z"
+
+
+def test_without_an_agreed_zone_or_with_two_a_day_is_refused(run: Callable[..., Result]) -> None:
+    assert "needs its zone" in run(table(row()), zone=None).stderr
+    agreed("America/Los_Angeles", "Europe/Berlin")
+    result = run(table(row()), "--agreements", "agreements", "--check", zone=None)
+    assert "needs its zone" in result.stderr
+    stranger = table(row()).replace("Acme", "Other")
+    assert (
+        "needs its zone" in run(stranger, "--agreements", "agreements", "--check", zone=None).stderr
+    )
+
+
+def test_how_much_of_the_file_is_done_is_heard_from_the_beginning_to_the_end(
+    run: Callable[..., Result],
+) -> None:
+    run(table(*(row(f"L{n}") for n in range(2_000))))
+    heard: list[float] = []
+    list(Table(Path("map.yaml"), Path("table.csv"), share=heard.append))
+    assert heard == sorted(heard)
+    assert 0 < heard[0] < 0.5 < heard[-1] <= 1
