@@ -8,8 +8,8 @@ from tempfile import TemporaryDirectory
 
 from deploy.lab.bench.errors import NoSuchCommit
 
-EARLIER = "ce665c9"
-""""A query that no board asks is gone": a commit with the first shape of the core."""
+EARLIER = "a5702b2"
+""""Merge branch 'contract'": the first commit that speaks the contract as it is."""
 
 ROOT = Path(__file__).resolve().parents[3]
 """This checkout."""

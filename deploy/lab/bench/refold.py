@@ -12,13 +12,9 @@ from pathlib import Path
 from time import process_time
 from typing import Any
 
+from events.outcomes import Message
 from streams.agreements import read_agreements
 from streams.shard import Shard
-
-try:
-    from events.outcomes import Message
-except ImportError:  # where they lay at the earlier commit
-    from events.decode import Message  # type: ignore[attr-defined]
 
 Batch = tuple[str, list[Message]]
 """Messages of one topic."""
@@ -42,7 +38,7 @@ def main(file: Path, agreements: Path) -> None:
     for _ in sys.stdin:
         batches = next(turns, [])
         spent, events = _folded(shard, batches), sum(len(batch) for _, batch in batches)
-        refused.update(letter.id for letter in _to_send(shard)())
+        refused.update(letter.id for letter in shard.to_send())
         said = {"events": events, "processor": spent, "refused": len(refused)}
         sys.stdout.write(json.dumps(said) + "\n")
         sys.stdout.flush()
@@ -56,11 +52,6 @@ def _turns(batches: list[Batch]) -> Iterator[list[Batch]]:
             yield turn
             turn = []
     yield turn
-
-
-def _to_send(shard: Any) -> Any:
-    """What a shard has to send, which before any tick is a dead letter a refusal."""
-    return shard.to_send if hasattr(shard, "to_send") else shard.outputs  # its name till ce665c9
 
 
 def _read(file: Path) -> list[Batch]:
