@@ -36,7 +36,10 @@ def one_more(changes: Changes, route: Route, before: Record, fact: Fact) -> Reco
         return rework(changes, kind, before, _joined(before.facts, fact))
     if before.facts[-1] < fact:
         facts, advance = (*before.facts, fact), kind.advance
-        view = advance(view, fact, terms) if advance else kind.derive(facts, terms)
+        if advance:
+            view = advance(view, fact, terms)
+        elif route.moves:
+            view = kind.derive(facts, terms)
         if view.links:
             evidence = evidence_of(kind, view, links_of(changes, view), terms)
         else:
