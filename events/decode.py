@@ -10,12 +10,13 @@ from typing import NamedTuple
 
 from events.compact import NAMING_A_MAKER, Said, canonical, compact
 from events.data import Speaker
-from events.event import sequence_number
+from events.event import Event, sequence_number
 from events.forms import Doubtful
-from events.outcomes import AcceptedEvent, Message, Reason, Rejection
+from events.modes import headers, is_binary
+from events.outcomes import AcceptedEvent, Message, Reason, Refused, Rejection, shown
 from events.partition import partition_of
 from events.quick import binary, structured
-from events.reading import Refused, attributes, headers, is_binary, read, shown, unknown_fields
+from events.reading import attributes, read, unknown_fields
 from events.sources import Source, Speakers, misplaced
 from events.values import EPOCH, MILLION, microseconds
 
@@ -26,9 +27,8 @@ _SKEW = 5 * MILLION
 """Microseconds by which the clocks of an import and of the log may differ."""
 
 _DAY = 24 * 3_600 * MILLION
-_FIRST_STAMP = -62_135_596_800_000
 _LAST_STAMP = 253_402_300_799_999
-"""Milliseconds from the epoch to the first and the last moment a calendar has."""
+"""Milliseconds from the epoch to the last moment a calendar has."""
 
 _CMO_ID = re.compile(rb"[a-z0-9-]{1,128}")
 _LONGEST_SOURCE = 256
@@ -136,12 +136,7 @@ class Decoder:
         elif recordedtime is not None:
             recorded, timely = _recorded(recordedtime, logged), bool(event.timely)
         if event.time - recorded > _AHEAD and not data.PLAN:
-            raise Refused(
-                Reason.FROM_THE_FUTURE,
-                f"more than 24 h after it was recorded at {_moment(recorded).isoformat()}",
-                "time",
-                _moment(event.time).isoformat(),
-            )
+            raise _from_the_future(event.time, recorded)
         digest = _DIGEST.copy()
         digest.update(canonical(data, event.time) + unknown)
         if type(data) in NAMING_A_MAKER and data.maker == cmo:  # type: ignore[attr-defined]
@@ -210,6 +205,14 @@ class Decoder:
         return source, sequence if readable else None
 
 
+def judge_times(event: Event, now: int) -> None:
+    """Raises `Refused` for times that a decoder would refuse, were the log to get it now."""
+    claimed, time = event.recordedtime, microseconds(event.time)
+    recorded = now if claimed is None else _recorded(microseconds(claimed), now)
+    if time - recorded > _AHEAD and not event.data.PLAN:
+        raise _from_the_future(time, recorded)
+
+
 class _Envelope(NamedTuple):
     """What an envelope says, whichever way it was read; times in microseconds from the epoch."""
 
@@ -229,7 +232,7 @@ _NOT_SAID = (None, None, None)
 def _logged(message: Message) -> int:
     """When the log got a message, in microseconds from the epoch."""
     stamp = message.timestamp
-    if type(stamp) is not int or not _FIRST_STAMP <= stamp <= _LAST_STAMP:
+    if type(stamp) is not int or not 0 <= stamp <= _LAST_STAMP:
         detail = "the log gave no time: its topic must have message.timestamp.type=LogAppendTime"
         raise Refused(Reason.INVALID_VALUE, detail, "timestamp", shown(stamp))
     return stamp * 1_000
@@ -242,6 +245,11 @@ def _recorded(claimed: int, logged: int) -> int:
         detail = f"after the log got it at {got}; an import tells of what was recorded before"
         raise Refused(Reason.INVALID_VALUE, detail, "recordedtime", said)
     return min(claimed, logged)
+
+
+def _from_the_future(time: int, recorded: int) -> Refused:
+    detail = f"more than 24 h after it was recorded at {_moment(recorded).isoformat()}"
+    return Refused(Reason.FROM_THE_FUTURE, detail, "time", _moment(time).isoformat())
 
 
 def _moment(at: int) -> datetime:

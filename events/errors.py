@@ -13,6 +13,7 @@ EventError
     ├── BrokersUnreachable    no broker answers
     ├── NotPermitted          the broker does not let us, or is not who it should be
     ├── TopicMissing          the topic is not on the broker
+    ├── EventRefused          the monitor would refuse it
     ├── EventTooLarge         more bytes than a message may have
     └── Undelivered           not acknowledged within the time given
 """
@@ -68,6 +69,10 @@ class NotPermitted(PublishError):
 
 class TopicMissing(PublishError):
     """The broker has no such topic."""
+
+
+class EventRefused(PublishError):
+    """An event that the monitor would refuse: says which field, its value and why."""
 
 
 class EventTooLarge(PublishError):

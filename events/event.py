@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal, Union
 from pydantic import BeforeValidator, Field, TypeAdapter, create_model
 
 from events.data import DATA, Data, Speaker
-from events.values import Instant, Reference, Slug, StrictModel, Text
+from events.values import Instant, JsonMediaType, Reference, Slug, StrictModel, Text
 
 
 def sequence_number(given: Any) -> Any:
@@ -21,7 +21,7 @@ class Event(StrictModel):
     source: Annotated[str, Field(min_length=1, max_length=256)]
     type: str
     time: Instant
-    datacontenttype: Literal["application/json"] = "application/json"
+    datacontenttype: JsonMediaType | None = "application/json"
     subject: Text | None = None
     dataschema: Text | None = None
     sequence: Annotated[int, Field(ge=0, le=2**53), BeforeValidator(sequence_number)] | None = None

@@ -18,6 +18,7 @@ from events.data import INBOUND
 from events.decode import Decoder
 from events.errors import InvalidFile, InvalidIdentifier, Unaddressable
 from events.event import EVENTS, Event
+from events.modes import encoding_fault
 from events.outcomes import AcceptedEvent, Message, Reason, Rejection
 from events.partition import partition_of
 from events.reading import read_event
@@ -219,8 +220,8 @@ def _lines(path: str, position: Position = _unheard) -> Iterator[tuple[int, byte
 
 def _refuse_other_forms(path: str, first: bytes) -> None:
     """Raises `InvalidFile` for a file whose first line shows that it is in another form."""
-    if first.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-        raise InvalidFile(f"{path}: UTF-16; events are written in UTF-8: save it as that")
+    if fault := encoding_fault(first):
+        raise InvalidFile(f"{path}: {fault}: save it as that")
     what = "a JSON array" if first.startswith(b"[") else "JSON over several lines"
     if first.startswith(b"[") or first == b"{":
         raise InvalidFile(

@@ -10,6 +10,8 @@ from msgspec.structs import replace
 from events.compact import Said
 from events.data import Speaker
 
+_SHOWN: Final = 200  # characters
+
 
 class Message(NamedTuple):
     """One Kafka message as it was read; `timestamp` is the log's, in milliseconds."""
@@ -53,6 +55,23 @@ _DECIDED_ANEW: Final = frozenset(
     (Reason.UNKNOWN_CMO, Reason.UNKNOWN_SOURCE, Reason.NOT_ENTITLED, Reason.OTHER_CONTENT)
 )
 """What follows from the agreements: who may speak, and so which of two contradictions is first."""
+
+
+class Refused(Exception):
+    """A message that cannot be taken: why, and where the fault is."""
+
+    def __init__(self, reason: Reason, detail: str, field: str = "", value: str = "") -> None:
+        self.fault = (reason, detail, field, value)
+
+
+def shown(value: object) -> str:
+    """A value short enough, and safe enough, to print."""
+    if isinstance(value, bytes):
+        value = value[:_SHOWN].decode("utf-8", "backslashreplace")
+    elif isinstance(value, int) and value.bit_length() > 600:
+        return f"an integer of {value.bit_length()} bits"
+    text = value[: _SHOWN + 1] if isinstance(value, str) else repr(value)
+    return text if len(text) <= _SHOWN else text[:_SHOWN] + "…"
 
 
 class AcceptedEvent(msgspec.Struct, frozen=True, gc=False):

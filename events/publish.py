@@ -14,12 +14,24 @@ from kafka import KafkaProducer
 from kafka import errors as kafka_errors
 
 from events.data import Data, GapDeclared
-from events.errors import EventTooLarge, InvalidSetting, PublishError, TopicMissing, Undelivered
+from events.decode import judge_times
+from events.errors import (
+    EventRefused,
+    EventTooLarge,
+    InvalidSetting,
+    PublishError,
+    TopicMissing,
+    Undelivered,
+)
 from events.event import Event, event
 from events.files import key_of
+from events.forms import Doubtful
 from events.kafka_client import REFUSALS, TO_FIND_A_TOPIC, connected, ours
+from events.outcomes import Message, Reason, Refused
+from events.quick import structured
+from events.reading import content_of, read
 from events.sequences import Sequences, Span, Stream
-from events.values import identifier
+from events.values import identifier, microseconds
 
 LARGEST_EVENT = 1_000_000
 """The most bytes of an event: 1 MiB at the broker, less room for key, headers and batch."""
@@ -137,7 +149,7 @@ class Publisher:
             self._raise_failed()
 
     def _publish(self, event: Event, key: bytes, closes: Span | None = None) -> None:
-        error = self._missing.get(event.topic) or _too_large(event)
+        error = self._missing.get(event.topic) or _unfit(event, self._clock())
         if error:
             self._settle(_UnderWay(event, 0, None, None), Delivery(event, event.topic, error=error))
             return
@@ -259,11 +271,37 @@ class Publisher:
             raise type(error)(f"event {failed[0].event.id}{others}: {error}") from error
 
 
-def _too_large(event: Event) -> EventTooLarge | None:
-    size = len(event.json_line())
-    if size <= LARGEST_EVENT:
-        return None
-    return EventTooLarge(f"{size:,} bytes; {LARGEST_EVENT:,} is the most: say it in more events")
+def _unfit(event: Event, now: datetime) -> EventRefused | EventTooLarge | None:
+    """Why an event would be refused wherever it is sent, in the words of its decoder."""
+    try:
+        value = _written(event)
+        if len(value) > LARGEST_EVENT:
+            return EventTooLarge(
+                f"{len(value):,} bytes; {LARGEST_EVENT:,} is the most: say it in more events"
+            )
+        _read_again(value)
+        judge_times(event, microseconds(now))
+    except Refused as refused:
+        reason, detail, field, given = refused.fault
+        return EventRefused(f"{field or 'event'} = {given!r}: {reason}: {detail}")
+    return None
+
+
+def _written(event: Event) -> bytes:
+    """An event as it is sent, once all it holds can be written; raises `Refused`."""
+    content_of(event)
+    try:
+        return event.json_line()
+    except ValueError as error:
+        raise Refused(Reason.INVALID_VALUE, str(error)) from error
+
+
+def _read_again(value: bytes) -> None:
+    """Reads an event as a decoder will; raises `Refused`."""
+    try:
+        structured(value)
+    except Doubtful:
+        read(Message("", 0, 0, 0, None, value))
 
 
 def _close(producer: Any) -> None:

@@ -11,6 +11,15 @@ from events.exact import unclear
 from events.forms import Doubtful, instant
 from events.values import Moment
 
+UsualMediaType = Literal[
+    "application/json",
+    "application/json; charset=utf-8",
+    "application/json;charset=utf-8",
+    "application/json; charset=UTF-8",
+    "application/json;charset=UTF-8",
+]
+"""How most write that their data are JSON; any other way is for the models."""
+
 
 class Envelope(msgspec.Struct, gc=False, forbid_unknown_fields=True):
     """A CloudEvents envelope as the quick way reads it.
@@ -22,7 +31,7 @@ class Envelope(msgspec.Struct, gc=False, forbid_unknown_fields=True):
     source: Annotated[str, msgspec.Meta(min_length=1, max_length=256)]
     time: Moment
     specversion: Literal["1.0"] = "1.0"
-    datacontenttype: Literal["application/json"] = "application/json"
+    datacontenttype: UsualMediaType | None = None
     subject: Annotated[str, msgspec.Meta(max_length=4_000)] | None = None
     dataschema: Annotated[str, msgspec.Meta(max_length=4_000)] | None = None
     sequence: Annotated[int, msgspec.Meta(ge=0, le=2**53)] | None = None

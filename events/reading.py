@@ -2,8 +2,10 @@
 
 import json
 import re
+from base64 import b64decode
+from collections.abc import Mapping
 from hashlib import blake2b
-from typing import Any
+from typing import Any, Final
 
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails, from_json, to_json
@@ -11,17 +13,11 @@ from pydantic_core import ErrorDetails, from_json, to_json
 from events.compact import canonical, compact
 from events.data import Data
 from events.event import ANY_EVENT, EVENTS, Event
-from events.outcomes import Message, Reason, Rejection
-from events.values import StrictModel, microseconds
+from events.modes import encoding_fault, headers, is_binary, of_another_binding
+from events.outcomes import Message, Reason, Refused, Rejection, shown
+from events.values import StrictModel, media_type_fault, microseconds
 
-_SHOWN = 200
-
-
-class Refused(Exception):
-    """A message that cannot be taken: why, and where the fault is."""
-
-    def __init__(self, reason: Reason, detail: str, field: str = "", value: str = "") -> None:
-        self.fault = (reason, detail, field, value)
+_IN_BASE64: Final = "data_base64"
 
 
 def read_event(message: Message) -> Event | Rejection:
@@ -39,42 +35,68 @@ def read(message: Message) -> Event:
     """The event of a message; raises `Refused`."""
     if message.value is None:
         raise Refused(Reason.NO_VALUE, "a message without a value says nothing", "value")
+    binary = is_binary(message)
     try:
-        return ANY_EVENT.validate_json(_structured(message))
+        return ANY_EVENT.validate_json(_structured(message, binary))
     except ValidationError as error:
         errors = error.errors(include_url=False)
-        raise _fault(errors[1 if errors[0]["loc"][-1:] == ("int",) else 0]) from error
+        fault = errors[1 if errors[0]["loc"][-1:] == ("int",) else 0]
+        misled = None if binary else of_another_binding(message)
+        raise misled or _fault(fault, message.value) from error
 
 
-def _structured(message: Message) -> bytes:
+def _structured(message: Message, binary: bool) -> bytes:
     """The event as one JSON object; in binary mode its attributes come from the headers."""
     value = message.value or b""
-    if not is_binary(message):
+    if not binary:
+        return _with_its_data(value)
+    given = attributes(message)
+    data = _data_of(given, value, "data")
+    return to_json({**given, "data": data})
+
+
+def _with_its_data(value: bytes) -> bytes:
+    """An event with its data as JSON, where it brings them in base64; any other as it is."""
+    if _IN_BASE64.encode() not in value and b"\\" not in value:
         return value
     try:
-        data = from_json(value, allow_inf_nan=False)
+        given = from_json(value)
+    except ValueError:
+        return value  # of which the models say what is wrong
+    if not isinstance(given, dict) or given.get(_IN_BASE64) is None:
+        return value
+    packed = given.pop(_IN_BASE64)
+    if given.get("data") is not None:
+        detail = "an event has data or data_base64, not both"
+        raise Refused(Reason.INVALID_VALUE, detail, _IN_BASE64, shown(packed))
+    try:
+        held = b64decode(packed, validate=True)
+    except (TypeError, ValueError) as error:
+        detail = f"not base64 (RFC 4648): {error}"
+        raise Refused(Reason.INVALID_VALUE, detail, _IN_BASE64, shown(packed)) from error
+    data = _data_of(given, held, _IN_BASE64)
+    return to_json({**given, "data": data}, inf_nan_mode="constants")
+
+
+def _data_of(attributes: Mapping[str, Any], value: bytes, field: str) -> Any:
+    """The data of an event that are bytes, which its media type must say are JSON."""
+    given = attributes.get("datacontenttype")
+    if isinstance(given, str) and (fault := media_type_fault(given)):
+        raise Refused(Reason.INVALID_VALUE, fault, "datacontenttype", shown(given))
+    try:
+        return from_json(value, allow_inf_nan=False)
     except ValueError as error:
-        raise Refused(Reason.NOT_JSON, str(error), "data", shown(value)) from error
-    return to_json({**attributes(message), "data": data})
-
-
-def is_binary(message: Message) -> bool:
-    """Whether a message is an event in binary mode."""
-    return bool(message.headers) and any(name == "ce_specversion" for name, _ in message.headers)
-
-
-def headers(message: Message) -> dict[str, bytes]:
-    """The attributes of an event in binary mode, by their names."""
-    return {
-        name[3:]: value
-        for name, value in message.headers
-        if name.startswith("ce_") and value is not None
-    }
+        detail = encoding_fault(value) or str(error)
+        raise Refused(Reason.NOT_JSON, detail, field, shown(value)) from error
 
 
 def attributes(message: Message) -> dict[str, Any]:
     """The attributes of an event as far as they can be read; none where they cannot."""
-    if is_binary(message):
+    try:
+        binary = is_binary(message)
+    except Refused:
+        return {}
+    if binary:
         given: dict[str, Any] = {
             name: value.decode("utf-8", "replace") for name, value in headers(message).items()
         }
@@ -91,7 +113,7 @@ _VERSION = re.compile(r"\.v\d+$")
 _BASES = {_VERSION.sub("", name) for name in EVENTS}
 
 
-def _fault(error: ErrorDetails) -> Refused:
+def _fault(error: ErrorDetails, value: bytes) -> Refused:
     kind, given = error["type"], error.get("input")
     if kind == "union_tag_invalid":
         name = str(error["ctx"]["tag"])
@@ -103,20 +125,14 @@ def _fault(error: ErrorDetails) -> Refused:
     if kind == "union_tag_not_found":
         return Refused(Reason.UNKNOWN_TYPE, "an event needs a type", "type")
     if kind == "json_invalid":
-        return Refused(Reason.NOT_JSON, error["msg"], "value", shown(given))
+        detail = encoding_fault(value) or error["msg"]
+        return Refused(Reason.NOT_JSON, detail, "value", shown(given))
+    if not error["loc"] and isinstance(given, list):
+        detail = "a JSON array; one event is wanted, a JSON object: one a message, or one a line"
+        return Refused(Reason.INVALID_VALUE, detail, "value", shown(value))
     steps = [str(step) for step in error["loc"] if step not in EVENTS and step not in _NUMBERS]
-    value = "" if kind == "missing" else shown(given)
-    return Refused(Reason.INVALID_VALUE, error["msg"], ".".join(steps), value)
-
-
-def shown(value: object) -> str:
-    """A value short enough, and safe enough, to print."""
-    if isinstance(value, bytes):
-        value = value[:_SHOWN].decode("utf-8", "backslashreplace")
-    elif isinstance(value, int) and value.bit_length() > 600:
-        return f"an integer of {value.bit_length()} bits"
-    text = value[: _SHOWN + 1] if isinstance(value, str) else repr(value)
-    return text if len(text) <= _SHOWN else text[:_SHOWN] + "…"
+    told = "" if kind == "missing" else shown(given)
+    return Refused(Reason.INVALID_VALUE, error["msg"], ".".join(steps), told)
 
 
 def content_of(event: Event) -> bytes:

@@ -10,8 +10,7 @@ from pydantic import Field
 
 from events.compact import Said
 from events.data import Speaker
-from events.outcomes import Reason
-from events.reading import Refused
+from events.outcomes import Reason, Refused
 from events.values import EPOCH, CivilDate, StrictModel
 
 _REMEMBERED = 1_024  # answers of one CMO about its sources

@@ -172,6 +172,37 @@ Slug = Annotated[str, Field(min_length=1, max_length=512), AfterValidator(slug_t
 Reference = Annotated[str, Field(min_length=1, max_length=128), AfterValidator(exact_text)]
 """A lot, order or document number: exact, NFC, trimmed, of characters that are seen."""
 
+_JSON_MEDIA_TYPE = (
+    r"^[\w!#$&^.+-]+/([\w!#$&^.+-]+\+)?[Jj][Ss][Oo][Nn]"
+    r'([ \t]*;[ \t]*[\w!#$&^.+-]+=([\w!#$&^.+-]+|"[^"]*"))*[ \t]*$'
+)
+_SHAPE = re.compile(_JSON_MEDIA_TYPE, re.ASCII)
+_CHARSET = re.compile(r';[ \t]*charset="?([^\s;"]*)', re.IGNORECASE)
+
+
+def media_type_fault(text: str) -> str | None:
+    """What is wrong with the media type of data that have to be JSON, None for one of JSON."""
+    if not _SHAPE.fullmatch(text):
+        return "data are wanted as JSON: application/json, or a type that ends in +json"
+    charset = _CHARSET.search(text)
+    if charset and charset[1].lower() not in ("utf-8", "us-ascii"):
+        return "JSON is wanted in UTF-8: charset=utf-8, or none"
+    return None
+
+
+def _media_type_of_json(text: str) -> str:
+    if why := media_type_fault(text):
+        raise PydanticCustomError("media_type", "{why}", {"why": why})
+    return text
+
+
+JsonMediaType = Annotated[
+    str,
+    Field(max_length=256, json_schema_extra={"pattern": _JSON_MEDIA_TYPE}),
+    AfterValidator(_media_type_of_json),
+]
+"""A media type whose data are JSON, with its parameters, in upper or lower case."""
+
 Text = Annotated[str, Field(max_length=4_000)]
 """Words for people."""
 

@@ -59,9 +59,16 @@ def read_folder(folder: Path) -> Folder:
     return Folder([*agreements.values()], [*products.values()])
 
 
+def _from_here(folder: Path) -> str:
+    return "" if folder.is_absolute() else f" in {Path.cwd()}"
+
+
 def _files(folder: Path) -> list[Path]:
     if not folder.is_dir():
-        raise InvalidAgreement(f"{folder}: no such folder; name one that holds agreement files")
+        raise InvalidAgreement(
+            f"{folder}: no such folder{_from_here(folder)}; name one that holds agreement files "
+            "in --agreements or CMOWATCH_AGREEMENTS; a file is replayed without any, too"
+        )
     if passed_over := sorted(folder.glob("*.yml")):
         raise InvalidAgreement(
             "\n".join(

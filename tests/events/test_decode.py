@@ -1,8 +1,7 @@
 """A decoder takes what the contract allows, and names what it refuses."""
 
 import json
-from collections.abc import Sequence
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -11,41 +10,22 @@ from hypothesis import strategies as st
 
 from events.compact import Amount, compact
 from events.data import LotCompleted, Speaker
-from events.decode import Decoder
 from events.event import Event
-from events.outcomes import AcceptedEvent, Message, Reason, Rejection
+from events.outcomes import AcceptedEvent, Reason, Rejection
 from events.partition import partition_of
 from events.reading import read_event
-from events.sources import Source
 from events.values import microseconds
-
-PARTITIONS = 8
-RECORDED = datetime(2024, 5, 2, 12, tzinfo=UTC)
-SOURCES = (
-    Source(source="/cmo/{cmo}", speaker=Speaker.CMO),
-    Source(source="/sponsor", speaker=Speaker.SPONSOR),
-    Source(source="/lab/*", speaker=Speaker.LAB),
-    Source(source="/ended", speaker=Speaker.CMO, end=date(2024, 5, 1)),
-    Source.model_validate({"source": "/import", "speaker": Speaker.SPONSOR, "import": True}),
+from tests.events.decoding import (
+    MISSING,
+    PARTITIONS,
+    RECORDED,
+    binary,
+    decoded,
+    message,
+    refused,
+    said,
+    taken,
 )
-MISSING = object()
-
-
-def sources_of(cmo: str, _recorded: datetime) -> Sequence[Source] | None:
-    return SOURCES if cmo in ("acme", "borealis") else None
-
-
-def said(data: dict[str, Any] | None = None, /, **envelope: Any) -> dict[str, Any]:
-    given = {
-        "specversion": "1.0",
-        "id": "e1",
-        "source": "/cmo/acme",
-        "type": "cmo.lot.completed.v1",
-        "time": "2024-05-02T10:00:00Z",
-        "data": {"lot": "L1"} if data is None else data,
-        **envelope,
-    }
-    return {name: value for name, value in given.items() if value is not MISSING}
 
 
 def counted(value: str) -> bytes:
@@ -53,50 +33,6 @@ def counted(value: str) -> bytes:
     data = {"site": "s", "product": "p", "quantity": {"value": 1_234_321, "unit": "EA"}}
     text = json.dumps(said(data, type="cmo.stock.counted.v1"))
     return text.replace("1234321", value).encode()
-
-
-def message(value: object = MISSING, **given: Any) -> Message:
-    if value is MISSING:
-        value = said()
-    key: bytes | None = given.get("key", b"acme")
-    return Message(
-        topic=given.get("topic", "cmo.lots"),
-        partition=given.get("partition", partition_of(key or b"", PARTITIONS)),
-        offset=7,
-        timestamp=round(RECORDED.timestamp() * 1000),
-        key=key,
-        value=value if isinstance(value, bytes | None) else json.dumps(value).encode(),
-        headers=given.get("headers", ()),
-    )
-
-
-def decoded(value: object = MISSING, **given: Any) -> AcceptedEvent | Rejection:
-    return Decoder(sources_of, PARTITIONS).decode(message(value, **given))
-
-
-def taken(value: object = MISSING, **given: Any) -> AcceptedEvent:
-    outcome = decoded(value, **given)
-    assert isinstance(outcome, AcceptedEvent), outcome
-    return outcome
-
-
-def refused(value: object = MISSING, **given: Any) -> Rejection:
-    outcome = decoded(value, **given)
-    assert isinstance(outcome, Rejection), outcome
-    return outcome
-
-
-def binary(data: bytes, **attributes: str) -> dict[str, Any]:
-    given = {
-        "specversion": "1.0",
-        "id": "e1",
-        "source": "/cmo/acme",
-        "type": "cmo.lot.completed.v1",
-        "time": "2024-05-02T10:00:00Z",
-        **attributes,
-    }
-    headers = [(f"ce_{name}", value.encode()) for name, value in given.items()]
-    return {"value": data, "headers": headers}
 
 
 def test_an_event_is_taken_with_its_cmo_speaker_and_record_time() -> None:

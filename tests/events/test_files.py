@@ -1,9 +1,11 @@
 """A line of a file becomes what Kafka would have had, or a reason that names the line."""
 
+import codecs
 import gzip
 import io
 import json
 import sys
+from base64 import b64encode
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -11,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from events.data import Speaker
+from events.data import LotCompleted, Speaker
 from events.decode import Decoder
 from events.errors import InvalidFile, Unaddressable
 from events.event import Event
@@ -219,9 +221,26 @@ def test_json_in_another_form_is_told_once_with_the_form_that_is_needed(
         list(reads(holding(path, content)))
 
 
-def test_events_in_utf_16_are_told_to_be_that(path: Path) -> None:
-    with pytest.raises(InvalidFile, match="UTF-16; events are written in UTF-8"):
-        list(events_in(holding(path, line().decode().encode("utf-16"))))
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be"])
+def test_events_in_utf_16_are_told_to_be_that(path: Path, encoding: str) -> None:
+    with pytest.raises(InvalidFile, match="UTF-16 or UTF-32; JSON is written in UTF-8: save it"):
+        list(events_in(holding(path, line().decode().encode(encoding))))
+
+
+def test_an_array_among_the_lines_is_refused_by_its_number(path: Path) -> None:
+    _, refused = messages(holding(path, line(), b"[" + line() + b"]"))
+    assert isinstance(refused, Rejection)
+    assert (refused.reason, refused.message.offset) == (Reason.INVALID_VALUE, 2)
+    assert "one a line" in refused.detail
+
+
+def test_data_in_base64_and_other_media_types_are_read_from_a_file(path: Path) -> None:
+    held = json.loads(line(datacontenttype="application/vnd.acme+json"))
+    held["data_base64"] = b64encode(json.dumps(held.pop("data")).encode()).decode()
+    event = only(events_in(holding(path, json.dumps(held).encode())))
+    assert isinstance(event, Event)
+    assert event.data == LotCompleted(lot="L1")
+    assert isinstance(only(replay(str(path), Decoder(sources_of, 1))), AcceptedEvent)
 
 
 def test_an_empty_file_says_nothing(path: Path) -> None:

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, get_args
 
 import msgspec
 import pytest
@@ -15,6 +15,7 @@ from events.data import DATA, Data, Retracted, Speaker
 from events.decode import Decoder
 from events.forms import Doubtful
 from events.outcomes import AcceptedEvent, Message, Rejection
+from events.quick import UsualMediaType
 from events.sources import Source
 from events.values import Identifier
 from tests.events.spellings import (
@@ -42,6 +43,10 @@ SOURCES = (
     *(Source(source=source, speaker=speaker) for speaker, source in SPEAKERS.items()),
     Source.model_validate({"source": "/import", "speaker": Speaker.SPONSOR, "import": True}),
 )
+MEDIA_TYPES = (
+    *("application/json; charset=utf-8", "application/json;charset=UTF-8", "Application/JSON"),
+    *("application/vnd.acme+json", "application/json; charset=latin-1", "text/xml", ""),
+)
 _WORD = {"type": "string", "minLength": 1, "maxLength": 128}
 _TEXT = {"type": "string", "maxLength": 4_000}
 _AT = {"type": "string", "format": "date-time"}
@@ -51,7 +56,7 @@ ENVELOPE: dict[str, Any] = {
     "id": _WORD,
     "source": {"enum": [*SPEAKERS.values(), "/import", "/nobody"]},
     "time": _AT,
-    "datacontenttype": {"enum": ["application/json", "text/xml"]},
+    "datacontenttype": {"enum": ["application/json", *MEDIA_TYPES]},
     "subject": _TEXT,
     "dataschema": _TEXT,
     "sequence": {"type": "integer", "minimum": 0, "maximum": 2**53},
@@ -61,6 +66,9 @@ ENVELOPE: dict[str, Any] = {
     "onbehalfof": {"enum": [*map(str, Speaker), "nobody"]},
 }
 """The attributes of an envelope besides its type, as a schema has its properties."""
+
+BESIDES = {**ENVELOPE, "data_base64": {"enum": ["eyJsb3QiOiAiTDEifQ==", "e30=", "e30"]}}
+"""What may stand in an envelope, plain or not."""
 
 ATTRIBUTES = ("specversion", "id", "source", "time", "sequence", "partitionkey")
 """The attributes of a plain event besides its type."""
@@ -78,9 +86,13 @@ def sources_of(cmo: str, _recorded: datetime) -> Sequence[Source] | None:
     return SOURCES if cmo == "acme" else None
 
 
+def _header(name: str) -> str:
+    return "content-type" if name == "datacontenttype" else f"ce_{name}"
+
+
 def message(data: type[Data], value: str | bytes, headers: dict[str, str] | None = None) -> Message:
     given = [
-        (f"ce_{name}", held.encode("utf-8", "surrogatepass"))
+        (_header(name), held.encode("utf-8", "surrogatepass"))
         for name, held in (headers or {}).items()
     ]
     raw = value if isinstance(value, bytes) else value.encode("utf-8", "surrogatepass")
@@ -178,6 +190,18 @@ def test_a_plain_event_in_binary_mode_takes_the_quick_way(
     assert event.sequence == 5
 
 
+@pytest.mark.parametrize("media_type", get_args(UsualMediaType))
+def test_a_usual_media_type_takes_the_quick_way(
+    media_type: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    attributes = {**plain_attributes(Retracted), "datacontenttype": text(media_type)}
+    value = written([*attributes.items(), ("data", plain_data(Retracted))])
+    asked = message(Retracted, plain_data(Retracted), in_headers(attributes))
+    content_type = [("content-type", b"application/cloudevents+json; charset=UTF-8")]
+    for each in (message(Retracted, value)._replace(headers=content_type), asked):
+        assert taken_the_quick_way(each, monkeypatch).sequence == 5
+
+
 @every_type
 def test_an_import_with_all_it_may_say_takes_the_quick_way(
     data: type[Data], monkeypatch: pytest.MonkeyPatch
@@ -206,7 +230,7 @@ def test_fractions_are_read_alike_both_ways(data: type[Data]) -> None:
 def attributes_of(draw: st.DrawFn, data: type[Data]) -> list[tuple[str, str]]:
     """The attributes of an event, most of them plain."""
     pairs = plain_attributes(data)
-    for name in draw(st.lists(st.sampled_from(sorted(ENVELOPE)), max_size=2, unique=True)):
+    for name in draw(st.lists(st.sampled_from(sorted(BESIDES)), max_size=2, unique=True)):
         pairs[name] = draw(spelt(name))
     if draw(st.integers(0, 3)) == 0:
         pairs["source"] = text("/import")
@@ -216,11 +240,11 @@ def attributes_of(draw: st.DrawFn, data: type[Data]) -> list[tuple[str, str]]:
         pairs["type"] = draw(st.sampled_from([*ODD, text(data.TYPE + "x"), text("cmo.x")]))
     for name in draw(st.lists(st.sampled_from(sorted(pairs)), max_size=1)):
         del pairs[name]
-    return draw(repeated(list(pairs.items()), {"properties": ENVELOPE}, {}))
+    return draw(repeated(list(pairs.items()), {"properties": BESIDES}, {}))
 
 
 def spelt(name: str) -> st.SearchStrategy[str]:
-    return spellings(ENVELOPE[name], {})
+    return spellings(BESIDES[name], {})
 
 
 def data_of(data: type[Data]) -> st.SearchStrategy[str]:

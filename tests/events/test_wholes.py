@@ -9,7 +9,7 @@ from jsonschema import Draft202012Validator, ValidationError
 from events.contract import schema
 from events.data import DATA
 from events.outcomes import AcceptedEvent, Reason, Rejection
-from tests.events.test_decode import decoded, said
+from tests.events.decoding import decoded, said
 
 TOPICS = {data.TYPE: data.TOPIC for data in DATA}
 MODELS = {data.TYPE: data for data in DATA}

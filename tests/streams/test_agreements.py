@@ -124,6 +124,17 @@ def test_a_folder_that_is_not_there_is_refused(tmp_path: Path) -> None:
         read_agreements(tmp_path / "none", use_default=True)
 
 
+def test_a_folder_that_is_looked_for_in_the_wrong_place_says_where_and_what_to_do(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(InvalidAgreement) as caught:
+        read_agreements(Path("deploy/agreements"), use_default=True)
+    told = str(caught.value)
+    assert told.startswith(f"deploy/agreements: no such folder in {tmp_path}; name one")
+    assert "in --agreements or CMOWATCH_AGREEMENTS; a file is replayed without any, too" in told
+
+
 def test_the_version_in_force_is_the_latest_effective_by_that_day(tmp_path: Path) -> None:
     written(tmp_path, GOOD)
     written(tmp_path, GOOD.replace("2024-01-01", "2024-03-01").replace('"1"', '"2"'), "b.yaml")
