@@ -1,6 +1,5 @@
 """A line of a file becomes what Kafka would have had, or a reason that names the line."""
 
-import codecs
 import gzip
 import io
 import json
