@@ -9,8 +9,10 @@ import pytest
 
 from events.compact import compact
 from events.data import LotCompleted
+from events.event import Event
 from events.outcomes import Reason
-from tests.events.decoding import MISSING, binary, decoded, refused, said, taken
+from events.reading import read_event
+from tests.events.decoding import MISSING, binary, decoded, message, refused, said, taken
 
 SAID = compact(LotCompleted(lot="L1"))
 STRUCTURED = ("content-type", b"application/cloudevents+json")
@@ -69,7 +71,9 @@ def test_what_is_not_json_in_binary_mode_is_named_by_its_media_type() -> None:
 
 
 def test_an_attribute_that_is_null_was_not_given() -> None:
-    assert taken(said(datacontenttype=None, subject=None, sequence=None)).data == SAID
+    null = said(datacontenttype=None, subject=None, sequence=None)
+    assert taken(null).data == SAID
+    assert isinstance(read_event(message(null)), Event)
 
 
 @pytest.mark.parametrize(
