@@ -33,8 +33,6 @@ pytestmark = [
     pytest.mark.slow,
 ]
 
-PILLS = "days_of_supply:acme:pills:1"
-
 
 @pytest.fixture
 def monitor(
@@ -54,7 +52,9 @@ def run_out(settings: Settings, webhook: Webhook, *products: str) -> None:
 def one_of_two_is_taken_on(settings: Settings, monitor: Monitor) -> None:
     """Two products are out of stock, people were told, and somebody has taken on the first."""
     run_out(settings, monitor.webhook, "pills", "drops")
-    take_on(settings, monitor, PILLS)
+    pages = [alert for message in monitor.webhook.received for alert in message.alerts]
+    pills = next(a for a in pages if a.name == STOCK_OUT and a.labels["product"] == "pills")
+    take_on(settings, monitor, pills.annotations["breach_id"])
     eventually(scraped_again(monitor), "Prometheus knows who has it")
 
 
