@@ -197,16 +197,16 @@ async def look(extents: Extents, assignment: Assignment, consumer: Consumer) -> 
 
     What was judged before is sent after it alone: it is of this log. Raises one of `FORBIDDEN`.
     """
-    held = list(assignment)
+    held = [(progress, progress.so_far()) for progress in assignment]
     try:
-        found = await extents.of([each.shard.partition for each in held])
+        found = await extents.of([each.shard.partition for each, _ in held])
     except FORBIDDEN:
         raise
     except KafkaError as error:
         log.warning("nothing is said now, for it is not known whether the log is whole: %r", error)
         return False
-    for progress in held:
-        if assignment.holds(progress) and progress.look(found[progress.shard.partition]):
+    for progress, so_far in held:
+        if assignment.holds(progress) and progress.look(found[progress.shard.partition], so_far):
             await consumer.begin_anew(progress)
     return True
 

@@ -118,6 +118,13 @@ class Memory(NamedTuple):
         return " ".join([str(self.number), *(f"{d.kind}:{d.topic}" for d in self.damages)])
 
 
+class SoFar(NamedTuple):
+    """How far each topic of a partition number is folded, and what the group keeps of that."""
+
+    folded: Mapping[str, int]
+    memories: Mapping[str, Memory]
+
+
 def memory(offset: int, text: str) -> Memory:
     """What the group kept, by its offset and what stands beside it; anything else is nothing."""
     number, *damages = text.split(" ")

@@ -8,7 +8,7 @@ from events.data import OWN, TOPICS
 from events.outcomes import Message
 from streams.kafka.clocks import LIMIT, Clock, Clocks, wall_clock
 from streams.kafka.integrity import Integrity
-from streams.seals import Extent, Memory, Seal, next_seal
+from streams.seals import Extent, Memory, Seal, SoFar, next_seal
 
 
 class OutboxMessage(Protocol):
@@ -139,11 +139,15 @@ class PartitionProgress:
         self.opening += 1
         self.writable, self.fenced = True, False
 
-    def look(self, extents: Mapping[str, Extent]) -> bool:
-        """Compares the log as it is now with how it was; whether a shard is to begin anew."""
+    def so_far(self) -> SoFar:
+        """What is read by now, to be held against a log that is asked for after that."""
+        return SoFar(dict(self.shard.next), dict(self.integrity.memories))
+
+    def look(self, extents: Mapping[str, Extent], so_far: SoFar) -> bool:
+        """Compares the log with how it was before that; whether a shard is to begin anew."""
         if self.integrity.begun is None and not self.own_are_read:
             return False
-        begins_anew = self.integrity.compare(self.shard.seal, extents, self.shard.next)
+        begins_anew = self.integrity.compare(self.shard.seal, extents, *so_far)
         if self.shard.seal is None and not self.integrity.damages:
             now = int(self._clock().timestamp() * 1000)
             self.shard.propose(next_seal(None, extents, (), now))

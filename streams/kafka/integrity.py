@@ -42,10 +42,15 @@ class Integrity:
         seal: Seal | None,
         extents: Mapping[str, Extent],
         folded: Mapping[str, int],
+        memories: Mapping[str, Memory],
     ) -> bool:
-        """Finds what is wrong; returns whether the shard is of another log, and to begin anew."""
+        """Finds what is wrong; returns whether the shard is of another log, and to begin anew.
+
+        `folded` and `memories` are as of before the extents were asked for: a log grows meanwhile,
+        and is read on.
+        """
         number, was_damaged = seal.number if seal else 0, self._is_lasting
-        found = damages(seal, extents, self.memories, folded)
+        found = damages(seal, extents, memories, folded)
         if self._noted and self._number >= number:
             found = tuple(sorted({*found, *self._noted}))
         self.damages, self._compared = found, number

@@ -203,7 +203,7 @@ async def test_a_consumer_that_stays_behind_what_is_folded_reads_another_log(
     await consumer.listen(now=100.0)
     consumer._thread.fetched = {HERE: 9}
     await consumer.listen(now=106.0)
-    found = held(assignment).integrity.compare(None, WHOLE, {})
+    found = held(assignment).integrity.compare(None, WHOLE, {}, {})
     assert (found, held(assignment).integrity.damages) == (True, (Damage(LOTS, Kind.SHORTENED),))
 
 
