@@ -100,9 +100,10 @@ def test_whatever_a_label_holds_it_is_one_label() -> None:
 
 
 def test_a_hostile_lot_number_adds_no_series_of_its_own() -> None:
-    plain, hostile = samples(judged([started("L")])), samples(judged([started(HOSTILE)]))
+    number = " ".join(HOSTILE.split())  # the contract refuses line breaks
+    plain, hostile = samples(judged([started("L")])), samples(judged([started(number)]))
     assert [s.name for s in hostile] == [s.name for s in plain]
-    assert {s.labels["lot"] for s in hostile if "lot" in s.labels} == {HOSTILE}
+    assert {s.labels["lot"] for s in hostile if "lot" in s.labels} == {number}
 
 
 STOCK_OUT = [counted("pills", 0), forecast("pills", 100, end=99)]
