@@ -216,7 +216,8 @@ def _add_to_records(
     taken_back = changes.retraction(key) if changes.retractions_there else None
     data = event.data
     counts, names = _INFO[type(data)]
-    if counts and changes.names_too_many(_product(data), MOST_PRODUCTS):
+    product = _product(data) if counts else None
+    if product is not None and changes.names_too_many(product, MOST_PRODUCTS):
         raise Unfoldable(f"there are {MOST_PRODUCTS:,} products already, the most there may be")
     made, new = _made(changes, event, routes, taken_back)
     put(changes, made)
@@ -227,8 +228,8 @@ def _add_to_records(
     for (kind, _), _, _ in made:
         if recorded > latest.get(kind.name, 0):
             latest[kind.name] = recorded
-    if counts:
-        changes.name_product(_product(data))
+    if product is not None:
+        changes.name_product(product)
     if names:
         _name(changes, names, data)
     if not made:

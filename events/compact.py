@@ -6,6 +6,7 @@ The declared models stay the contract, and the source of every error.
 from collections.abc import Callable, Mapping
 from datetime import date, datetime
 from functools import cache
+from hashlib import blake2b
 from sys import intern
 from types import NoneType, UnionType
 from typing import Annotated, Any, ClassVar, Final, Literal, NamedTuple, Union, get_args, get_origin
@@ -333,6 +334,14 @@ def _value(value: Any) -> Any:
 _ENCODE = msgspec.msgpack.Encoder(enc_hook=str).encode
 
 
-def canonical(said: Said, time: int) -> bytes:
-    """What an event says in one form: type, time, data; the same by whichever way it was read."""
-    return _ENCODE((said.TYPE, time, said))
+_DIGEST = blake2b(digest_size=8)
+
+
+def content(said: Said, time: int, unknown: bytes = b"") -> bytes:
+    """A digest of what an event says: type, time, data in one form, and `unknown` fields besides.
+
+    It is the same by whichever way the event was read.
+    """
+    digest = _DIGEST.copy()
+    digest.update(_ENCODE((said.TYPE, time, said)) + unknown)
+    return digest.digest()

@@ -4,11 +4,10 @@ import re
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from functools import lru_cache
-from hashlib import blake2b
 from sys import intern
 from typing import NamedTuple
 
-from events.compact import NAMING_A_MAKER, Said, canonical, compact
+from events.compact import NAMING_A_MAKER, Said, compact, content
 from events.data import Speaker
 from events.event import Event, sequence_number
 from events.forms import Doubtful
@@ -32,7 +31,6 @@ _LAST_STAMP = 253_402_300_799_999
 
 _CMO_ID = re.compile(rb"[a-z0-9-]{1,128}")
 _LONGEST_SOURCE = 256
-_DIGEST = blake2b(digest_size=8)
 _REMEMBERED = 16_384  # answers about keys by day
 
 
@@ -137,8 +135,7 @@ class Decoder:
             recorded, timely = _recorded(recordedtime, logged), bool(event.timely)
         if event.time - recorded > _AHEAD and not data.PLAN:
             raise _from_the_future(event.time, recorded)
-        digest = _DIGEST.copy()
-        digest.update(canonical(data, event.time) + unknown)
+        says = content(data, event.time, unknown)
         if type(data) in NAMING_A_MAKER and data.maker == cmo:  # type: ignore[attr-defined]
             data.maker = None  # type: ignore[attr-defined]  # which says the same
         return AcceptedEvent(
@@ -151,7 +148,7 @@ class Decoder:
             recorded,
             logged,
             data,
-            digest.digest(),
+            says,
             event.sequence,
             timely,
             timely,

@@ -29,15 +29,14 @@ def is_binary(message: Message) -> bool:
 
 def headers(message: Message) -> dict[str, bytes]:
     """The attributes of an event in binary mode, by their names."""
-    given = {
-        name[3:]: value
-        for name, value in message.headers
-        if name.startswith("ce_") and value is not None
-    }
-    content_type = dict(message.headers).get("content-type")
-    if content_type is not None:
-        given["datacontenttype"] = content_type
-    return given
+    given: dict[str, bytes] = {}
+    content_type = None
+    for name, value in message.headers:
+        if name == "content-type":
+            content_type = value
+        elif name.startswith("ce_") and value is not None:
+            given[name[3:]] = value
+    return given if content_type is None else {**given, "datacontenttype": content_type}
 
 
 def of_another_binding(message: Message) -> Refused | None:

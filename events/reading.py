@@ -4,13 +4,12 @@ import json
 import re
 from base64 import b64decode
 from collections.abc import Mapping
-from hashlib import blake2b
 from typing import Any, Final
 
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails, from_json, to_json
 
-from events.compact import canonical, compact
+from events.compact import compact, content
 from events.data import Data
 from events.event import ANY_EVENT, EVENTS, Event
 from events.modes import encoding_fault, headers, is_binary, of_another_binding
@@ -140,8 +139,7 @@ def content_of(event: Event) -> bytes:
 
     Two events under one identity with different digests contradict each other.
     """
-    text = canonical(compact(event.data), microseconds(event.time)) + unknown_fields(event.data)
-    return blake2b(text, digest_size=8).digest()
+    return content(compact(event.data), microseconds(event.time), unknown_fields(event.data))
 
 
 def unknown_fields(data: Data) -> bytes:

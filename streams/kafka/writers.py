@@ -111,7 +111,7 @@ class Writers:
             async with asyncio.timeout(_TO_START):
                 producer = await PartitionProducer.started(self._settings, partition)
                 self._producers[partition] = producer
-                progress.clocks.measured(await producer.measure())
+                await _measured(progress, producer)
         except FORBIDDEN:
             raise
         except (KafkaError, TimeoutError) as error:

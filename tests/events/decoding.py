@@ -72,13 +72,6 @@ def refused(value: object = MISSING, **given: Any) -> Rejection:
 
 
 def binary(data: bytes, **attributes: str) -> dict[str, Any]:
-    given = {
-        "specversion": "1.0",
-        "id": "e1",
-        "source": "/cmo/acme",
-        "type": "cmo.lot.completed.v1",
-        "time": "2024-05-02T10:00:00Z",
-        **attributes,
-    }
+    given = said(**attributes, data=MISSING)
     headers = [(f"ce_{name}", value.encode()) for name, value in given.items()]
     return {"value": data, "headers": headers}

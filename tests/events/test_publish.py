@@ -35,16 +35,6 @@ ROOT = Path(__file__).resolve().parents[2]
 STREAM = Stream("/cmo/acme", LOTS, "acme")
 
 
-@pytest.fixture
-def client() -> FakeClient:
-    return FakeClient()
-
-
-@pytest.fixture
-def state(tmp_path: Path) -> Path:
-    return tmp_path / "sequence.json"
-
-
 def send(client: FakeClient, *ids: str, **given: Any) -> None:
     with publisher(client, **given) as p:
         for id_ in ids:

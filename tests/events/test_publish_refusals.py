@@ -17,16 +17,6 @@ from events.values import microseconds
 from tests.events.publishing import NOW, FakeClient, completed, publisher, saved
 
 
-@pytest.fixture
-def client() -> FakeClient:
-    return FakeClient()
-
-
-@pytest.fixture
-def state(tmp_path: Path) -> Path:
-    return tmp_path / "sequence.json"
-
-
 def told(event: Event) -> str:
     """How a decoder refuses an event, were it logged now, as the publisher says it."""
     message = Message(
