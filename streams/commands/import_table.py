@@ -45,7 +45,7 @@ def import_table(
     brokers: str | None,
     state: Path | None,
 ) -> None:
-    r"""Make events of the rows of FILE, as a mapping file says which column is what.
+    """Make events of the rows of FILE, as a mapping file says which column is what.
 
     FILE is a CSV or TSV, plain or gzip, or a sheet of an XLSX or ODS workbook. A cell no event can
     be made of is told with its row, column, value and reason; the other rows become events all the
@@ -61,7 +61,7 @@ def import_table(
     Exit code: 0 every row was used or matched by no event, 1 something was refused or did not
     arrive, or nothing was written, 2 wrong usage or settings, 77 the brokers do not let us in
     (docs/deploy.md).
-    """
+    """  # noqa: D301
     if guesses:
         if mapping or out or sends or check:
             raise click.UsageError("--guess takes a FILE alone")

@@ -83,6 +83,13 @@ def test_the_help_shows_how_to_begin() -> None:
     assert "cmowatch publish events.ndjson" in result.output
 
 
+@pytest.mark.parametrize("command", sorted(main.commands))
+def test_the_help_of_a_command_keeps_its_examples_as_they_are_written(command: str) -> None:
+    result = run(command, "--help")
+    assert result.exit_code == 0
+    assert "\\b" not in result.output
+
+
 def test_events_are_sent_and_counted(publisher: type[FakePublisher]) -> None:
     result = run("publish", "-", input=line() + line(id="e2"))
     assert (result.exit_code, publisher.sent) == (0, ("e1", "e2"))
