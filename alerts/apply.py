@@ -1,6 +1,6 @@
 """Applying events to what is known of a CMO: all is worked out, or refused, before any is seen."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from msgspec.structs import replace
@@ -11,10 +11,10 @@ from alerts.derivation import Made, Unfoldable, one_more, put
 from alerts.facts import Fact
 from alerts.formulas import ROUTES, Route
 from alerts.identities import Known, identity
-from alerts.kind import Place, Record
+from alerts.kind import Kind, Place, Record
 from alerts.records import TAKERS
 from alerts.retraction import declare, is_too_late, retract, withhold
-from events.compact import COMPACT
+from events.compact import COMPACT, Said
 from events.data import BreachAcknowledged, GapDeclared, Retracted, Speaker
 from events.outcomes import AcceptedEvent, Reason, Rejection
 
@@ -25,6 +25,7 @@ _RETRACTED, _GAP_DECLARED, _ACKNOWLEDGED = (
     COMPACT[data] for data in (Retracted, GapDeclared, BreachAcknowledged)
 )
 
+_CMO = Speaker.CMO
 _OF_OTHERS = frozenset((_RETRACTED, _GAP_DECLARED))
 """What a source may say of its own events and sequences only."""
 
@@ -153,12 +154,12 @@ def _fact(event: AcceptedEvent, rank: int = -1) -> Fact:
 
 def _hear(changes: Changes, key: bytes, event: AcceptedEvent) -> bool:
     """An event was read, and counts for its feed; whether it tells of delay."""
-    recorded, number = event.recorded, event.sequence
-    heard = changes.hear(event.message.topic)
+    recorded, number, topic = event.recorded, event.sequence, event.message.topic
+    heard = changes.heard.get(topic) or changes.hear(topic)
     heard.read(recorded, 1, 1)
     if number is not None:
         heard.see(event.source, number)
-    if event.speaker is not Speaker.CMO:
+    if event.speaker is not _CMO:
         return False
     if event.heard:
         word = recorded, event.id
@@ -215,8 +216,8 @@ def _add_to_records(
     """Add a fact to the records it is about, all of them or none; the number of the first."""
     taken_back = changes.retraction(key) if changes.retractions_there else None
     data = event.data
-    counts, names = _INFO[type(data)]
-    product = _product(data) if counts else None
+    counted, names = _INFO[type(data)]
+    product = counted(data) if counted else None
     if product is not None and changes.names_too_many(product, MOST_PRODUCTS):
         raise Unfoldable(f"there are {MOST_PRODUCTS:,} products already, the most there may be")
     made, new = _made(changes, event, routes, taken_back)
@@ -235,7 +236,7 @@ def _add_to_records(
     if not made:
         changes.loose[key] = _fact(event)
         return 0
-    return made[0].record.number
+    return made[0][2].number
 
 
 def _made(
@@ -265,13 +266,8 @@ def _made(
                     record = withhold(changes, kind, before, fact, taken_back.logged)
             except Exception as error:
                 raise Unfoldable(f"{type(error).__name__}: {error}") from error
-            made.append(Made(place, before, record))
+            made.append((place, before, record))
     return made, new
-
-
-def _product(data: Any) -> tuple[str, str]:
-    """The product that is named, after its site, if any."""
-    return getattr(data, "site", None) or "", data.product
 
 
 def _name(changes: Changes, fields: Iterable[str], data: Any) -> None:
@@ -282,11 +278,22 @@ def _name(changes: Changes, fields: Iterable[str], data: Any) -> None:
             changes.names[str(value)] = min(value.name, changes.names.get(str(value), value.name))
 
 
-_INFO: Final = {
-    said: (
-        any(said in kind.naming for kind in takers),
-        tuple(name for name in ("product", "site") if name in said.__struct_fields__),
-    )
-    for said, takers in TAKERS.items()
-}
-"""Of each event type, whether its product is counted, and which of its fields are ids."""
+def _product(data: Any) -> tuple[str, str]:
+    return "", data.product
+
+
+def _product_at_a_site(data: Any) -> tuple[str, str]:
+    return data.site or "", data.product
+
+
+def _info(
+    said: type[Said], takers: Iterable[Kind]
+) -> tuple[Callable[[Any], tuple[str, str]] | None, tuple[str, ...]]:
+    names = tuple(name for name in ("product", "site") if name in said.__struct_fields__)
+    if not any(said in kind.naming for kind in takers):
+        return None, names
+    return (_product_at_a_site if "site" in names else _product), names
+
+
+_INFO: Final = {said: _info(said, takers) for said, takers in TAKERS.items()}
+"""Of each event type what gives the product that is counted, after its site; its ids' fields."""

@@ -3,7 +3,7 @@
 from bisect import insort
 from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any
 
 from msgspec import structs
 
@@ -34,7 +34,8 @@ def one_more(changes: Changes, route: Route, before: Record, fact: Fact) -> Reco
     evidence = before.evidence
     if last - first > LATE and kind.settles:
         return rework(changes, kind, before, _joined(before.facts, fact))
-    if before.facts[-1] < fact:
+    latest = before.facts[-1]
+    if latest.time < fact.time or latest < fact:
         facts, advance = (*before.facts, fact), kind.advance
         if advance:
             view = advance(view, fact, terms)
@@ -140,12 +141,8 @@ def _long_settled(changes: Any, kind: Kind, before: Record, facts: tuple[Fact, .
     return structs.replace(before, facts=facts, view=view, **beside)
 
 
-class Made(NamedTuple):
-    """What one event makes of one record."""
-
-    place: Place
-    before: Record
-    record: Record
+Made = tuple[Place, Record, Record]
+"""Where a record is that an event is about, what it was, and what the event makes of it."""
 
 
 def put(changes: Changes, made: Sequence[Made]) -> None:

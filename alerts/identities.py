@@ -8,7 +8,7 @@ from struct import Struct
 import msgspec
 
 _KEY, _WIDTH = 16, 32
-_ENTRY, _HELD, _HALVES = Struct("<16s8sQ"), Struct("<8sQ"), Struct("16s16s")
+_ENTRY, _HELD, _HALVES = Struct("<16sqQ"), Struct("<qQ"), Struct("16s16s")
 _CROWDED = 16
 """Entries a bucket has on average before another one is opened."""
 
@@ -27,12 +27,12 @@ def _of_source(topic: str, source: str) -> blake2b:
 
 
 class Known(msgspec.Struct, frozen=True, gc=False):
-    """An event that was taken: a digest of what it said, and the number of its record.
+    """An event that was taken: 64 bits of what it said, and the number of its record.
 
     The number is 0 for what is kept in no record. `timed` says that its delay is counted.
     """
 
-    content: bytes
+    content: int
     record: int
     timed: bool = False
 

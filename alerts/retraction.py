@@ -106,7 +106,7 @@ def _without(changes: Changes, target: Fact, logged: int) -> list[Made]:
                 record = _reworked(changes, kind, before, facts, Withdrawn(gone, logged))
             except Exception as error:
                 raise Unfoldable(f"{type(error).__name__}: {error}") from error
-            made.append(Made(place, before, record))
+            made.append((place, before, record))
     return made
 
 

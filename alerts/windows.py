@@ -141,49 +141,55 @@ class Window(_Held[Sums]):
 
     def count(self, says: Evidence, sign: int) -> None:
         """Count a piece of evidence in, or out again where the sign is -1."""
-        numerator, denominator = sign * says.numerator, sign * says.denominator
-        unlike = sign if says.unlike else 0
-        self._more(says.hour, says.visible, numerator, denominator, sign, unlike, says.cluster)
+        hour, visible, cluster, unlike = says.hour, says.visible, says.cluster, says.unlike
+        numerator, denominator, span = sign * says.numerator, sign * says.denominator, self._span
+        self._pieces += sign
+        place = (hour, visible) if hour >= self._merged else self._place(hour, visible)
+        if place is not None:
+            sums = self._held.get(place)
+            if sums is None:
+                sums = self._held[place] = Sums(numerator, denominator, sign)
+                if visible < span.until:
+                    span.shows(visible)
+            else:
+                sums.numerator += numerator
+                sums.denominator += denominator
+                sums.pieces += sign
+                if not sums.pieces:
+                    del self._held[place]
+            if cluster:
+                sums.count_cluster(cluster, sign)
+            if unlike:
+                sums.unlike += sign
+            if hour >= span.first and visible <= span.now:
+                self._summed.add(numerator, denominator, sign, sign if unlike else 0)
+                if cluster:
+                    self._summed.count_cluster(cluster, sign)
         if self._fork is not None:
             self._fork.count(says, sign)
 
     def tally(self, hours: Mapping[int, Sequence[int]]) -> None:
         """Count messages read in these hours: how many were taken, and how many there were."""
+        held, merged, span = self._held, self._merged, self._span
         for hour, (taken, n) in hours.items():
-            self._more(hour, hour * HOUR, taken, n, n)
-
-    def _more(
-        self,
-        hour: int,
-        visible: int,
-        numerator: int,
-        denominator: int,
-        pieces: int,
-        unlike: int = 0,
-        cluster: int = 0,
-    ) -> None:
-        """Have so much more at a place, but for one past every window."""
-        self._pieces += pieces
-        place = (hour, visible) if hour >= self._merged else self._place(hour, visible)
-        if place is None:
-            return
-        sums, span = self._held.get(place), self._span
-        if sums is None:
-            sums = self._held[place] = Sums(numerator, denominator, pieces, unlike)
-            span.shows(visible)
-        else:
-            sums.numerator += numerator
-            sums.denominator += denominator
-            sums.pieces += pieces
-            sums.unlike += unlike
-            if not sums.pieces:
-                del self._held[place]
-        if cluster:
-            sums.count_cluster(cluster, pieces)
-        if hour >= span.first and visible <= span.now:
-            self._summed.add(numerator, denominator, pieces, unlike)
-            if cluster:
-                self._summed.count_cluster(cluster, pieces)
+            self._pieces += n
+            visible = hour * HOUR
+            place = (hour, visible) if hour >= merged else self._place(hour, visible)
+            if place is None:
+                continue
+            sums = held.get(place)
+            if sums is None:
+                held[place] = Sums(taken, n, n)
+                if visible < span.until:
+                    span.shows(visible)
+            else:
+                sums.numerator += taken
+                sums.denominator += n
+                sums.pieces += n
+                if not sums.pieces:
+                    del held[place]
+            if hour >= span.first and visible <= span.now:
+                self._summed.add(taken, n, n, 0)
 
     def total(self, days: int, now: int) -> Total:
         """The sums over the window of `days` ending at `now`, in microseconds from the epoch."""

@@ -15,14 +15,18 @@ _BLANK = "\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0"
 
 def unclear(number: str) -> str | None:
     """Why a trimmed number is not exact, None when it is."""
-    if number.isascii() and number.isprintable():
-        return _left_by_a_spreadsheet(number)
+    if not (number.isascii() and number.isprintable()) and (why := _hiding(number)):
+        return why
+    return _left_by_a_spreadsheet(number) if number[0] in _SUSPECT else None
+
+
+def _hiding(number: str) -> str | None:
     for character in number:
         if character in _BREAKS:
             return "a line break within a number"
         if character != " " and _is_unseen(character):
             return f"an invisible character, U+{ord(character):04X}, within a number"
-    return _left_by_a_spreadsheet(number)
+    return None
 
 
 def _is_unseen(character: str) -> bool:
@@ -37,8 +41,6 @@ def is_error(text: str) -> bool:
 
 
 def _left_by_a_spreadsheet(number: str) -> str | None:
-    if number[0] not in _SUSPECT:
-        return None
     if is_error(number):
         return "what a spreadsheet shows where it has no value"
     if _SHORTENED(number):

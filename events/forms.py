@@ -9,16 +9,10 @@ from typing import Any
 
 from events.errors import InvalidIdentifier, InvalidNumber
 from events.exact import unclear
-from events.values import (
-    FIRST_YEAR,
-    LAST_YEAR,
-    identifier,
-    microseconds,
-    millionths,
-)
+from events.values import EPOCH, FIRST_YEAR, LAST_YEAR, MILLION, identifier, millionths
 
-_EARLIEST = microseconds(datetime(FIRST_YEAR, 1, 1, tzinfo=UTC))
-_BEYOND = microseconds(datetime(LAST_YEAR + 1, 1, 1, tzinfo=UTC))
+_EARLIEST = (datetime(FIRST_YEAR, 1, 1, tzinfo=UTC) - EPOCH).days
+_BEYOND = (datetime(LAST_YEAR + 1, 1, 1, tzinfo=UTC) - EPOCH).days
 _DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _UNIT = re.compile(r"[A-Z0-9]{2,3}")
 SHARED = 64
@@ -67,10 +61,11 @@ def civil_date(text: str) -> date:
 
 def instant(moment: datetime) -> int:
     """The microseconds from the epoch of a moment with its zone, years 2000–2100."""
-    at = microseconds(moment)
-    if not _EARLIEST <= at < _BEYOND:
+    gap = moment - EPOCH
+    days = gap.days
+    if not _EARLIEST <= days < _BEYOND:
         raise Doubtful
-    return at
+    return (days * 86_400 + gap.seconds) * MILLION + gap.microseconds
 
 
 def instant_field(moment: datetime) -> datetime:

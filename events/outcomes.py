@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from enum import StrEnum
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import msgspec
 from msgspec.structs import replace
@@ -13,7 +13,7 @@ from events.data import Speaker
 _SHOWN: Final = 200  # characters
 
 
-class Message(NamedTuple):
+class Message(msgspec.Struct, frozen=True, gc=False):
     """One Kafka message as it was read; `timestamp` is the log's, in milliseconds."""
 
     topic: str
@@ -23,6 +23,10 @@ class Message(NamedTuple):
     key: bytes | None
     value: bytes | None
     headers: Sequence[tuple[str, bytes]] = ()
+
+    def having(self, **fields: Any) -> "Message":
+        """The same with other fields."""
+        return replace(self, **fields)
 
 
 class Reason(StrEnum):
@@ -78,8 +82,8 @@ class AcceptedEvent(msgspec.Struct, frozen=True, gc=False):
     """An event that was taken: whose it is, who said it, when it was recorded, and what it says.
 
     Times are microseconds from the epoch: of the event, of its record, and of the log. `recorded`
-    is the log's but for an import that is `dated` by itself. `content` is a digest of what it says:
-    two events under one identity with different digests contradict each other.
+    is the log's but for an import that is `dated` by itself. `content` are 64 bits of what it says:
+    two events under one identity that differ in them contradict each other.
     """
 
     message: Message
@@ -91,7 +95,7 @@ class AcceptedEvent(msgspec.Struct, frozen=True, gc=False):
     recorded: int
     logged: int
     data: Said
-    content: bytes
+    content: int
     sequence: int | None = None
     timely: bool = True
     heard: bool = True

@@ -55,6 +55,7 @@ def _event(said: type[Said]) -> Any:
 
 
 _STRUCTURED = msgspec.json.Decoder(Union[tuple(map(_event, COMPACT.values()))]).decode  # noqa: UP007
+_ESCAPE = ord("\\")
 _BODY = {said.TYPE: msgspec.json.Decoder(said).decode for said in COMPACT.values()}
 
 
@@ -63,7 +64,7 @@ def structured(value: bytes) -> Any:
 
     Whatever is written with escapes is left to the models.
     """
-    if b"\\" in value:
+    if _ESCAPE in value:
         raise Doubtful
     try:
         event = _STRUCTURED(value)

@@ -134,10 +134,10 @@ def _fault(error: ErrorDetails, value: bytes) -> Refused:
     return Refused(Reason.INVALID_VALUE, error["msg"], ".".join(steps), told)
 
 
-def content_of(event: Event) -> bytes:
-    """A digest of what an event says: its type, time and data in one form.
+def content_of(event: Event) -> int:
+    """64 bits of what an event says: its type, time and data in one form, for this process.
 
-    Two events under one identity with different digests contradict each other.
+    Two events under one identity that differ in them contradict each other.
     """
     return content(compact(event.data), microseconds(event.time), unknown_fields(event.data))
 

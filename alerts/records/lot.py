@@ -110,7 +110,7 @@ class LotView(View, msgspec.Struct, gc=False):
     @property
     def is_open(self) -> bool:
         """Whether the lot, a commercial one, waits for somebody."""
-        return self.state in _OPEN and self.is_commercial
+        return self.state in _OPEN and self.purpose == "commercial"
 
     @property
     def is_settled(self) -> bool:

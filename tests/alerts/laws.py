@@ -306,7 +306,7 @@ def _break(shard: Shard, held: Log, random: Random) -> None:
     messages = held[topic][begin : random.randint(begin, len(held[topic]))]
     unheard_of: Any = 7
     at = begin + len(messages)
-    bad = message(started("1"), at)._replace(topic=topic, value=unheard_of)
+    bad = message(started("1"), at).having(topic=topic, value=unheard_of)
     try:
         shard.fold(topic, at + 1, [*messages, bad])
     except TypeError:
@@ -470,16 +470,16 @@ def poisoned(held: Log, random: Random) -> Log:
         )
     )
     for bad in (
-        first._replace(value=b"{"),
-        first._replace(value=None),
-        first._replace(value=b"[1]"),
-        first._replace(key=b"nobody-known"),
-        first._replace(key=None),
+        first.having(value=b"{"),
+        first.having(value=None),
+        first.having(value=b"[1]"),
+        first.having(key=b"nobody-known"),
+        first.having(key=None),
         message(foreign, 0),
     ):
         messages.insert(random.randint(0, len(messages)), bad)
     messages += [first, other]
-    made["cmo.lots"] = [m._replace(offset=n) for n, m in enumerate(messages)]
+    made["cmo.lots"] = [m.having(offset=n) for n, m in enumerate(messages)]
     return made
 
 

@@ -198,7 +198,7 @@ def test_a_usual_media_type_takes_the_quick_way(
     value = written([*attributes.items(), ("data", plain_data(Retracted))])
     asked = message(Retracted, plain_data(Retracted), in_headers(attributes))
     content_type = [("content-type", b"application/cloudevents+json; charset=UTF-8")]
-    for each in (message(Retracted, value)._replace(headers=content_type), asked):
+    for each in (message(Retracted, value).having(headers=content_type), asked):
         assert taken_the_quick_way(each, monkeypatch).sequence == 5
 
 

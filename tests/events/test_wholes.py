@@ -96,7 +96,7 @@ def test_an_input_is_a_lot_of_any_maker_or_a_material(named: dict[str, Any]) -> 
 
 
 def test_an_unknown_field_within_a_part_of_a_part_is_part_of_what_is_said() -> None:
-    def content(quantity: dict[str, Any]) -> bytes:
+    def content(quantity: dict[str, Any]) -> int:
         positions = [{**POSITION, "quantity": quantity}]
         return taken("stock.listed", {**LIST, "positions": positions}).content
 

@@ -51,7 +51,7 @@ def world(lines: Iterable[bytes]) -> World:
 def _looked_at(found: Sequence[Message]) -> World:
     placed, ends = [], Counter[str]()
     for message in found:
-        placed.append(message._replace(offset=ends[message.topic]))
+        placed.append(message.having(offset=ends[message.topic]))
         ends[message.topic] += 1
     first, last = placed[0].timestamp, placed[-1].timestamp
     step = (last - first) / MOMENTS
@@ -103,7 +103,7 @@ def withdrawn() -> World:
         by = random.choice([event["source"], "/sponsor"])
         later = timedelta(days=random.choice([-3, 0, 1, 40])) / timedelta(milliseconds=1)
         at = target.timestamp + int(later)
-        made.append(target._replace(value=_retraction(event, target.topic, by, at), timestamp=at))
+        made.append(target.having(value=_retraction(event, target.topic, by, at), timestamp=at))
     return _looked_at(sorted(made, key=lambda message: message.timestamp))
 
 

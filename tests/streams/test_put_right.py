@@ -323,7 +323,7 @@ def test_what_another_version_could_not_read_meanwhile_is_withdrawn_by_who_reads
     good = worker(RIGHT, own, held)
     held_by = message(promised("1", cmo=BETA), 0)
     other = Shard(0, 1, RIGHT)
-    other.fold(held_by.topic, 1, [held_by._replace(value=b"{")])
+    other.fold(held_by.topic, 1, [held_by.having(value=b"{")])
     publish(own, other.to_send())
     good.fold(DEAD_LETTERS, 1, own[DEAD_LETTERS])
     settle(good, own, NOW)

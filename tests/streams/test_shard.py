@@ -181,7 +181,7 @@ def test_an_event_that_cannot_be_joined_when_its_time_comes_is_a_dead_letter_too
 def test_once_refused_stays_refused_even_when_it_could_now_be_read() -> None:
     good = log([promised("1"), delivered("1")])
     bad = shard()
-    bad.fold(INVENTORY, 1, [good[INVENTORY][0]._replace(value=b"{")])
+    bad.fold(INVENTORY, 1, [good[INVENTORY][0].having(value=b"{")])
     again = shard()
     read_back(again, only(bad.to_send()))
     again.fold(INVENTORY, 2, good[INVENTORY])
@@ -193,7 +193,7 @@ def test_once_refused_stays_refused_even_when_it_could_now_be_read() -> None:
 def test_a_dead_letter_is_the_bytes_untouched_with_coordinates_and_reason() -> None:
     made = shard()
     raw = b'\xff{"specversion":'
-    made.fold(LOTS, 8, [message(started("L1"), 7)._replace(value=raw)])
+    made.fold(LOTS, 8, [message(started("L1"), 7).having(value=raw)])
     letter = only(made.to_send())
     assert (letter.id, letter.topic, letter.partition) == ("cmo.lots/0/7", DEAD_LETTERS, 0)
     assert (letter.value, letter.key) == (raw, b"acme")
@@ -204,9 +204,9 @@ def test_dead_letters_of_one_key_beyond_a_hundred_a_minute_leave_their_bytes_whe
     None
 ):
     made = shard()
-    bad = message(started("L1"), 0)._replace(value=b"{")
+    bad = message(started("L1"), 0).having(value=b"{")
     n = WHOLE_PER_MINUTE + 1
-    made.fold(LOTS, n, [bad._replace(offset=at) for at in range(n)])
+    made.fold(LOTS, n, [bad.having(offset=at) for at in range(n)])
     assert [len(o.value) for o in made.to_send()] == [1] * WHOLE_PER_MINUTE + [0]
 
 
@@ -268,7 +268,7 @@ def test_what_was_sent_and_not_read_back_is_sent_again_after_a_while_under_the_s
 
 def test_who_starts_over_judges_anew_and_sends_at_once_what_was_refused_and_not_read_back() -> None:
     made = stock_out(Clock())
-    made.fold(LOTS, 1, [message(started("L1"), 0)._replace(value=b"{")])
+    made.fold(LOTS, 1, [message(started("L1"), 0).having(value=b"{")])
     said = made.to_send()
     judged = only([each for each in said if each.topic == BREACHES])
     made.start_over()
@@ -400,9 +400,9 @@ def test_a_shard_stops_amid_much_work_and_goes_on_where_it_stopped(
 def test_a_shard_that_stops_skips_no_offset_that_is_not_there() -> None:
     first, second = log([promised("1"), promised("2")])[INVENTORY]
     made = Shard(0, 1, agreed(), Ticking(), folds_for=0.0)
-    made.fold(INVENTORY, 9, [first, second._replace(offset=7)])
+    made.fold(INVENTORY, 9, [first, second.having(offset=7)])
     assert made.next[INVENTORY] == 7
-    made.fold(INVENTORY, 9, [second._replace(offset=7)])
+    made.fold(INVENTORY, 9, [second.having(offset=7)])
     assert made.next[INVENTORY] == 9
 
 

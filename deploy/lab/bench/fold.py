@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, suppress
+from operator import attrgetter
 from pathlib import Path
 from statistics import median
 from typing import NamedTuple, Self
@@ -14,8 +15,10 @@ from typing import NamedTuple, Self
 from deploy.lab.bench.earlier import agreements_in
 from deploy.lab.bench.errors import FoldEnded
 from deploy.lab.bench.variants import VARIANTS, Batch, batches
+from events.outcomes import Message
 
 _SCRIPT = Path(__file__).with_name("refold.py")
+_PLAIN = attrgetter(*Message.__struct_fields__)
 
 
 class Folded(NamedTuple):
@@ -55,7 +58,7 @@ def pairs(
 
 def write(made: Iterable[Batch], file: Path) -> None:
     """Writes messages as plain tuples, which any commit reads."""
-    plain = [(topic, end, [tuple(each) for each in messages]) for topic, end, messages in made]
+    plain = [(topic, end, [_PLAIN(each) for each in messages]) for topic, end, messages in made]
     file.write_bytes(pickle.dumps(plain, pickle.HIGHEST_PROTOCOL))
 
 

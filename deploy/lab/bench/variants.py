@@ -59,7 +59,7 @@ def binary(line: bytes) -> Message:
     data = _dumped(event.pop("data"))
     headers = [(f"ce_{name}", _header(given)) for name, given in event.items()]
     kind = ("content-type", b"application/json")
-    return structured(line)._replace(value=data, headers=[kind, *headers])
+    return structured(line).having(value=data, headers=[kind, *headers])
 
 
 def _header(given: Any) -> bytes:
@@ -91,4 +91,4 @@ def batches(
             own = [message for message in taken if message.topic == topic]
             first = ends.get(topic, 0)
             ends[topic] = first + len(own)
-            yield topic, ends[topic], [m._replace(offset=first + n) for n, m in enumerate(own)]
+            yield topic, ends[topic], [m.having(offset=first + n) for n, m in enumerate(own)]
