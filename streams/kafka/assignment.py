@@ -7,6 +7,7 @@ from typing import NamedTuple, Protocol
 from events.data import OWN, TOPICS
 from events.outcomes import Message
 from streams.kafka.clocks import LIMIT, Clock, Clocks, wall_clock
+from streams.kafka.hearing import Hearing, HighWatermark
 from streams.kafka.integrity import Integrity
 from streams.seals import Extent, Memory, Seal, SoFar, next_seal
 
@@ -73,13 +74,6 @@ class Shard(Protocol):
 ShardFactory = Callable[[int], Shard]
 
 
-class HighWatermark(NamedTuple):
-    """What one answer of the broker said of a partition: its high-water mark, and when."""
-
-    at: datetime
-    high_water: int
-
-
 class Place(NamedTuple):
     """A partition number of a topic."""
 
@@ -103,10 +97,7 @@ class PartitionProgress:
         self.writable = False
         self.fenced = False
         self._targets: dict[str, int] = {}
-        self._marks: dict[str, HighWatermark] = {}
-        self._answers: dict[str, HighWatermark] = {}
-        self._heard: dict[str, datetime] = {}
-        self._heard_until: datetime | None = None
+        self.hearing = Hearing()
         self._judged_at: datetime | None = None
         self._clock = clock
         self.clocks = Clocks(clock)
@@ -125,7 +116,7 @@ class PartitionProgress:
         self.closed()
         self.missing = tuple(topic for topic in TOPICS if topic not in end)
         self._targets = dict(end)
-        self._marks.clear()
+        self.hearing.begins()
         for topic, offset in first.items():
             if offset > self.next(topic):
                 self.shard.fold(topic, offset, ())
@@ -171,19 +162,12 @@ class PartitionProgress:
         self.shard.fold(topic, end, messages)
 
     def heard(self, topic: str, mark: HighWatermark) -> None:
-        """Notes an answer of the broker: heard up to then, once all below its mark is folded.
+        """Notes an answer of the broker.
 
         One from ahead of now is of a clock that was put back since, and tells nothing.
         """
-        if mark.at > self._clock():
-            return
-        self._answers[topic] = mark
-        pending = self._marks.setdefault(topic, mark)
-        if self.next(topic) < pending.high_water:
-            return
-        del self._marks[topic]
-        latest = mark if self.next(topic) >= mark.high_water else pending
-        self._heard[topic] = max(latest.at, self._heard.get(topic, latest.at))
+        if mark.at <= self._clock():
+            self.hearing.note(topic, mark, self.next(topic))
 
     @property
     def own_are_read(self) -> bool:
@@ -241,14 +225,14 @@ class PartitionProgress:
     def lag(self) -> dict[str, int]:
         """Per topic, how many offsets beyond what is folded the broker last told of."""
         ends = dict(self._targets)
-        for topic, answer in self._answers.items():
-            ends[topic] = max(answer.high_water, ends.get(topic, 0))
+        for topic, high_water in self.hearing.high_waters.items():
+            ends[topic] = max(high_water, ends.get(topic, 0))
         return {topic: max(0, end - self.next(topic)) for topic, end in ends.items()}
 
     @property
     def answered(self) -> datetime | None:
         """When a broker last answered about any topic; None for never."""
-        return max((answer.at for answer in self._answers.values()), default=None)
+        return self.hearing.answered
 
     @property
     def read_ratio(self) -> float:
@@ -259,10 +243,7 @@ class PartitionProgress:
     @property
     def watermark(self) -> datetime | None:
         """The instant up to which every topic was heard; never earlier than it was before."""
-        if all(topic in self._heard for topic in TOPICS):
-            least = min(self._heard[topic] for topic in TOPICS)
-            self._heard_until = max(least, self._heard_until or least)
-        return self._heard_until
+        return self.hearing.until
 
     def stale(self, now: datetime, after: float) -> bool:
         """Whether the log was not heard for more than `after` seconds.
@@ -282,9 +263,7 @@ class PartitionProgress:
         if self.clocks.believed and not is_far:
             return True
         self._was_off |= self.clocks.off
-        self._marks.clear()
-        self._heard.clear()
-        self._heard_until = self._judged_at
+        self.hearing.forget(self._judged_at)
         return False
 
     def judge(self, until: datetime, after: float) -> Iterator[None]:

@@ -16,14 +16,10 @@ from yarl import URL
 from events.data import OWN
 from streams.errors import CutBack
 from streams.exits import exit_on_unexpected_error, exit_when_forbidden
-from streams.kafka.assignment import (
-    Assignment,
-    HighWatermark,
-    PartitionProgress,
-    Place,
-)
+from streams.kafka.assignment import Assignment, PartitionProgress, Place
 from streams.kafka.batches import Batch, bounded, cut_back, message_of, slices
 from streams.kafka.extents import say_what_is_missing
+from streams.kafka.hearing import HighWatermark
 from streams.kafka.rights import FORBIDDEN
 from streams.kafka.tolerant_headers import read_any_header_name, reads_any_header_name
 from streams.kafka.writers import Membership

@@ -17,8 +17,9 @@ from streams.app import (
     judge,
 )
 from streams.errors import WrongPartitions
-from streams.kafka.assignment import HighWatermark, PartitionProgress
+from streams.kafka.assignment import PartitionProgress
 from streams.kafka.clocks import Clocks, Stamp
+from streams.kafka.hearing import HighWatermark
 from streams.seals import Seal
 
 NOON = datetime(2026, 1, 5, 12, tzinfo=UTC)

@@ -9,8 +9,9 @@ import pytest
 
 from events.data import BREACHES, DEAD_LETTERS, LOTS, OWN, TOPICS
 from events.outcomes import Message
-from streams.kafka.assignment import Assignment, HighWatermark, PartitionProgress, Place
+from streams.kafka.assignment import Assignment, PartitionProgress, Place
 from streams.kafka.clocks import Stamp
+from streams.kafka.hearing import HighWatermark
 from streams.seals import Memory, Seal
 
 NOON = datetime(2026, 1, 5, 12, tzinfo=UTC)

@@ -21,8 +21,9 @@ from faust.types import TP, ConsumerMessage
 from events.data import LOTS, OWN, TOPICS
 from events.outcomes import Message
 from streams.app import create_app
-from streams.kafka.assignment import Assignment, HighWatermark, PartitionProgress
+from streams.kafka.assignment import Assignment, PartitionProgress
 from streams.kafka.batches import Batch
+from streams.kafka.hearing import HighWatermark
 from streams.kafka.transport import Consumer, ConsumerThread, Transport, _Unread
 from streams.seals import Damage, Extent, Kind, Memory, Seal
 from streams.settings import Settings
