@@ -2,17 +2,20 @@
 
 import time
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 
 from aiokafka import AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaError
 
-from streams.dead_letters import OutboxMessage, sealed
+from events.data import TOPICS
+from streams.dead_letters import sealed
+from streams.errors import TopicRefused
+from streams.kafka.clocks import LIMIT
 from streams.kafka.extents import Extents
 from streams.kafka.rights import unusable
 from streams.kafka.whole_log import seals
-from streams.seals import Damage, Memory, Seal, damages, memory, next_seal
+from streams.seals import Damage, Extent, Memory, Seal, damages, memory, next_seal
 from streams.settings import Settings
 
 Repaired = dict[int, tuple[Damage, ...]]
@@ -22,13 +25,14 @@ Repaired = dict[int, tuple[Damage, ...]]
 async def repair(settings: Settings, why: str) -> Repaired:
     """Seals what is damaged as it is now; what is whole stays as it was sealed.
 
-    Raises `TopicRefused`, `NotPermitted` or `NoBroker`.
+    Raises `TopicRefused` where a topic is missing, `NotPermitted` or `NoBroker`.
     """
     before = await seals(settings)
     extents = Extents(settings)
     try:
         memories = await _memories(settings)
         there = await extents.of(range(settings.partitions))
+        _refuse_missing(there)
         found = {
             number: wrong
             for number, of in there.items()
@@ -49,6 +53,15 @@ async def repair(settings: Settings, why: str) -> Repaired:
     return found
 
 
+def _refuse_missing(there: Mapping[int, Mapping[str, Extent]]) -> None:
+    """A seal names every topic, and what is not there has no id and no beginning."""
+    if missing := [topic for topic in TOPICS if any(topic not in of for of in there.values())]:
+        raise TopicRefused(
+            f"there is no topic {', '.join(missing)}, and nothing can be sealed without. Operator "
+            "action: create it with cmowatch topics, and then repair."
+        )
+
+
 async def _memories(settings: Settings) -> Mapping[int, dict[str, Memory]]:
     """What the group keeps of each partition number, by topic."""
     admin = AIOKafkaAdminClient(**settings.client(), client_id="cmowatch-topics")
@@ -67,16 +80,18 @@ async def _write(settings: Settings, anew: Mapping[int, Seal]) -> None:
     producer = AIOKafkaProducer(**settings.client(), acks="all", enable_idempotence=True)
     try:
         await producer.start()
-        for message in _messages(anew):
-            await producer.send_and_wait(
-                message.topic,
-                message.value,
-                partition=message.partition,
-                headers=list(message.headers),
-            )
+        for number, seal in anew.items():
+            at = await _said(producer, seal, number)
+            if at - seal.number > LIMIT * 1000:  # our clock is behind: what was said since is above
+                await _said(producer, seal._replace(number=at), number)
     finally:
         await producer.stop()
 
 
-def _messages(anew: Mapping[int, Seal]) -> Iterable[OutboxMessage]:
-    return (sealed(seal, number) for number, seal in anew.items())
+async def _said(producer: AIOKafkaProducer, seal: Seal, number: int) -> int:
+    """Writes a seal; returns when it was appended by the broker's clock, in milliseconds."""
+    message = sealed(seal, number)
+    report = await producer.send_and_wait(
+        message.topic, message.value, partition=number, headers=list(message.headers)
+    )
+    return int(report.timestamp)

@@ -269,9 +269,12 @@ class Consumer(driver.Consumer):
         return await self._follow(lambda: list(self.assigned))
 
     async def begin_anew(self, progress: PartitionProgress) -> None:
-        """Follows a partition with an empty shard, for the log is another one."""
-        anew = self.assigned.begin_anew(progress)
-        await self._follow(lambda: [anew] if self.assigned.holds(anew) else [])
+        """Follows a partition with an empty shard, for the log is another one.
+
+        Raises `KafkaError` where no broker tells where it begins: then it is as it was.
+        """
+        held = self.assigned.holds
+        await self._follow(lambda: [self.assigned.begin_anew(progress)] if held(progress) else [])
 
     async def _follow(self, which: Callable[[], list[PartitionProgress]]) -> dict[TP, int]:
         tps = {TP(*tp) for tp in self.assignment()}

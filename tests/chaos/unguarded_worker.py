@@ -21,7 +21,7 @@ from streams.commands.watch import worker
 from streams.kafka import integrity, producer, writers
 from streams.kafka.assignment import Assignment, PartitionProgress, Place
 from streams.kafka.batches import message_of
-from streams.kafka.clocks import Clocks, Interval
+from streams.kafka.clocks import Clocks, Interval, LeaderClock
 from streams.kafka.integrity import Integrity
 from streams.kafka.transport import Consumer, ConsumerThread
 from streams.kafka.writers import Membership
@@ -253,16 +253,17 @@ def clock_measured() -> None:
     """Whatever the clock says is believed."""
     Clocks.believed = property(lambda self: True)  # type: ignore[assignment,method-assign]
     Clocks.off = property(lambda self: False)  # type: ignore[assignment,method-assign]
+    LeaderClock.believed = property(lambda self: True)  # type: ignore[assignment,method-assign]
 
 
 def clock_carried() -> None:
     """That our clock was set is not seen before the next stamp of the broker."""
 
-    def skew(self: Clocks) -> float | None:
+    def skew(self: LeaderClock) -> float | None:
         ours = self._ours_when_measured
         return self._theirs and Interval(ours - self._theirs.high, ours - self._theirs.low).least
 
-    Clocks.skew = property(skew)  # type: ignore[assignment,method-assign]
+    LeaderClock.skew = property(skew)  # type: ignore[assignment,method-assign]
 
 
 def words_measured() -> None:

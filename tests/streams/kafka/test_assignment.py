@@ -1,7 +1,7 @@
 """How far the log is followed: caught up, heard, held back, dropped and kept."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -26,7 +26,11 @@ class Remembering:
         self.next: dict[str, int] = {}
         self.lacking: dict[str, int] = {}
         self.seal: Seal | None = None
+        self.names: set[str] = set()
         self.offsets: list[int] = []
+
+    def remember(self, names: Collection[str]) -> None:
+        self.names = {*self.names, *names}
 
     def propose(self, seal: Seal) -> None:
         self.seal = seal
@@ -54,7 +58,15 @@ def progress(*, ends: dict[str, int] | None = None, begins: dict[str, int] | Non
     every = dict.fromkeys(TOPICS, 0)
     followed.assigned({**every, **(begins or {})}, {**every, **(ends or {})})
     followed.integrity.begun = 7
+    measure(followed, LATER)
     return followed
+
+
+def measure(followed: PartitionProgress, at: datetime) -> None:
+    """The brokers' clocks are found to show this now."""
+    now = time.monotonic()
+    stamp = Stamp(now, now, at.timestamp(), at.timestamp())
+    followed.clocks.measured(dict.fromkeys(OWN, stamp))
 
 
 def messages(*offsets: int) -> list[Message]:
@@ -158,8 +170,7 @@ def heard_up_to(moment: datetime, clock: list[datetime]) -> Any:
     """A partition that was heard up to a moment by a clock that was measured, at the first."""
     followed = PartitionProgress(Remembering(), clock=lambda: clock[0])
     followed.assigned(dict.fromkeys(TOPICS, 0), dict.fromkeys(TOPICS, 0))
-    now, at = time.monotonic(), clock[0].timestamp()
-    followed.clocks.measured(Stamp(now, now, at, at))
+    measure(followed, clock[0])
     for topic in TOPICS:
         followed.heard(topic, HighWatermark(moment, 0))
     return followed
@@ -200,9 +211,8 @@ def test_what_was_heard_by_a_clock_that_is_off_is_forgotten_and_heard_anew() -> 
 def test_what_was_heard_far_ahead_by_a_clock_that_was_put_back_unseen_is_forgotten() -> None:
     clock = [seconds(7_200)]
     followed = heard_up_to(clock[0], clock)
-    now, at = time.monotonic(), NOON.timestamp()
     clock[0] = NOON
-    followed.clocks.measured(Stamp(now, now, at, at))
+    measure(followed, NOON)
     assert not followed.trusts(NOON)
     assert followed.watermark is None
     assert followed.trusts(NOON)

@@ -6,10 +6,11 @@ from typing import Any
 
 from alerts.agreements import Agreements
 from events.data import LOTS, RELEASES, TOPICS
-from streams.app import look
 from streams.kafka.assignment import Assignment
 from streams.kafka.integrity import Integrity
+from streams.kafka.looks import Looks
 from streams.seals import Damage, Extent, Kind, Memory, next_seal
+from streams.settings import Settings
 from streams.shard import Shard
 
 EMPTY = {topic: Extent(topic, 0, 0) for topic in TOPICS}
@@ -111,7 +112,8 @@ def test_a_log_that_grows_and_is_read_on_while_the_brokers_are_asked_is_whole() 
     (progress,) = assignment
     progress.shard.seal = SEAL
     progress.integrity.begun = 1_000
-    extents: Any = SimpleNamespace(of=growing)
+    extents: Any = SimpleNamespace(told=growing)
     consumer: Any = None  # nothing begins anew
-    assert asyncio.run(look(extents, assignment, consumer))
+    looks = Looks(Settings(), assignment, extents)
+    assert asyncio.run(looks.look(consumer)) == [progress]
     assert progress.integrity.intact
