@@ -138,9 +138,9 @@ def _not_all_is_watched() -> Iterator[Rule]:
         summary=f"{which}: the log was last heard {{{{ $value | humanizeDuration }}}} from now",
         what="The worker judges only up to when it last heard all topics. What stood stands; "
         "nothing new is seen, and no CMO is called silent for it.",
-        action="Look at the brokers, and whether an open transaction holds back their topics. Where "
-        "it was heard ahead of now, a clock that was ahead was put right: the worker goes on by "
-        "itself once that moment is past, and sooner if it is restarted.",
+        action="Look at the brokers, and whether an open transaction holds back their topics. "
+        "Where it was heard ahead of now, a clock that was ahead was put right: the worker goes on "
+        "by itself once that moment is past, and sooner if it is restarted.",
     )
     yield own(
         "CmowatchLogUnseen",
@@ -149,9 +149,9 @@ def _not_all_is_watched() -> Iterator[Rule]:
         lasting="1m",
         summary=f"{which}: for {{{{ $value | humanizeDuration }}}} no broker has told whether its "
         "log is whole",
-        what="Before anything is said of a partition, the brokers that lead it tell whether each of "
-        "its topics is still what was read. Where one has no leader, or its leader does not answer, "
-        "nothing is said of the partition, and the worker is not ready; the others go on.",
+        what="Before anything is said of a partition, the brokers that lead it tell whether each "
+        "of its topics is still what was read. Where one has no leader, or its leader does not "
+        "answer, nothing is said of the partition, and the worker is not ready; the others go on.",
         action="Look for partitions without a leader (kafka-topics --describe "
         "--unavailable-partitions) and start their brokers; the workers go on by themselves.",
     )

@@ -1,22 +1,25 @@
 """How an operator decides to go on from a damaged log: each partition number is sealed anew."""
 
-import time
+import asyncio
 from collections import defaultdict
 from collections.abc import Mapping
+from typing import Any
 
 from aiokafka import AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient
-from aiokafka.errors import KafkaError
+from aiokafka.errors import GroupCoordinatorNotAvailableError, KafkaError
 
 from events.data import TOPICS
 from streams.dead_letters import sealed
 from streams.errors import TopicRefused
-from streams.kafka.clocks import LIMIT
+from streams.kafka.clocks import LIMIT, wall_clock
 from streams.kafka.extents import Extents
 from streams.kafka.rights import unusable
 from streams.kafka.whole_log import seals
 from streams.seals import Damage, Extent, Memory, Seal, damages, memory, next_seal
 from streams.settings import Settings
+
+_TO_BE_MADE, _BETWEEN = 30.0, 0.1  # seconds for a group to have a coordinator, between attempts
 
 Repaired = dict[int, tuple[Damage, ...]]
 """What was damaged of each partition number that was sealed anew."""
@@ -30,15 +33,15 @@ async def repair(settings: Settings, why: str) -> Repaired:
     before = await seals(settings)
     extents = Extents(settings)
     try:
-        memories = await _memories(settings)
         there = await extents.of(range(settings.partitions))
         _refuse_missing(there)
+        memories = await _memories(settings)
         found = {
             number: wrong
             for number, of in there.items()
             if (wrong := damages(before.get(number), of, memories[number], {}))
         }
-        now = time.time_ns() // 1_000_000
+        now = int(wall_clock().timestamp() * 1000)
         anew = {
             number: next_seal(
                 before.get(number), there[number], memories[number].values(), now, wrong, why
@@ -46,7 +49,7 @@ async def repair(settings: Settings, why: str) -> Repaired:
             for number, wrong in found.items()
         }
         await _write(settings, anew)
-    except KafkaError as error:
+    except (KafkaError, TimeoutError) as error:
         raise await unusable(settings, error) from error
     finally:
         await extents.close()
@@ -67,13 +70,23 @@ async def _memories(settings: Settings) -> Mapping[int, dict[str, Memory]]:
     admin = AIOKafkaAdminClient(**settings.client(), client_id="cmowatch-topics")
     try:
         await admin.start()
-        kept = await admin.list_consumer_group_offsets(settings.group)
+        kept = await _kept(admin, settings.group)
     finally:
         await admin.close()
     found: dict[int, dict[str, Memory]] = defaultdict(dict)
     for place, at in kept.items():
         found[place.partition][place.topic] = memory(at.offset, at.metadata)
     return found
+
+
+async def _kept(admin: Any, group: str) -> Any:
+    """The group's offsets; its coordinator is made when it is first asked for, which takes time."""
+    async with asyncio.timeout(_TO_BE_MADE):
+        while True:
+            try:
+                return await admin.list_consumer_group_offsets(group)
+            except GroupCoordinatorNotAvailableError:
+                await asyncio.sleep(_BETWEEN)
 
 
 async def _write(settings: Settings, anew: Mapping[int, Seal]) -> None:

@@ -134,7 +134,8 @@ async def _messages(
     ends = await consumer.end_offsets(places)
     there = sum(ends[place] - begins[place] for place in places)
     left = {place for place in places if ends[place] > 0}
-    consumer.assign(sorted(left))
+    if left:  # a consumer that was given nothing to read after something would never stop
+        consumer.assign(sorted(left))
     while left:
         batches = await consumer.getmany(timeout_ms=1_000, max_records=_AT_ONCE)
         for place, records in batches.items():

@@ -12,10 +12,12 @@ from events.outcomes import Message
 from streams.kafka.assignment import Assignment, PartitionProgress, Place
 from streams.kafka.clocks import Stamp
 from streams.kafka.hearing import HighWatermark
-from streams.seals import Memory, Seal
+from streams.seals import Damage, Extent, Kind, Memory, Seal, next_seal
 
 NOON = datetime(2026, 1, 5, 12, tzinfo=UTC)
 LATER = NOON + timedelta(hours=1)
+SHORT = Damage(DEAD_LETTERS, Kind.SHORTENED)
+WHOLE = {topic: Extent(topic, 0, 0) for topic in TOPICS}
 
 
 class Remembering:
@@ -240,6 +242,112 @@ def test_after_a_clock_was_off_the_log_counts_as_heard_again() -> None:
     assert not followed.trusts(clock[0])
     list(followed.judge(seconds(5), 60))
     assert followed.heard_again == seconds(5)
+
+
+def test_a_shard_that_was_judged_far_ahead_of_now_waits_for_then_and_says_so() -> None:
+    clock = [seconds(10_800)]
+    followed = heard_up_to(clock[0], clock)
+    followed.integrity.begun = 7
+    list(followed.judge(clock[0], 60))
+    assert followed.why_not_ready == ""
+    clock[0] = NOON
+    measure(followed, NOON)
+    assert not followed.trusts(NOON)
+    assert followed.why_not_ready == (
+        "2026-01-05T15:00:00+00:00, up to when it was judged by a wrong clock"
+    )
+    clock[0] = seconds(10_799)
+    measure(followed, clock[0])
+    assert followed.why_not_ready == ""
+
+
+def test_before_the_clock_is_measured_beside_each_broker_a_shard_is_not_ready() -> None:
+    followed = PartitionProgress(Remembering())
+    followed.assigned(dict.fromkeys(TOPICS, 0), dict.fromkeys(TOPICS, 0))
+    followed.integrity.begun = 7
+    measured_by = "a measure of the clock, by"
+    assert followed.why_not_ready == f"{measured_by} cmo.dead-letters and cmo.breaches"
+    now, at = time.monotonic(), time.time()
+    followed.clocks.measured({DEAD_LETTERS: Stamp(now, now, at, at)})
+    assert followed.why_not_ready == f"{measured_by} cmo.breaches"
+
+
+def test_a_shard_of_which_no_broker_tells_whether_its_log_is_whole_is_not_ready() -> None:
+    steady = [0.0]
+    followed = PartitionProgress(Remembering(), steady=lambda: steady[0])
+    followed.assigned(dict.fromkeys(TOPICS, 0), dict.fromkeys(TOPICS, 0))
+    followed.integrity.begun = 7
+    followed.shard.seal = next_seal(None, WHOLE, (), 7)
+    measure(followed, datetime.now(UTC))
+    steady[0] = 60
+    assert followed.why_not_ready == ""
+    steady[0] = 61
+    unseen = "the brokers, which have not told for 61 s whether the log is whole"
+    assert (followed.why_not_ready, followed.why_not_shown) == (unseen, "")
+    assert not followed.look(WHOLE, followed.so_far())
+    assert followed.why_not_ready == ""
+
+
+def unread(**ends: int) -> Any:
+    """A partition of a sealed log of which nothing is read yet, by its topics' ends."""
+    followed = PartitionProgress(Remembering())
+    named = {"dead_letters": DEAD_LETTERS, "lots": LOTS}
+    every = {**dict.fromkeys(TOPICS, 0), **{named[name]: end for name, end in ends.items()}}
+    followed.assigned(dict.fromkeys(TOPICS, 0), every)
+    return followed
+
+
+def test_one_of_our_own_topics_that_loses_its_end_before_it_is_read_is_damaged() -> None:
+    followed = unread(dead_letters=9)
+    short = {**WHOLE, DEAD_LETTERS: Extent(DEAD_LETTERS, 0, 5)}
+    assert not followed.look(short, followed.so_far())
+    assert (followed.own_are_read, followed.integrity.damages) == (False, ())
+    followed.take(DEAD_LETTERS, 5, ())
+    followed.shard.seal = next_seal(None, WHOLE, (), 7)
+    followed.look(short, followed.so_far())
+    assert followed.why_not_ready == f"the log is damaged: {SHORT}"
+    followed.shard.seal = next_seal(followed.shard.seal, short, (), 9)
+    assert followed.look(short, followed.so_far())
+
+
+def test_an_end_that_moved_on_while_the_brokers_were_asked_is_not_lost() -> None:
+    followed, asked = unread(dead_letters=0), Extent(DEAD_LETTERS, 0, 5)
+    so_far = followed.so_far()
+    followed.opened({DEAD_LETTERS: 9})
+    followed.look({**WHOLE, DEAD_LETTERS: asked}, so_far)
+    followed.take(DEAD_LETTERS, 9, ())
+    followed.look({**WHOLE, DEAD_LETTERS: Extent(DEAD_LETTERS, 0, 9)}, followed.so_far())
+    assert followed.integrity.damages == ()
+
+
+def test_a_topic_created_anew_before_it_is_read_is_that_and_not_short() -> None:
+    followed = unread(lots=9)
+    followed.shard.seal = next_seal(None, WHOLE, (), 7)
+    again = {**WHOLE, LOTS: Extent("another", 0, 0)}
+    followed.look(again, followed.so_far())
+    assert followed.integrity.damages == (Damage(LOTS, Kind.RECREATED),)
+
+
+@pytest.mark.parametrize("hours", [None, 3, -3])
+def test_a_log_is_sealed_by_no_clock_that_is_not_known_to_be_right(hours: int | None) -> None:
+    followed = unread()
+    now = datetime.now(UTC)
+    if hours is not None:
+        measure(followed, now + timedelta(hours=hours))
+    followed.look(WHOLE, followed.so_far())
+    before = followed.shard.seal
+    assert before is None
+    measure(followed, now)
+    followed.look(WHOLE, followed.so_far())
+    assert followed.shard.seal.number == pytest.approx(now.timestamp() * 1000, abs=5_000)
+
+
+def test_who_begins_anew_still_knows_which_cmos_there_are(assignment: Assignment) -> None:
+    assignment.hold({0})
+    held(assignment, 0).shard.remember({"acme"})
+    anew = assignment.begin_anew(held(assignment, 0))
+    assert anew is held(assignment, 0)
+    assert anew.shard.names == {"acme"}
 
 
 def test_a_spell_that_ended_ahead_of_now_has_ended_now() -> None:
