@@ -4,8 +4,6 @@ from collections.abc import Collection
 from typing import Any
 
 import pytest
-from aiokafka.admin import AIOKafkaAdminClient
-from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.errors import KafkaConnectionError, KafkaError, TopicAuthorizationFailedError
 
 from alerts.agreements import Agreements
@@ -13,10 +11,10 @@ from events.data import BREACHES, LOTS, TOPICS
 from streams.errors import NoBroker
 from streams.kafka.assignment import Assignment, PartitionProgress
 from streams.kafka.looks import Looks, note_compaction
-from streams.kafka.topics import compacted
 from streams.seals import Damage, Extent, Kind, next_seal
 from streams.settings import Settings
 from streams.shard import Shard
+from tests.conftest import clean_up
 
 EMPTY = {topic: Extent(topic, 0, 0) for topic in TOPICS}
 ANEW = {**EMPTY, LOTS: Extent("another", 0, 0)}
@@ -131,29 +129,15 @@ async def test_a_topic_that_is_compacted_for_a_while_is_damage_for_good(
     settings: Settings, assignment: Assignment
 ) -> None:
     await note_compaction(settings, assignment)
-    await set_policy(settings, "compact,delete")
+    await clean_up(settings, BREACHES, "compact,delete")
     await note_compaction(settings, assignment)
-    await set_policy(settings, "delete")
+    await clean_up(settings, BREACHES, "delete")
     await note_compaction(settings, assignment)
     looking, consumer = looks(assignment, Brokers(p0=EMPTY, p1=EMPTY)), Following(assignment)
     for _ in range(2):
         await looking.look(consumer)
     found = (Damage(BREACHES, Kind.COMPACTED),)
     assert [each.integrity.damages for each in assignment] == [found, found]
-
-
-async def set_policy(settings: Settings, policy: str) -> None:
-    """Sets how the broker cleans up the topic of breaches, and returns once it knows."""
-    admin = AIOKafkaAdminClient(**settings.client())
-    await admin.start()
-    configs = {"cleanup.policy": policy, "message.timestamp.type": "LogAppendTime"}
-    named = ConfigResource(ConfigResourceType.TOPIC, BREACHES, configs=configs)
-    await admin.alter_configs([named])
-    await admin.close()
-    for _ in range(200):
-        if (await compacted(settings) == [BREACHES]) is ("compact" in policy):
-            return
-    raise AssertionError(f"{BREACHES} is not set to {policy}")
 
 
 async def test_where_no_broker_answers_nobody_knows_what_is_compacted(

@@ -12,6 +12,7 @@ import pytest
 from aiokafka import AIOKafkaConsumer
 from aiokafka.consumer.fetcher import Fetcher
 from aiokafka.consumer.subscription_state import SubscriptionState, TopicPartitionState
+from aiokafka.errors import CommitFailedError, KafkaConnectionError
 from aiokafka.structs import TopicPartition
 from faust.app.base import App as FaustApp
 from faust.transport import consumer as faust_consumer
@@ -271,6 +272,24 @@ async def test_an_assignment_that_is_gone_when_its_bounds_come_moves_nothing_and
     assert len(assignment) == 0
 
 
+async def test_a_shard_begins_anew_once_the_brokers_told_where_and_not_before(
+    consumer: Any, assignment: Assignment
+) -> None:
+    before, answers = held(assignment), consumer._thread.bounds
+
+    async def away(_: set[TP]) -> None:
+        raise KafkaConnectionError("away")
+
+    consumer._thread.bounds = away
+    with pytest.raises(KafkaConnectionError):
+        await consumer.begin_anew(before)
+    assert held(assignment) is before
+    consumer._thread.bounds = answers
+    await consumer.begin_anew(before)
+    assert held(assignment) is not before
+    assert held(assignment).missing == ()
+
+
 async def test_nothing_is_committed_while_the_group_rebalances(consumer: Any) -> None:
     await consumer.fold(message(Batch(0, 3, records(0, 1, 2))))
     consumer.app.flow_control.resume()
@@ -431,8 +450,6 @@ def test_the_high_water_mark_is_set_before_its_instant() -> None:
 
 
 def test_a_commit_that_fails_is_left_to_the_next(caplog: pytest.LogCaptureFixture) -> None:
-    from aiokafka.errors import CommitFailedError
-
     async def fails(_: Any) -> None:
         raise CommitFailedError("already rebalanced")
 
