@@ -1,6 +1,7 @@
-"""The worker as it is shipped, to which brokers say that partitions have lost their leader.
+"""The worker, without the guards that `CHAOS_WITHOUT` names, for which leaders get lost.
 
-Which do is read from a file named after its port; it finds that out in seconds, not in a minute.
+Of which partitions the brokers say so is read from a file named after its port; it finds that out in
+seconds, not in a minute.
 """
 
 import os
@@ -11,6 +12,7 @@ from events.data import LOTS
 from streams.commands.watch import worker
 from streams.kafka import assignment
 from streams.kafka.extents import Extents
+from tests.chaos.unguarded_worker import GUARDS
 
 SOON = 3.0
 """Seconds after which it takes nobody's telling for something to be said."""
@@ -37,6 +39,8 @@ async def metadata(self: Extents) -> Any:
 _METADATA = Extents._metadata
 
 if __name__ == "__main__":
+    for name in os.environ.get("CHAOS_WITHOUT", "").split():
+        GUARDS[name]()
     Extents._metadata = metadata  # type: ignore[method-assign]
     vars(assignment)["UNSEEN"] = SOON
     worker()
