@@ -265,11 +265,11 @@ class PartitionProgress:
             return f"assigned without {', '.join(self.missing)}"
         if self.integrity.damages:
             return self.integrity.words
+        if self.clocks.off:
+            return f"the clock, which is {self.clocks.told}"
         if self.behind:
             left = ", ".join(f"{count} of {topic}" for topic, count in self.behind.items())
             return f"still to read: {left}"
-        if self.clocks.off:
-            return f"the clock, which is {self.clocks.told}"
         if not self.integrity.intact:
             return self.integrity.words
         if self.clocks.unknown:

@@ -1,7 +1,7 @@
 """The worker, without the guards that `CHAOS_WITHOUT` names, for which leaders get lost.
 
-Of which partitions the brokers say so is read from a file named after its port; it finds that out in
-seconds, not in a minute.
+Of which partitions the brokers say so is read from a file named after its port; it finds that out
+in seconds, not in a minute.
 """
 
 import os
