@@ -100,7 +100,8 @@ class PartitionProgress:
         for topic, extent in extents.items():
             if extent.end >= targets.get(topic, 0):
                 continue
-            self._targets[topic] = min(self._targets[topic], extent.end)
+            if topic in self._targets:  # it may be assigned anew meanwhile, without some topic
+                self._targets[topic] = min(self._targets[topic], extent.end)
             seal = self.shard.seal
             if seal is None or seal.topics[topic].topic_id == extent.topic_id:
                 self.integrity.note(Damage(topic, Kind.SHORTENED))

@@ -320,6 +320,14 @@ def test_an_end_that_moved_on_while_the_brokers_were_asked_is_not_lost() -> None
     assert followed.integrity.damages == ()
 
 
+def test_a_topic_that_left_while_the_brokers_were_asked_is_waited_for_no_more() -> None:
+    followed = unread(lots=9)
+    so_far, some = followed.so_far(), dict.fromkeys(OWN, 0)
+    followed.assigned(some, some)
+    assert not followed.look(WHOLE, so_far)
+    assert followed.why_not_ready.startswith("assigned without")
+
+
 def test_a_topic_created_anew_before_it_is_read_is_that_and_not_short() -> None:
     followed = unread(lots=9)
     followed.shard.seal = next_seal(None, WHOLE, (), 7)
