@@ -8,7 +8,6 @@ from datetime import datetime
 from typing import Any, cast
 
 import faust
-from aiokafka.errors import KafkaError
 from mode.utils.logging import get_logger
 
 from events.data import TOPICS
@@ -17,7 +16,7 @@ from streams.exits import exit_on_unexpected_error, exit_when_forbidden
 from streams.health import CatchingUp, ClockWatch, Damaged, health, lacking
 from streams.kafka.assignment import Assignment, PartitionProgress
 from streams.kafka.extents import Extents
-from streams.kafka.rights import FORBIDDEN
+from streams.kafka.looks import Looks, note_compaction
 from streams.kafka.transport import Consumer, Transport
 from streams.kafka.writers import Writers
 from streams.memory import Collector
@@ -32,6 +31,7 @@ Pages = Mapping[str, Page]
 """Pages by their path."""
 
 _COMMIT = 1.0
+_SETTINGS = 30.0  # seconds for which a topic may be compacted without a look at it
 _OPEN = 0.1  # seconds: how long a partition that came may go without a producer
 _BUFFERED = 16
 
@@ -156,6 +156,7 @@ def _keep_open(app: App, settings: Settings, writers: Writers) -> None:
 def _keep_time(app: App, settings: Settings, assignment: Assignment, writers: Writers) -> None:
     catching_up, clock = CatchingUp(assignment, assignment.now), ClockWatch(assignment)
     damage, extents = Damaged(assignment), Extents(settings)
+    looks = Looks(settings, assignment, extents)
 
     async def tick() -> None:
         if app.rebalancing:
@@ -169,9 +170,8 @@ def _keep_time(app: App, settings: Settings, assignment: Assignment, writers: Wr
             with exit_on_unexpected_error(f"the shard of partition {progress.shard.partition}"):
                 await judge(progress, settings.stale_after, assignment.now())
         with exit_on_unexpected_error("the log"), exit_when_forbidden(settings):
-            if not await look(extents, assignment, _consumer(app)):
-                return
-        for progress in assignment:
+            looked_at = await looks.look(_consumer(app))
+        for progress in looked_at:
             with exit_on_unexpected_error(f"the shard of partition {progress.shard.partition}"):
                 if assignment.holds(progress) and progress.may_speak and not app.rebalancing:
                     with exit_when_forbidden(settings, "Write"):
@@ -180,7 +180,12 @@ def _keep_time(app: App, settings: Settings, assignment: Assignment, writers: Wr
     async def commit() -> None:
         await _consumer(app).commit_folded()
 
+    async def compare_settings() -> None:
+        with exit_on_unexpected_error("the topics' settings"), exit_when_forbidden(settings):
+            await note_compaction(settings, assignment)
+
     app.timer(settings.tick)(tick)
+    app.timer(_SETTINGS)(compare_settings)
     app.timer(_COMMIT)(commit)
 
     @app.on_before_shutdown.connect(weak=False)
@@ -190,25 +195,6 @@ def _keep_time(app: App, settings: Settings, assignment: Assignment, writers: Wr
 
 def _consumer(app: App) -> Consumer:
     return cast(Consumer, app.consumer)
-
-
-async def look(extents: Extents, assignment: Assignment, consumer: Consumer) -> bool:
-    """Compares the log as it is now with what was folded; whether the brokers told of it.
-
-    What was judged before is sent after it alone: it is of this log. Raises one of `FORBIDDEN`.
-    """
-    held = [(progress, progress.so_far()) for progress in assignment]
-    try:
-        found = await extents.of([each.shard.partition for each, _ in held])
-    except FORBIDDEN:
-        raise
-    except KafkaError as error:
-        log.warning("nothing is said now, for it is not known whether the log is whole: %r", error)
-        return False
-    for progress, so_far in held:
-        if assignment.holds(progress) and progress.look(found[progress.shard.partition], so_far):
-            await consumer.begin_anew(progress)
-    return True
 
 
 async def judge(progress: PartitionProgress, stale_after: float, now: datetime) -> None:

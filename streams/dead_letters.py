@@ -10,7 +10,10 @@ from streams.seals import Seal, read_seal
 WHOLE_PER_MINUTE = 100
 """Dead letters of one key in one minute that keep their bytes; the inbound log has the others."""
 
-_REFUSED, _WITHDRAWN, _COVERED, _SEALED = "refused", "withdrawn", "covered", "sealed"
+SEALED: Final = "sealed"
+"""What names all that is said of which log is read."""
+
+_REFUSED, _WITHDRAWN, _COVERED = "refused", "withdrawn", "covered"
 _ELSEWHERE: Final = "left in the topic it came from"
 _LONGEST = 1_000
 _MOST_HEADERS = 64
@@ -93,8 +96,8 @@ def covered(cmo: str, partition: int) -> OutboxMessage:
 
 def sealed(seal: Seal, partition: int) -> OutboxMessage:
     """That a log begins, or goes on from damage: what is read from here on, and how we number."""
-    headers = _encoded({"kind": _SEALED, **seal.headers()})
-    return OutboxMessage(_SEALED, DEAD_LETTERS, partition, None, b"", headers)
+    headers = _encoded({"kind": SEALED, **seal.headers()})
+    return OutboxMessage(SEALED, DEAD_LETTERS, partition, None, b"", headers)
 
 
 def _said(
@@ -137,7 +140,7 @@ def read_back(headers: Iterable[tuple[str, bytes]]) -> Word | Covered | Seal | N
     try:
         if fields["kind"] == _COVERED:
             return Covered(fields["cmo"])
-        if fields["kind"] == _SEALED:
+        if fields["kind"] == SEALED:
             return read_seal(fields)
         where = Coordinates(fields["topic"], int(fields["offset"]))
         reason = {_REFUSED: fields.get("reason"), _WITHDRAWN: None}[fields["kind"]]

@@ -37,6 +37,10 @@ class WrongPartitions(TopicError):
     """A topic has another number of partitions than the pinned one."""
 
 
+class OldBroker(StreamError):
+    """The brokers do not tell topics of one name apart."""
+
+
 class CutBack(StreamError):
     """The log lost what was already folded from it."""
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, Final, NoReturn
 
-from streams.errors import NotWritable
+from streams.errors import NoBroker, NotPermitted, NotWritable
 from streams.kafka.rights import FORBIDDEN, forbidden
 from streams.settings import Settings
 
@@ -25,7 +25,7 @@ def exit_on_unexpected_error(where: str, batch: Any = None) -> Iterator[None]:
     """Ends the process at an exception: Faust would acknowledge the batch and go on without it."""
     try:
         yield
-    except NotWritable as error:
+    except (NotWritable, NoBroker) as error:
         _end(UNAVAILABLE, f"cmowatch ends: {error}\n")
     except Exception as error:
         offset = f" at offset {batch.begin} to {batch.end}" if batch is not None else ""
@@ -44,6 +44,8 @@ def exit_when_forbidden(settings: Settings, operation: str = "Read") -> Iterator
         yield
     except FORBIDDEN as error:
         _end(NO_PERMISSION, f"cmowatch ends: {forbidden(settings, error, operation)}\n")
+    except NotPermitted as error:
+        _end(NO_PERMISSION, f"cmowatch ends: {error}\n")
 
 
 def _end(exit_code: int, message: str) -> NoReturn:

@@ -76,6 +76,7 @@ class Kind(StrEnum):
     RECREATED = "recreated"
     TRUNCATED = "truncated"
     SHORTENED = "shortened"
+    COMPACTED = "compacted"
     UNSEALED = "unsealed"
 
 
@@ -84,9 +85,16 @@ _WORDS: Final = {
     Kind.RECREATED: "was deleted and created anew",
     Kind.TRUNCATED: "has lost records at its beginning",
     Kind.SHORTENED: "has lost records at its end",
+    Kind.COMPACTED: "was compacted, and may have lost records anywhere",
     Kind.UNSEALED: "has lost what said which log was read",
 }
 
+
+_OTHERS_LIE_THERE: Final = (Kind.RECREATED, Kind.SHORTENED)
+"""After which other messages lie, or will, at offsets of which something was said before.
+
+Nobody knows how short a topic was when it grew again: so nothing that was said of it holds.
+"""
 
 _APART: Final = 1_000_000
 """How far apart seals are: more than a scope can have had breaches since, were a clock ahead."""
@@ -119,10 +127,14 @@ class Memory(NamedTuple):
 
 
 class SoFar(NamedTuple):
-    """How far each topic of a partition number is folded, and what the group keeps of that."""
+    """How far each topic of a partition number is folded, and what the group keeps of that.
+
+    `targets` say up to where each has to be folded, by what the brokers told of its end before.
+    """
 
     folded: Mapping[str, int]
     memories: Mapping[str, Memory]
+    targets: Mapping[str, int] = {}
 
 
 def memory(offset: int, text: str) -> Memory:
@@ -159,6 +171,11 @@ def damages(
     return tuple(sorted(found | {Damage(topic, Kind.SHORTENED) for topic in cut}))
 
 
+def later(seal: Seal, before: Seal | None) -> Seal:
+    """The one of two seals that holds: whichever has the greater number, the first of equals."""
+    return seal if before is None or seal.number > before.number else before
+
+
 def _against_seal(seal: Seal, extents: Mapping[str, Extent]) -> Iterator[Damage]:
     for topic, sealed in seal.topics.items():
         if extents[topic].topic_id != sealed.topic_id:
@@ -189,7 +206,7 @@ def next_seal(
     `now` is in milliseconds since the epoch.
     """
     used = [held.number for held in memories] + ([before.number] if before else [])
-    anew = {each.topic for each in found if each.kind is Kind.RECREATED}
+    anew = {each.topic for each in found if each.kind in _OTHERS_LIE_THERE}
     if found and (before is None or any(each.kind is Kind.UNSEALED for each in found)):
         anew = set(TOPICS)  # nobody knows any more which topics were read
     topics = {

@@ -1,6 +1,6 @@
 """A shard: all that is known of the CMOs of one partition number, and what it has to say."""
 
-from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Generator, Iterator, Mapping, Sequence
 from datetime import datetime
 from functools import partial
 from math import inf
@@ -23,6 +23,7 @@ from events.partition import partition_of
 from events.sources import Source
 from events.values import microseconds
 from streams.dead_letters import (
+    SEALED,
     Coordinates,
     Covered,
     OutboxMessage,
@@ -88,6 +89,7 @@ class Shard:
         self._agreements = agreements
         self._letters = Letters()
         self._covered: set[str] = set()
+        self._remembered: set[str] = set()
         self._lacking: dict[str, int] = {}
         self._figures: dict[str, Figures] = {}
 
@@ -147,8 +149,21 @@ class Shard:
             self.outbox.put(message)
 
     def start_over(self) -> None:
-        """Drops what was judged and not read back: the next tick judges anew what has to stand."""
+        """Drops what was judged and not read back: the next tick judges anew what has to stand.
+
+        So it drops a seal that was proposed: the log may be another one by now, or sealed.
+        """
         self.outbox.start_over()
+        self.outbox.confirm(SEALED)
+
+    @property
+    def names(self) -> set[str]:
+        """The CMOs that are known to belong here, of which some may have lost all they said."""
+        return {*self.cmos, *self._covered, *self._remembered}
+
+    def remember(self, names: Collection[str]) -> None:
+        """Knows of these CMOs that they belong here, whatever is left of the log."""
+        self._remembered.update(names)
 
     @property
     def due(self) -> int:
@@ -162,7 +177,7 @@ class Shard:
 
     def unknown(self, why: str, now: datetime) -> Iterator[Reading]:
         """The readings of the CMOs that are known to belong here, while nothing can be known."""
-        for name in sorted({*self.cmos, *self._covered}):
+        for name in sorted(self.names):
             yield from unknown(name, why, microseconds(now))
 
     @property

@@ -12,6 +12,7 @@ from streams.app import Pages, create_app
 from streams.errors import NoBroker, TopicRefused
 from streams.exits import UNAVAILABLE, UNEXPECTED
 from streams.kafka.assignment import Assignment
+from streams.kafka.extents import refuse_old_brokers
 from streams.kafka.topics import Difference, create_or_verify
 from streams.logs import log_to
 from streams.settings import Settings
@@ -21,9 +22,16 @@ log = get_logger(__name__)
 _SHORTEST_WAIT, _LONGEST_WAIT = 0.5, 15.0
 
 
+async def verified(settings: Settings) -> list[Difference]:
+    """Creates and compares the topics; raises as that does, and `OldBroker`."""
+    differences = await create_or_verify(settings)
+    await refuse_old_brokers(settings)
+    return differences
+
+
 async def wait_for_topics(
     settings: Settings,
-    verify: Callable[[Settings], Awaitable[list[Difference]]] = create_or_verify,
+    verify: Callable[[Settings], Awaitable[list[Difference]]] = verified,
     unheard: Callable[[], None] = lambda: None,
 ) -> list[Difference]:
     """Waits for a broker, ever longer between attempts, then creates and verifies the topics.
@@ -50,8 +58,8 @@ def run_worker(settings: Settings, assignment: Assignment, pages: Pages) -> int:
 
     0 after SIGTERM or SIGINT, 69 when no broker answered or lets it write, 70 when something was
     not foreseen.
-    Raises `TopicError` when the topics are not as they must be, `NotPermitted` when the brokers
-    do not let us follow them.
+    Raises `TopicError` when the topics are not as they must be, `OldBroker` when they have no ids,
+    `NotPermitted` when the brokers do not let us follow them.
     """
     log_to(sys.stderr, settings.log_level)
     try:

@@ -12,12 +12,13 @@ from uuid import uuid4
 
 import pytest
 from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from hypothesis import settings as hypotheses
 from xdist.scheduler import LoadScopeScheduling
 
 from deploy.lab.kafka import LocalKafka, cache_folder, classpath
 from events.data import TOPICS
-from streams.kafka.topics import create_or_verify
+from streams.kafka.topics import compacted, create_or_verify, wanted
 from streams.settings import Settings
 
 hypotheses.register_profile("repeatable", derandomize=True, deadline=None)
@@ -116,6 +117,18 @@ async def empty(settings: Settings) -> None:
     """Makes the topics anew."""
     await delete(settings, *TOPICS)
     await create_or_verify(settings)
+
+
+async def clean_up(settings: Settings, topic: str, policy: str) -> None:
+    """Sets how the broker cleans a topic up, and returns once it knows."""
+    admin = AIOKafkaAdminClient(**settings.client())
+    await admin.start()
+    configs = {**wanted(topic), "cleanup.policy": policy}
+    await admin.alter_configs([ConfigResource(ConfigResourceType.TOPIC, topic, configs=configs)])
+    await admin.close()
+    async with asyncio.timeout(20):
+        while (topic in await compacted(settings)) is not ("compact" in policy):
+            await asyncio.sleep(0.02)
 
 
 async def delete(settings: Settings, *topics: str) -> None:

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from typing import Final
 
 from deploy.prometheus.rule import PAGE, TICKET, Rule, alert, anchor, recorded
+from streams.kafka.assignment import UNSEEN
 from streams.kafka.clocks import LIMIT, TOLD
 from streams.settings import Settings
 
@@ -11,7 +12,12 @@ DEAD_MANS_SWITCH: Final = "CmowatchDeadMansSwitch"
 LOG_DAMAGED: Final = "CmowatchLogDamaged"
 WORKER_DOWN: Final = "CmowatchWorkerDown"
 BROKER_UNREACHABLE: Final = "CmowatchBrokerUnreachable"
-UNHEARD: Final = ("CmowatchShardStale", "CmowatchOutputsStuck", "CmowatchFreshnessBudgetBurn")
+UNHEARD: Final = (
+    "CmowatchShardStale",
+    "CmowatchLogUnseen",
+    "CmowatchOutputsStuck",
+    "CmowatchFreshnessBudgetBurn",
+)
 """What follows from no broker answering."""
 
 CLOCK_OFF: Final = "CmowatchClockOff"
@@ -112,6 +118,7 @@ def _clocks_differ() -> Iterator[Rule]:
 
 def _not_all_is_watched() -> Iterator[Rule]:
     which = "Partition {{ $labels.partition }}"
+    heard = "max by (partition) (cmowatch_shard_heard_until_timestamp_seconds)"
     yield own(
         NOT_READY,
         f"{_SEEN} unless on (partition) ({READY})",
@@ -124,14 +131,29 @@ def _not_all_is_watched() -> Iterator[Rule]:
     )
     yield own(
         "CmowatchShardStale",
-        "time() - max by (partition) (cmowatch_shard_heard_until_timestamp_seconds) > "
-        f"{STALE} and on (partition) ({READY})",
+        f"abs(time() - {heard}) > {STALE}\n"
+        f"and on (partition) ({READY} or {heard} > time() + {STALE})\n",
         PAGE,
         lasting="5m",
-        summary=f"{which}: the log was last heard {{{{ $value | humanizeDuration }}}} ago",
+        summary=f"{which}: the log was last heard {{{{ $value | humanizeDuration }}}} from now",
         what="The worker judges only up to when it last heard all topics. What stood stands; "
         "nothing new is seen, and no CMO is called silent for it.",
-        action="Look at the brokers, and whether an open transaction holds back their topics.",
+        action="Look at the brokers, and whether an open transaction holds back their topics. "
+        "Where it was heard ahead of now, a clock that was ahead was put right: the worker goes on "
+        "by itself once that moment is past, and sooner if it is restarted.",
+    )
+    yield own(
+        "CmowatchLogUnseen",
+        f"min by (partition) (cmowatch_log_unseen_seconds) > {UNSEEN:g}",
+        PAGE,
+        lasting="1m",
+        summary=f"{which}: for {{{{ $value | humanizeDuration }}}} no broker has told whether its "
+        "log is whole",
+        what="Before anything is said of a partition, the brokers that lead it tell whether each "
+        "of its topics is still what was read. Where one has no leader, or its leader does not "
+        "answer, nothing is said of the partition, and the worker is not ready; the others go on.",
+        action="Look for partitions without a leader (kafka-topics --describe "
+        "--unavailable-partitions) and start their brokers; the workers go on by themselves.",
     )
 
 

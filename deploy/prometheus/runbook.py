@@ -140,6 +140,11 @@ _KINDS: Final[Mapping[Kind, tuple[str, str]]] = {
         "was put back, an unclean election",
         "put back the newer copy where there is one; then as above, in either case",
     ),
+    Kind.COMPACTED: (
+        "its `cleanup.policy` was `compact`: the broker keeps the last record of each key, and may "
+        "have removed all others",
+        "set `cleanup.policy=delete`; then as above",
+    ),
     Kind.UNSEALED: (
         "`cmo.dead-letters` has lost the record that says which log was read",
         "as for a topic that was created anew",
@@ -156,7 +161,8 @@ from the beginning and go on from what the log now holds. It means:
   it clears as `evidence_lost` if what is left means so; take it as unknown, not as well.
 - A breach whose record was lost is opened anew, told anew and taken on anew, if it still holds. Its
   id is a new one: no id is used again, neither of breaches nor of dead letters.
-- Dead letters of messages that are lost hold no more; those that were lost are written again.
+- Dead letters of messages that are lost hold no more; those that were lost are written again. Of a
+  topic that lost its end none holds that lies there, for nobody knows how short it was.
 
 Where all topics were deleted at once while no worker ran, nothing on the brokers tells of the log
 before: a new one begins, with new ids.

@@ -72,7 +72,7 @@ def cleared(kpi: Kpi) -> str:
 def why_cleared(kpi: Kpi) -> str:
     """What a notice says of a breach that is over, a fact a line."""
     lines = {
-        "What": f"{subject(kpi)}: {kpi.title}. Breach {{{{ $labels.nth }}}} of its kind is over",
+        "What": f"{subject(kpi)}: {kpi.title}. This breach is over",
         "Cleared": f"{{{{ ($value | toTime).Format {_FORMAT} }}}}, {_WHY_CLEARED}",
         "Agreed": _agreed(kpi),
         "Is": _reading(kpi),

@@ -1,83 +1,20 @@
 """How far each partition has been followed, and whether its shard may speak: no Kafka in here."""
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+import time
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import NamedTuple, Protocol
+from typing import Final, NamedTuple
 
-from events.data import OWN, TOPICS
+from events.data import DEAD_LETTERS, OWN, TOPICS
 from events.outcomes import Message
 from streams.kafka.clocks import LIMIT, Clock, Clocks, wall_clock
+from streams.kafka.followed import Shard, ShardFactory
+from streams.kafka.hearing import Hearing, HighWatermark
 from streams.kafka.integrity import Integrity
-from streams.seals import Extent, Memory, Seal, SoFar, next_seal
+from streams.seals import Damage, Extent, Kind, Memory, SoFar, next_seal
 
-
-class OutboxMessage(Protocol):
-    """A message that should stand on one of our own topics."""
-
-    @property
-    def topic(self) -> str:
-        """The topic, one of our own."""
-
-    @property
-    def partition(self) -> int:
-        """The shard's partition."""
-
-    @property
-    def key(self) -> bytes | None:
-        """The id of the CMO concerned, where there is one."""
-
-    @property
-    def value(self) -> bytes:
-        """The message."""
-
-    @property
-    def headers(self) -> Sequence[tuple[str, bytes]]:
-        """The headers, in order."""
-
-
-class Shard(Protocol):
-    """The state of one partition number, folded from the topics that share it."""
-
-    partition: int
-    next: dict[str, int]
-    """Per topic, the offset up to which it is folded."""
-    seal: Seal | None
-    """The last seal that was read of the log."""
-
-    def propose(self, seal: Seal) -> None:
-        """A log begins, and is to be sealed so before anything else is said."""
-
-    @property
-    def lacking(self) -> Mapping[str, int]:
-        """CMOs of which events were taken and with which nothing is agreed: how many they have."""
-
-    def fold(self, topic: str, end: int, messages: Sequence[Message]) -> None:
-        """Folds messages in order, none folded before, and sets `next[topic]` to `end`.
-
-        Or to the first that is left where others should have their turn; one at least is folded.
-        """
-
-    def tick(self, now: datetime, heard_again: datetime | None = None) -> Iterable[object]:
-        """Judges at `now`, up to which all topics were heard; others may run between the steps.
-
-        `heard_again` is when they were heard again after a spell of hearing nothing, if ever.
-        """
-
-    def to_send(self) -> Sequence[OutboxMessage]:
-        """What should stand on our own topics and neither does nor is under way."""
-
-    def start_over(self) -> None:
-        """Drops what was judged and not read back; nothing is under way any more."""
-
-
-ShardFactory = Callable[[int], Shard]
-
-
-class HighWatermark(NamedTuple):
-    """What one answer of the broker said of a partition: its high-water mark, and when."""
-
-    at: datetime
-    high_water: int
+UNSEEN: Final = 60.0
+"""Seconds without a broker telling whether the log is whole, beyond which it is not relied on."""
 
 
 class Place(NamedTuple):
@@ -91,7 +28,11 @@ class PartitionProgress:
     """A shard, and how far it follows the log: what changes while a worker holds a partition."""
 
     def __init__(
-        self, shard: Shard, heard_again: datetime | None = None, clock: Clock = wall_clock
+        self,
+        shard: Shard,
+        heard_again: datetime | None = None,
+        clock: Clock = wall_clock,
+        steady: Callable[[], float] = time.monotonic,
     ) -> None:
         self.shard = shard
         self.heard_again = heard_again
@@ -103,15 +44,14 @@ class PartitionProgress:
         self.writable = False
         self.fenced = False
         self._targets: dict[str, int] = {}
-        self._marks: dict[str, HighWatermark] = {}
-        self._answers: dict[str, HighWatermark] = {}
-        self._heard: dict[str, datetime] = {}
-        self._heard_until: datetime | None = None
+        self.hearing = Hearing()
         self._judged_at: datetime | None = None
         self._clock = clock
         self.clocks = Clocks(clock)
         self._was_off = False
         self._folded_before = 0
+        self._steady = steady
+        self._seen = steady()
 
     def next(self, topic: str) -> int:
         """The offset up to which `topic` is folded."""
@@ -125,7 +65,7 @@ class PartitionProgress:
         self.closed()
         self.missing = tuple(topic for topic in TOPICS if topic not in end)
         self._targets = dict(end)
-        self._marks.clear()
+        self.hearing.begins()
         for topic, offset in first.items():
             if offset > self.next(topic):
                 self.shard.fold(topic, offset, ())
@@ -141,17 +81,41 @@ class PartitionProgress:
 
     def so_far(self) -> SoFar:
         """What is read by now, to be held against a log that is asked for after that."""
-        return SoFar(dict(self.shard.next), dict(self.integrity.memories))
+        return SoFar(dict(self.shard.next), dict(self.integrity.memories), dict(self._targets))
 
     def look(self, extents: Mapping[str, Extent], so_far: SoFar) -> bool:
         """Compares the log with how it was before that; whether a shard is to begin anew."""
+        self._seen = self._steady()
+        self._lower_targets(extents, so_far.targets)
         if self.integrity.begun is None and not self.own_are_read:
             return False
-        begins_anew = self.integrity.compare(self.shard.seal, extents, *so_far)
-        if self.shard.seal is None and not self.integrity.damages:
+        seal = self.shard.seal
+        begins_anew = self.integrity.compare(seal, extents, so_far.folded, so_far.memories)
+        if seal is None and not self.integrity.damages:
+            self._propose(extents)
+        return begins_anew
+
+    def _lower_targets(self, extents: Mapping[str, Extent], targets: Mapping[str, int]) -> None:
+        """Waits no longer for what was there, and is not any more: a topic has lost its end."""
+        for topic, extent in extents.items():
+            if extent.end >= targets.get(topic, 0):
+                continue
+            if topic in self._targets:  # it may be assigned anew meanwhile, without some topic
+                self._targets[topic] = min(self._targets[topic], extent.end)
+            seal = self.shard.seal
+            if seal is None or seal.topics[topic].topic_id == extent.topic_id:
+                self.integrity.note(Damage(topic, Kind.SHORTENED))
+
+    def _propose(self, extents: Mapping[str, Extent]) -> None:
+        """A log begins: it is numbered by a clock that is known to be the broker's."""
+        if self.clocks.of(DEAD_LETTERS).believed:
             now = int(self._clock().timestamp() * 1000)
             self.shard.propose(next_seal(None, extents, (), now))
-        return begins_anew
+
+    @property
+    def unseen_for(self) -> float:
+        """For how many seconds no broker has told whether the log is whole."""
+        return self._steady() - self._seen
 
     def follows(self, topic: str) -> bool:
         """Whether what is fetched of a topic is of the log that it is folded from."""
@@ -171,19 +135,12 @@ class PartitionProgress:
         self.shard.fold(topic, end, messages)
 
     def heard(self, topic: str, mark: HighWatermark) -> None:
-        """Notes an answer of the broker: heard up to then, once all below its mark is folded.
+        """Notes an answer of the broker.
 
         One from ahead of now is of a clock that was put back since, and tells nothing.
         """
-        if mark.at > self._clock():
-            return
-        self._answers[topic] = mark
-        pending = self._marks.setdefault(topic, mark)
-        if self.next(topic) < pending.high_water:
-            return
-        del self._marks[topic]
-        latest = mark if self.next(topic) >= mark.high_water else pending
-        self._heard[topic] = max(latest.at, self._heard.get(topic, latest.at))
+        if mark.at <= self._clock():
+            self.hearing.note(topic, mark, self.next(topic))
 
     @property
     def own_are_read(self) -> bool:
@@ -196,7 +153,8 @@ class PartitionProgress:
     @property
     def may_speak(self) -> bool:
         """Whether what it has to say may be sent now."""
-        return self.writable and self.own_are_read and not self.integrity.damages
+        found = self.integrity.damages or self.integrity.superseded
+        return self.writable and self.own_are_read and not found
 
     @property
     def caught_up(self) -> bool:
@@ -241,14 +199,14 @@ class PartitionProgress:
     def lag(self) -> dict[str, int]:
         """Per topic, how many offsets beyond what is folded the broker last told of."""
         ends = dict(self._targets)
-        for topic, answer in self._answers.items():
-            ends[topic] = max(answer.high_water, ends.get(topic, 0))
+        for topic, high_water in self.hearing.high_waters.items():
+            ends[topic] = max(high_water, ends.get(topic, 0))
         return {topic: max(0, end - self.next(topic)) for topic, end in ends.items()}
 
     @property
     def answered(self) -> datetime | None:
         """When a broker last answered about any topic; None for never."""
-        return max((answer.at for answer in self._answers.values()), default=None)
+        return self.hearing.answered
 
     @property
     def read_ratio(self) -> float:
@@ -259,10 +217,7 @@ class PartitionProgress:
     @property
     def watermark(self) -> datetime | None:
         """The instant up to which every topic was heard; never earlier than it was before."""
-        if all(topic in self._heard for topic in TOPICS):
-            least = min(self._heard[topic] for topic in TOPICS)
-            self._heard_until = max(least, self._heard_until or least)
-        return self._heard_until
+        return self.hearing.until
 
     def stale(self, now: datetime, after: float) -> bool:
         """Whether the log was not heard for more than `after` seconds.
@@ -282,9 +237,7 @@ class PartitionProgress:
         if self.clocks.believed and not is_far:
             return True
         self._was_off |= self.clocks.off
-        self._marks.clear()
-        self._heard.clear()
-        self._heard_until = self._judged_at
+        self.hearing.forget(self._judged_at)
         return False
 
     def judge(self, until: datetime, after: float) -> Iterator[None]:
@@ -301,17 +254,36 @@ class PartitionProgress:
 
     @property
     def why_not_ready(self) -> str:
+        """Why the shard is not to be relied on now; empty where it is."""
+        if (why := self.why_not_shown) or (seconds := self.unseen_for) <= UNSEEN:
+            return why
+        return f"the brokers, which have not told for {seconds:.0f} s whether the log is whole"
+
+    @property
+    def why_not_shown(self) -> str:
         """Why the shard exposes nothing yet; empty once it does."""
         if self.missing:
             return f"assigned without {', '.join(self.missing)}"
         if self.integrity.damages:
             return self.integrity.words
+        if self.clocks.off:
+            return f"the clock, which is {self.clocks.told}"
         if self.behind:
             left = ", ".join(f"{count} of {topic}" for topic, count in self.behind.items())
             return f"still to read: {left}"
-        if self.clocks.off:
-            return f"the clock, which is {self.clocks.told}"
-        return self.integrity.words
+        if not self.integrity.intact:
+            return self.integrity.words
+        if self.clocks.unknown:
+            return f"a measure of the clock, by {' and '.join(self.clocks.unknown)}"
+        return self._ahead
+
+    @property
+    def _ahead(self) -> str:
+        """That it was judged so far ahead of now that only a clock that was wrong can say so."""
+        until = self.hearing.until
+        if until is None or until - self._clock() <= timedelta(seconds=LIMIT):
+            return ""
+        return f"{until.isoformat(timespec='seconds')}, up to when it was judged by a wrong clock"
 
     def uncommitted(self) -> dict[str, Memory]:
         """What the group is to keep and does not yet: how far is folded, and what is damaged."""
@@ -366,6 +338,7 @@ class Assignment:
         partition = progress.shard.partition
         anew = PartitionProgress(self._shard_of(partition), progress.heard_again, self.now)
         anew.integrity = progress.integrity.anew()
+        anew.shard.remember(progress.shard.names)
         self._held[partition] = anew
         return anew
 

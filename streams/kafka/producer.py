@@ -7,17 +7,17 @@ fences those before it: a worker that was replaced while it hung writes nothing 
 import asyncio
 import itertools
 import time
-from collections.abc import Callable, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from typing import Any, Self
 
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
 
-from events.data import DEAD_LETTERS
 from streams.errors import TopicRefused, Withheld
-from streams.kafka.assignment import OutboxMessage
 from streams.kafka.clocks import Stamp
+from streams.kafka.followed import OutboxMessage
 from streams.settings import Settings
 
 TRANSACTION = 30.0
@@ -28,6 +28,10 @@ _BATCH = 256 << 10  # bytes of one request: each waits for the one before
 _REQUEST = 10.0
 _TO_CLOSE = 2.0
 _BY_THE_BROKER = 1  # the type of a timestamp that the broker gave
+
+
+Stamps = Mapping[str, Stamp]
+"""By topic, when what we sent was appended to it."""
 
 
 def transactional_id(settings: Settings, partition: int) -> str:
@@ -67,33 +71,37 @@ class PartitionProducer:
         return made
 
     async def send(
-        self, outputs: Sequence[OutboxMessage], may_stand: Callable[[Stamp], bool] = lambda _: True
+        self, outputs: Sequence[OutboxMessage], may_stand: Callable[[Stamps], bool] = lambda _: True
     ) -> None:
         """Sends all of the outputs in one transaction, or none of them.
 
         Raises `ProducerFenced` when another has been started since, or the broker has undone what
-        took too long; `Withheld` when by the broker's stamp they may not stand; any other
+        took too long; `Withheld` when by the brokers' stamps they may not stand; any other
         `KafkaError` leaves open whether they are sent. In each case this one is to be closed.
         """
         await self._producer.begin_transaction()
         before = time.monotonic()
         reports = [await self._hand_over(output) for output in outputs]
-        stamp = _stamp(before, await asyncio.gather(*reports))
-        if not may_stand(stamp):
+        stamps = _stamps(before, await asyncio.gather(*reports))
+        if not may_stand(stamps):
             await self._producer.abort_transaction()
-            raise Withheld("the worker's clock is not the broker's")
+            raise Withheld("the worker's clock is not the broker's, or nobody knows whether it is")
         await self._producer.commit_transaction()
 
-    async def measure(self) -> Stamp:
-        """When the broker appends a record of ours, which is undone: nobody who reads sees it."""
+    async def measure(self, topics: Collection[str]) -> Stamps:
+        """When brokers append a record of ours to these topics, which is undone: nobody sees it."""
         await self._producer.begin_transaction()
         before = time.monotonic()
-        report = await self._producer.send_and_wait(
-            DEAD_LETTERS, b"", partition=self._partition, headers=[("kind", b"clock")]
-        )
-        stamp = _stamp(before, [report])
+        reports = [await self._ask_the_time(topic) for topic in topics]
+        stamps = _stamps(before, await asyncio.gather(*reports))
         await self._producer.abort_transaction()
-        return stamp
+        return stamps
+
+    async def _ask_the_time(self, topic: str) -> Any:
+        headers = [("kind", b"clock")]
+        report = await self._producer.send(topic, b"", partition=self._partition, headers=headers)
+        report.add_done_callback(_is_heard)
+        return report
 
     async def _hand_over(self, output: OutboxMessage) -> Any:
         report = await self._producer.send(
@@ -128,8 +136,11 @@ class PartitionProducer:
                 _is_heard(batch._drain_waiter)
 
 
-def _stamp(before: float, reports: Sequence[Any]) -> Stamp:
-    """What the broker said of when it appended; raises `TopicRefused` where it does not say."""
+def _stamps(before: float, reports: Sequence[Any]) -> Stamps:
+    """What was said of each topic of when it was appended; raises `TopicRefused` where it was not.
+
+    Each topic may be led by another broker, which has a clock of its own.
+    """
     after = time.monotonic()
     for report in reports:
         if report.timestamp_type != _BY_THE_BROKER:
@@ -137,8 +148,10 @@ def _stamp(before: float, reports: Sequence[Any]) -> Stamp:
                 f"{report.topic} believes its producers' clocks. Operator action: set "
                 "message.timestamp.type=LogAppendTime, with kafka-configs --alter, and start again."
             )
-    stamps = [report.timestamp / 1000 for report in reports]
-    return Stamp(before, after, min(stamps), max(stamps))
+    times: dict[str, list[float]] = defaultdict(list)
+    for report in reports:
+        times[report.topic].append(report.timestamp / 1000)
+    return {topic: Stamp(before, after, min(at), max(at)) for topic, at in times.items()}
 
 
 def _is_heard(report: Any) -> None:

@@ -47,7 +47,7 @@ def forbidden(settings: Settings, error: KafkaError, operation: str = "Read") ->
     return not_permitted(settings, f"{operation} on the topic {topics}")
 
 
-async def unusable(settings: Settings, error: KafkaError) -> StreamError:
+async def unusable(settings: Settings, error: KafkaError | TimeoutError) -> StreamError:
     """What an error of aiokafka is in our tree: `NotPermitted`, else `NoBroker`.
 
     A broker that refuses a login is asked once more, for aiokafka tells of it in its log alone.

@@ -61,6 +61,16 @@ async def create_or_verify(settings: Settings) -> list[Difference]:
         return new + await _differing(admin, settings)
 
 
+async def compacted(settings: Settings) -> list[str]:
+    """The topics of which the brokers may drop records for later ones of the same key.
+
+    Raises `NotPermitted` where their settings may not be read, `NoBroker` where none answers.
+    """
+    async with _admin(settings) as admin:
+        found = [each async for each in _settings_of(admin, TOPICS, settings)]
+    return [topic for topic, of in found if "compact" in of.get("cleanup.policy", "")]
+
+
 @asynccontextmanager
 async def _admin(settings: Settings) -> AsyncIterator[Any]:
     admin = AIOKafkaAdminClient(**settings.client(), client_id="cmowatch-topics")

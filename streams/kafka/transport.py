@@ -16,14 +16,10 @@ from yarl import URL
 from events.data import OWN
 from streams.errors import CutBack
 from streams.exits import exit_on_unexpected_error, exit_when_forbidden
-from streams.kafka.assignment import (
-    Assignment,
-    HighWatermark,
-    PartitionProgress,
-    Place,
-)
+from streams.kafka.assignment import Assignment, PartitionProgress, Place
 from streams.kafka.batches import Batch, bounded, cut_back, message_of, slices
 from streams.kafka.extents import say_what_is_missing
+from streams.kafka.hearing import HighWatermark
 from streams.kafka.rights import FORBIDDEN
 from streams.kafka.tolerant_headers import read_any_header_name, reads_any_header_name
 from streams.kafka.writers import Membership
@@ -273,9 +269,12 @@ class Consumer(driver.Consumer):
         return await self._follow(lambda: list(self.assigned))
 
     async def begin_anew(self, progress: PartitionProgress) -> None:
-        """Follows a partition with an empty shard, for the log is another one."""
-        anew = self.assigned.begin_anew(progress)
-        await self._follow(lambda: [anew] if self.assigned.holds(anew) else [])
+        """Follows a partition with an empty shard, for the log is another one.
+
+        Raises `KafkaError` where no broker tells where it begins: then it is as it was.
+        """
+        held = self.assigned.holds
+        await self._follow(lambda: [self.assigned.begin_anew(progress)] if held(progress) else [])
 
     async def _follow(self, which: Callable[[], list[PartitionProgress]]) -> dict[TP, int]:
         tps = {TP(*tp) for tp in self.assignment()}

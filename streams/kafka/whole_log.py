@@ -19,7 +19,7 @@ from streams.kafka.extents import Extents
 from streams.kafka.rights import not_permitted, unusable
 from streams.kafka.tolerant_headers import read_any_header_name
 from streams.letters import Letters
-from streams.seals import Seal, damages
+from streams.seals import Seal, damages, later
 from streams.settings import Settings
 
 _AT_ONCE = 5_000
@@ -47,8 +47,10 @@ async def outcomes(
             word = read_back(message.headers)
             letters = said[message.partition]
             if isinstance(word, Seal):
-                letters.seal(word)
-                sealed[message.partition] = word
+                before = sealed.get(message.partition)
+                sealed[message.partition] = holds = later(word, before)
+                if holds is not before:
+                    letters.seal(holds)
             elif isinstance(word, Word) and letters.is_news(word, awaited=False):
                 letters.read(word, folded=False)
         await _refuse_damaged(consumer, settings, sealed)
@@ -61,12 +63,12 @@ async def outcomes(
 
 
 async def seals(settings: Settings) -> dict[int, Seal]:
-    """The last seal of each partition number that has one; raises as `transitions` does."""
+    """The seal that holds of each partition number that has one; raises as `transitions` does."""
     async with _reader(settings) as consumer:
-        found = {}
+        found: dict[int, Seal] = {}
         async for message in _messages(consumer, settings, [DEAD_LETTERS]):
             if isinstance(word := read_back(message.headers), Seal):
-                found[message.partition] = word
+                found[message.partition] = later(word, found.get(message.partition))
         return found
 
 
@@ -132,7 +134,8 @@ async def _messages(
     ends = await consumer.end_offsets(places)
     there = sum(ends[place] - begins[place] for place in places)
     left = {place for place in places if ends[place] > 0}
-    consumer.assign(sorted(left))
+    if left:  # a consumer that was given nothing to read after something would never stop
+        consumer.assign(sorted(left))
     while left:
         batches = await consumer.getmany(timeout_ms=1_000, max_records=_AT_ONCE)
         for place, records in batches.items():

@@ -10,11 +10,12 @@ from aiokafka.errors import KafkaError, ProducerFenced
 from mode.utils.logging import get_logger
 from prometheus_client import Counter
 
-from events.data import BREACHES
+from events.data import BREACHES, DEAD_LETTERS, OWN
 from streams.errors import NotWritable, Withheld
-from streams.kafka.assignment import Assignment, OutboxMessage, PartitionProgress
-from streams.kafka.clocks import Stamp
-from streams.kafka.producer import PartitionProducer, transactional_id
+from streams.kafka.assignment import Assignment, PartitionProgress
+from streams.kafka.clocks import SOON
+from streams.kafka.followed import OutboxMessage
+from streams.kafka.producer import PartitionProducer, Stamps, transactional_id
 from streams.kafka.rights import FORBIDDEN
 from streams.settings import Settings
 
@@ -111,7 +112,7 @@ class Writers:
             async with asyncio.timeout(_TO_START):
                 producer = await PartitionProducer.started(self._settings, partition)
                 self._producers[partition] = producer
-                await _measured(progress, producer)
+                await _measured(progress, producer, _stamped(progress))
         except FORBIDDEN:
             raise
         except (KafkaError, TimeoutError) as error:
@@ -159,12 +160,16 @@ class Writers:
         that it does not stand, and says what has to stand then. Raises one of `FORBIDDEN` when we
         may not: what is sent again then fails again.
 
-        Each transaction tells what time it is for the broker; at times one is made for that alone.
+        Each transaction tells what time it is for the brokers that lead its topics; at times one is
+        made for that alone.
         """
         outputs, delivered = progress.shard.to_send(), 0
         producer = self._producers[progress.shard.partition]
-        if not outputs and progress.clocks.due:
-            await self._done(progress, _measured(progress, producer), 0)
+        unsaid = _stamped(progress) - {output.topic for output in outputs}
+        if due := {topic for topic in unsaid if progress.clocks.of(topic).due}:
+            measuring = _measured(progress, producer, due)
+            if not await self._done(progress, measuring, len(outputs)):
+                return 0
         for first in range(0, len(outputs), _AT_ONCE):
             some = outputs[first : first + _AT_ONCE]
             sending = producer.send(some, _may_stand(progress, some))
@@ -200,6 +205,9 @@ class Writers:
             )
         else:
             log.warning("partition %d: %d outputs were not delivered: %r", partition, count, error)
+        if isinstance(error, Withheld):  # as soon as it is measured anew, and no sooner
+            now = self._clock()
+            self._attempts[partition] = _Attempts(now, now + SOON, _SHORTEST_WAIT)
         await self._close(partition)
 
     def _postpone(self, partition: int, *, since: float | None = None) -> None:
@@ -233,17 +241,32 @@ class Writers:
         await asyncio.gather(*map(self._close, list(self._producers)))
 
 
-async def _measured(progress: PartitionProgress, producer: PartitionProducer) -> None:
-    progress.clocks.measured(await producer.measure())
+def _stamped(progress: PartitionProgress) -> set[str]:
+    """The topics by which our clock may be measured.
+
+    Before the log is sealed nothing is to lie on `cmo.breaches`, not even what is undone: where no
+    seal is to be found, that would look as if one was lost.
+    """
+    return set(OWN) if progress.integrity.begun is not None else {DEAD_LETTERS}
+
+
+async def _measured(
+    progress: PartitionProgress, producer: PartitionProducer, topics: Collection[str]
+) -> None:
+    progress.clocks.measured(await producer.measure(topics))
 
 
 def _may_stand(
     progress: PartitionProgress, outputs: Sequence[OutboxMessage]
-) -> Callable[[Stamp], bool]:
-    """What is judged stands where our clock is right as it is appended; what is refused always."""
+) -> Callable[[Stamps], bool]:
+    """What is judged stands where our clock is right as it is appended; what is refused always.
 
-    def may_stand(stamp: Stamp) -> bool:
-        progress.clocks.measured(stamp)
-        return progress.clocks.believed or all(each.topic != BREACHES for each in outputs)
+    That is so by stamps which told something: it may be wrong by those that told nothing.
+    """
+
+    def may_stand(stamps: Stamps) -> bool:
+        told = progress.clocks.measured(stamps)
+        believed = told and progress.clocks.believed
+        return believed or all(each.topic != BREACHES for each in outputs)
 
     return may_stand

@@ -22,7 +22,8 @@ class Exposed(NamedTuple):
     `lag` is what each topic holds beyond what is folded; `held_since` is when the worker got the
     partition, `answered` when a broker last answered about it, and `skew` for how many seconds the
     worker's clock is ahead of the broker's. `damages` say what is wrong with
-    its log, and `unknown` are all readings of it then.
+    its log, and `unknown` are all readings of it then. `unseen_for` are the seconds for which no
+    broker has told whether it is whole.
     """
 
     shard: Shard
@@ -35,6 +36,7 @@ class Exposed(NamedTuple):
     skew: float | None = None
     damages: Sequence[Damage] = ()
     unknown: Sequence[Reading] = ()
+    unseen_for: float = 0.0
 
 
 def page(exposed: Iterable[Exposed]) -> str:
@@ -123,8 +125,14 @@ def _damaged(out: Page, shards: list[Exposed]) -> None:
         "gauge",
         "That a topic's partition is not what it was, so that its CMOs are unknown.",
     )
+    unseen = out.family(
+        "cmowatch_log_unseen_seconds",
+        "gauge",
+        "For how long no broker has told whether a partition is still what it was.",
+    )
     for each in shards:
         where = label("partition", str(each.shard.partition))
+        unseen(where, each.unseen_for)
         for topic, kind in each.damages:
             damaged(f"{where},{label('topic', topic)},{label('kind', kind)}", 1)
 

@@ -43,7 +43,7 @@ def exposed(assignment: Assignment) -> Iterator[Exposed]:
     """Each shard as it stands now; it shows its CMOs once it has caught up and judged."""
     for progress in assignment:
         shard = cast(Shard, progress.shard)
-        ready = not progress.why_not_ready and shard.judged_at > 0
+        ready = not progress.why_not_shown and shard.judged_at > 0
         yield Exposed(
             shard,
             ready,
@@ -55,6 +55,7 @@ def exposed(assignment: Assignment) -> Iterator[Exposed]:
             progress.clocks.skew,
             progress.integrity.damages,
             unknown_of(progress),
+            progress.unseen_for,
         )
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from events.data import BREACHES
 from streams.commands.watch import worker
-from streams.kafka.assignment import OutboxMessage
+from streams.kafka.followed import OutboxMessage
 from streams.kafka.producer import PartitionProducer
 from tests.chaos.unguarded_worker import GUARDS
 

@@ -4,24 +4,29 @@ import asyncio
 import os
 import signal
 from collections.abc import Callable, Collection
+from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 from aiokafka import AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, RecordsToDelete
 from click.testing import CliRunner
 
+from deploy.lab.demo import AGREEMENTS
 from deploy.lab.kafka import LocalKafka
 from events.breaches import BREACH_EVENT
-from events.data import BREACHES, DEAD_LETTERS, INVENTORY, LOTS, RELEASES
+from events.data import BREACHES, DEAD_LETTERS, INVENTORY, LOTS, RELEASES, Heartbeat
 from events.partition import partition_of
+from events.publish import Publisher
 from streams.cli import main
 from streams.kafka.extents import Extents
 from streams.kafka.topics import create_or_verify
 from streams.seals import Damage, Kind
 from streams.settings import Settings
 from tests.chaos.conftest import Telling, all_told, check, share, stands
-from tests.conftest import delete
-from tests.end_to_end.clean_pass import all_is_said, judged_by, own_topics
+from tests.chaos.leaderless_worker import SOON, file_of
+from tests.conftest import clean_up, delete
+from tests.end_to_end.clean_pass import all_is_said, judged_by, nothing_is_due, own_topics
 from tests.end_to_end.conftest import Worker, environment, eventually
 
 pytestmark = [pytest.mark.chaos, pytest.mark.broker, pytest.mark.slow]
@@ -29,6 +34,8 @@ pytestmark = [pytest.mark.chaos, pytest.mark.broker, pytest.mark.slow]
 Watch = Callable[..., Worker]
 Tell = Callable[..., Telling]
 SOME = 3_000
+NEWCOMER = "newcomer-works"
+LEADERLESS = Path(__file__).with_name("leaderless_worker.py")
 
 
 def recreate(settings: Settings, *topics: str) -> None:
@@ -51,13 +58,12 @@ def ends(settings: Settings, topic: str) -> dict[int, int]:
     return asyncio.run(found())
 
 
-async def spoil(settings: Settings) -> None:
+async def spoil(settings: Settings, *partitions: int) -> None:
     """Says what is refused for good, where another will say something good."""
     producer = AIOKafkaProducer(**settings.client())
     await producer.start()
     try:
-        for number in range(20 * settings.partitions):
-            place = number % settings.partitions
+        for place in list(partitions or range(settings.partitions)) * 20:
             await producer.send_and_wait(LOTS, b"{", key=b"acme", partition=place)
     finally:
         await producer.stop()
@@ -108,10 +114,7 @@ def check_unknown(
     settings: Settings, workers: Collection[Worker], partitions: Collection[int], said: int
 ) -> None:
     """Nothing of these partitions is known, a page is due, and nothing was said since."""
-    of = {each["cmo"]: partition_of(each["cmo"].encode(), 4) for each in judged_by(*workers)}
-    assert {*of.values()} >= {*partitions}
-    shown = [each for each in judged_by(*workers) if of[each["cmo"]] in partitions]
-    assert {(each["state"], each["value"]) for each in shown} == {("unknown", None)}
+    eventually(lambda: unknown_alone(workers, partitions), "these are unknown, and all of them", 60)
     whole = {*map(str, range(4))} - {*map(str, partitions)}
     eventually(lambda: shown_ready(workers) == whole, "what is whole is ready", 60)
     due = {
@@ -122,6 +125,21 @@ def check_unknown(
     assert due == {*map(str, partitions)}
     cleared = [each for each in transitions(settings)[said:] if each[1] == "cleared"]
     assert not cleared
+
+
+def unknown_alone(workers: Collection[Worker], partitions: Collection[int]) -> bool:
+    """Whether of each of these partitions CMOs are shown, and none but as unknown."""
+    shown = [(partition_of(each["cmo"].encode(), 4), each) for each in judged_by(*workers)]
+    found = [(number, each) for number, each in shown if number in partitions]
+    return {number for number, _ in found} == {*partitions} and all(
+        (each["state"], each["value"]) == ("unknown", None) for _, each in found
+    )
+
+
+def shared_out(*workers: Worker) -> bool:
+    """Whether each of the workers holds some partitions, all together hold each one, and once."""
+    held = [list(worker.health()["partitions"]) for worker in workers]
+    return all(held) and sorted(number for some in held for number in some) == [*map(str, range(4))]
 
 
 def shown_ready(workers: Collection[Worker]) -> set[str]:
@@ -191,7 +209,7 @@ def test_records_deleted_below_what_was_folded_are_damage_also_for_a_worker_that
     cut = truncate(settings, INVENTORY)
     eventually(damaged([other], cut, Damage(INVENTORY, Kind.TRUNCATED)), "it is unknown", 60)
     hung.signal(signal.SIGCONT)
-    eventually(lambda: hung.health()["partitions"], "it has some again", 60)
+    eventually(lambda: shared_out(hung, other), "it knows that it was replaced, and has some", 60)
     eventually(damaged(workers, cut, Damage(INVENTORY, Kind.TRUNCATED)), "unknown still", 60)
     check_unknown(settings, workers, cut, said)
     mended(settings, *workers)
@@ -243,6 +261,90 @@ def test_topics_that_lost_their_end_are_damaged_though_they_grow_and_workers_sta
     eventually(damaged(workers, [lost], *found), "it is unknown still", 90)
     check_unknown(settings, workers, [lost], said)
     mended(settings, *workers)
+
+
+def test_good_messages_that_lie_where_refused_ones_were_lost_are_taken(
+    settings: Settings, broker: LocalKafka, watch: Watch, tell: Tell, history: list[bytes]
+) -> None:
+    worker = watch()
+    all_told(tell(history[:SOME]))
+    lost = longest(settings, LOTS)
+    asyncio.run(spoil(settings, lost))
+    eventually(share(4, worker), "it holds all", 90)
+    eventually(all_is_said(stands(settings), worker), "all is said", 90)
+    assert worker.total("cmowatch_events_rejected_total", reason="not_json") == 20
+    before = ends(settings, LOTS)[lost]
+    broker.kill()
+    shorten(broker, LOTS, lost)
+    broker.start()
+    assert ends(settings, LOTS)[lost] <= before - 20
+    eventually(damaged([worker], [lost], Damage(LOTS, Kind.SHORTENED)), "it is unknown", 60)
+    mended(settings, worker)
+    all_told(tell(history[: 2 * SOME]))
+    assert ends(settings, LOTS)[lost] > before
+    check(settings, worker)
+    assert worker.total("cmowatch_events_rejected_total", reason="not_json") == 0
+
+
+def test_a_topic_that_was_compacted_for_a_while_is_damaged_also_for_a_worker_that_was_killed(
+    settings: Settings, watch: Watch, tell: Tell, history: list[bytes]
+) -> None:
+    workers = settled(settings, watch, tell(history[:SOME]))
+    said, found = len(transitions(settings)), Damage(BREACHES, Kind.COMPACTED)
+    asyncio.run(clean_up(settings, BREACHES, "compact"))
+    eventually(damaged(workers, range(4), found), "all is unknown", 60)
+    asyncio.run(clean_up(settings, BREACHES, "delete"))
+    workers[0].kill()
+    workers[0].start()
+    eventually(lambda: shared_out(*workers), "it has some again", 60)
+    eventually(damaged(workers, range(4), found), "all is unknown still", 60)
+    check_unknown(settings, workers, range(4), said)
+    mended(settings, *workers)
+
+
+def test_a_cmo_under_the_default_agreement_is_unknown_though_nothing_tells_of_it_any_more(
+    settings: Settings, watch: Watch
+) -> None:
+    with Publisher(settings.brokers, source=f"/cmo/{NEWCOMER}", cmo=NEWCOMER) as publisher:
+        publisher.send(Heartbeat(topic="cmo.lots"), id="1", time=datetime.now(UTC))
+    worker = watch()
+    eventually(share(4, worker), "it holds all", 90)
+    eventually(lambda: NEWCOMER in {each["cmo"] for each in judged_by(worker)}, "it is judged", 60)
+    eventually(lambda: nothing_is_due(worker), "all is said", 60)
+    recreate(settings, DEAD_LETTERS)
+    eventually(damaged([worker], range(4), Damage(DEAD_LETTERS, Kind.RECREATED)), "unknown", 60)
+    shown = {each["state"] for each in judged_by(worker) if each["cmo"] == NEWCOMER}
+    assert shown == {"unknown"}
+
+
+def test_a_partition_without_a_leader_is_not_ready_and_the_others_go_on(
+    settings: Settings, watch: Watch, start_worker: Watch, tmp_path: Path
+) -> None:
+    worker = start_worker(LEADERLESS, agreements=AGREEMENTS, default_agreement=True)
+    eventually(share(4, worker), "it holds all", 90)
+    gone = tmp_path / file_of(worker.port)
+    gone.write_text("2")
+    eventually(lambda: waits(worker) == {"2"}, "one partition is not ready, and says why", 30)
+    asyncio.run(spoil(settings))
+    eventually(lambda: spoken_of(settings) == {0, 1, 3}, "of the others is said what is due", 30)
+    assert waits(worker) == {"2"}
+    [unseen] = worker.values("cmowatch_log_unseen_seconds", partition="2")
+    assert unseen > SOON
+    assert shown_ready([worker]) == {*map(str, range(4))}
+    gone.unlink()
+    eventually(lambda: spoken_of(settings) == {*range(4)}, "it goes on by itself", 30)
+    eventually(worker.ready, "it is ready again", 30)
+
+
+def waits(worker: Worker) -> set[str]:
+    """The partitions of which no broker tells, by what the worker says it waits for."""
+    said = {n: of["waits_for"] for n, of in worker.health()["partitions"].items()}
+    return {number for number, why in said.items() if why.startswith("the brokers, which have not")}
+
+
+def spoken_of(settings: Settings) -> set[int]:
+    """The partitions of which dead letters stand."""
+    return {letter.partition for letter in asyncio.run(own_topics(settings)).dead_letters}
 
 
 def longest(settings: Settings, topic: str) -> int:

@@ -2,7 +2,7 @@
 
 import itertools
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from datetime import datetime, timedelta
 from math import inf
 from typing import Any
@@ -17,17 +17,19 @@ from alerts.ledger import Ledger, Standing
 from alerts.records.lot import LOT
 from events import outcomes
 from events.outcomes import Message
+from streams import app
 from streams.commands.watch import worker
 from streams.kafka import integrity, producer, writers
 from streams.kafka.assignment import Assignment, PartitionProgress, Place
 from streams.kafka.batches import message_of
-from streams.kafka.clocks import Clocks, Interval
+from streams.kafka.clocks import Clocks, Interval, LeaderClock
+from streams.kafka.extents import Extents
 from streams.kafka.integrity import Integrity
 from streams.kafka.transport import Consumer, ConsumerThread
 from streams.kafka.writers import Membership
 from streams.letters import Letters
 from streams.outbox import Outbox
-from streams.seals import Memory, Seal
+from streams.seals import Extent, Memory, Seal
 from streams.settings import Settings
 from streams.shard import Shard
 
@@ -244,6 +246,35 @@ def letters_of_what_is_there() -> None:
     Letters.seal = seal  # type: ignore[method-assign]
 
 
+def told_apart() -> None:
+    """All partitions are asked for at once: one that nobody leads keeps back all."""
+
+    async def told(self: Extents, partitions: Collection[int]) -> dict[int, dict[str, Extent]]:
+        found = await whole(self, partitions)
+        return found if set(found) == set(partitions) else {}
+
+    whole = Extents.told
+    Extents.told = told  # type: ignore[method-assign]
+
+
+def compaction_noted() -> None:
+    """Nobody looks how topics are cleaned up."""
+
+    async def note(settings: Settings, assignment: Assignment) -> None:
+        """Passes over what is compacted."""
+
+    vars(app)["note_compaction"] = note
+
+
+def cmos_remembered() -> None:
+    """Who begins anew knows of no CMO but by what is left of the log."""
+
+    def remember(self: Shard, names: Collection[str]) -> None:
+        """Passes over the names."""
+
+    Shard.remember = remember  # type: ignore[method-assign]
+
+
 def silence_waits() -> None:
     """Silence is held against a CMO as soon as we hear again."""
     breaches.SILENCE_WAITS = 0
@@ -253,16 +284,17 @@ def clock_measured() -> None:
     """Whatever the clock says is believed."""
     Clocks.believed = property(lambda self: True)  # type: ignore[assignment,method-assign]
     Clocks.off = property(lambda self: False)  # type: ignore[assignment,method-assign]
+    LeaderClock.believed = property(lambda self: True)  # type: ignore[assignment,method-assign]
 
 
 def clock_carried() -> None:
     """That our clock was set is not seen before the next stamp of the broker."""
 
-    def skew(self: Clocks) -> float | None:
+    def skew(self: LeaderClock) -> float | None:
         ours = self._ours_when_measured
         return self._theirs and Interval(ours - self._theirs.high, ours - self._theirs.low).least
 
-    Clocks.skew = property(skew)  # type: ignore[assignment,method-assign]
+    LeaderClock.skew = property(skew)  # type: ignore[assignment,method-assign]
 
 
 def words_measured() -> None:
@@ -341,6 +373,9 @@ GUARDS: dict[str, Callable[[], None]] = {
         found_for_good,
         numbers_never_used,
         letters_of_what_is_there,
+        told_apart,
+        compaction_noted,
+        cmos_remembered,
         silence_waits,
         clock_measured,
         clock_carried,

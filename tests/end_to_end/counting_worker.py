@@ -3,7 +3,7 @@
 import itertools
 import os
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
@@ -34,12 +34,16 @@ class CountingShard:
         self.next: dict[str, int] = {}
         self.lacking: dict[str, int] = {}
         self.seal: Seal | None = None
+        self.names: set[str] = set()
         self.count = dict.fromkeys(TOPICS, 0)
         self.sum = dict.fromkeys(TOPICS, 0)
         self.own_before_others = -1
         self.ticked = 0.0
         self._due: list[Said] = []
         self._proposed: OutboxMessage | None = None
+
+    def remember(self, names: Collection[str]) -> None:
+        self.names = {*self.names, *names}
 
     def propose(self, seal: Seal) -> None:
         if self._proposed is None:

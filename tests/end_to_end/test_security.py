@@ -386,6 +386,10 @@ def test_a_worker_that_may_not_join_its_group_says_so_and_ends(
 RUNNING = {
     "the group": ("--operation Read --group cmowatch", "Read on the group cmowatch"),
     "a topic": (f"--operation Read --topic {LOTS}", f"Read on the topic {LOTS}"),
+    "how a topic is set": (
+        f"--operation DescribeConfigs --topic {LOTS}",
+        f"Describe and DescribeConfigs on the topic {LOTS}",
+    ),
 }
 
 
@@ -397,7 +401,7 @@ def test_a_worker_that_loses_a_right_while_it_runs_says_so_and_ends(
     worker = start("cmowatch-worker")
     eventually(lambda: worker.ready(2), "it is ready")
     with changed(secure, acls(f"--deny-principal User:cmowatch-worker {denied}")):
-        assert worker.ended() == FORBIDDEN, worker.errors.read_text()
+        assert worker.ended(60) == FORBIDDEN, worker.errors.read_text()
     assert f"grant it {right}" in worker.errors.read_text()
 
 

@@ -4,21 +4,22 @@ import asyncio
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
-from events.data import LOTS, TOPICS
+from events.data import LOTS, OWN, TOPICS
 from events.outcomes import Message
 from streams.app import (
     _refuse_beyond,
     judge,
 )
 from streams.errors import WrongPartitions
-from streams.kafka.assignment import HighWatermark, PartitionProgress
+from streams.kafka.assignment import PartitionProgress
 from streams.kafka.clocks import Clocks, Stamp
+from streams.kafka.hearing import HighWatermark
 from streams.seals import Seal
 
 NOON = datetime(2026, 1, 5, 12, tzinfo=UTC)
@@ -34,9 +35,13 @@ class Judged:
         self.next: dict[str, int] = {}
         self.lacking: dict[str, int] = {}
         self.seal: Seal | None = None
+        self.names: set[str] = set()
         self.at: list[datetime] = []
         self.heard_again: list[datetime | None] = []
         self.begun = 0
+
+    def remember(self, names: Collection[str]) -> None:
+        self.names = {*self.names, *names}
 
     def propose(self, seal: Seal) -> None:
         self.seal = seal
@@ -63,7 +68,7 @@ def heard(
     """A partition that was heard up to a moment, by a clock so many seconds ahead of a broker's."""
     progress = PartitionProgress(shard, clock=lambda: LATER)
     now, stamp = time.monotonic(), LATER.timestamp() - ahead
-    progress.clocks.measured(Stamp(now, now, stamp, stamp))
+    progress.clocks.measured(dict.fromkeys(OWN, Stamp(now, now, stamp, stamp)))
     progress.assigned(dict.fromkeys(TOPICS, 0), {**dict.fromkeys(TOPICS, 0), LOTS: left})
     progress.integrity.begun = 7
     for topic in TOPICS:

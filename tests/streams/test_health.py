@@ -2,13 +2,13 @@
 
 import logging
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import cast
 
 import pytest
 
-from events.data import LOTS, TOPICS
+from events.data import LOTS, OWN, TOPICS
 from events.outcomes import Message
 from streams.health import CatchingUp, ClockWatch, health
 from streams.kafka.assignment import Assignment, PartitionProgress
@@ -27,6 +27,10 @@ class Folded:
         self.next: dict[str, int] = {}
         self.lacking: dict[str, int] = {}
         self.seal: Seal | None = None
+        self.names: set[str] = set()
+
+    def remember(self, names: Collection[str]) -> None:
+        self.names = {*self.names, *names}
 
     def propose(self, seal: Seal) -> None:
         self.seal = seal
@@ -128,6 +132,7 @@ def test_a_worker_whose_agreements_lack_a_cmo_is_not_ready_and_says_what_to_do(
     first, second = assignment
     for each in (first, second):
         each.take(LOTS, 1_000, ())
+        measured(each, clock, ahead=0)
     assert health(assignment, 60)["ready"] is True
     cast(Folded, second.shard).lacking = {"beta": 1_500}
     said = health(assignment, 60)
@@ -141,7 +146,7 @@ def test_a_worker_whose_agreements_lack_a_cmo_is_not_ready_and_says_what_to_do(
 
 def measured(progress: PartitionProgress, clock: Clock, *, ahead: float) -> None:
     now, at = time.monotonic(), clock().timestamp() - ahead
-    progress.clocks.measured(Stamp(now, now, at, at))
+    progress.clocks.measured(dict.fromkeys(OWN, Stamp(now, now, at, at)))
 
 
 def test_a_worker_whose_clock_is_off_is_not_ready_and_says_by_how_much(

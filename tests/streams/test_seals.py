@@ -82,7 +82,8 @@ def test_a_seal_is_read_back_as_it_was_written() -> None:
     seal = next_seal(BEGUN, extents, (), 7, lost, "the disk is gone")
     assert read_back(sealed(seal, 3).headers) == seal
     assert seal.events_lost
-    assert (seal.topics[LOTS].until, seal.topics[BREACHES].until) == (0, 5)
+    assert (seal.topics[LOTS].until, seal.topics[BREACHES].until) == (0, 0)
+    assert seal.topics[RELEASES].until == EMPTY[RELEASES].end
     assert not next_seal(BEGUN, EMPTY, (), 7, lost[1:]).events_lost
 
 

@@ -1,12 +1,12 @@
 """A shard: what it takes, what it refuses once and for all, what it sends until it is read back."""
 
 from collections.abc import Callable
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 import pytest
 
-from alerts.agreements import Agreements
+from alerts.agreements import Agreement, Agreements
 from alerts.identities import identity
 from alerts.records.lot import LOT
 from alerts.records.order_line import ORDER_LINE, derive
@@ -16,6 +16,7 @@ from events.data import BREACHES, DEAD_LETTERS, INBOUND
 from events.outcomes import Message, Reason
 from streams.dead_letters import WHOLE_PER_MINUTE, OutboxMessage
 from streams.outbox import AGAIN_AFTER
+from streams.seals import Extent, next_seal
 from streams.shard import Shard
 from tests.builders import (
     Told,
@@ -411,3 +412,23 @@ def test_a_shard_judges_what_ripens_between_ticks() -> None:
     ticked(made, on(4.6))
     assert figures(made) == (1, 1)
     assert NOW - days(40) == on(0)
+
+
+def test_a_seal_that_was_proposed_before_a_partition_was_opened_is_not_said() -> None:
+    made, empty = shard(), {topic: Extent(topic, 0, 0) for topic in said.TOPICS}
+    made.propose(next_seal(None, empty, (), 1_000))
+    made.start_over()
+    assert made.to_send() == []
+    made.propose(next_seal(None, empty, (), 2_000))
+    [seal] = made.to_send()
+    assert dict(seal.headers)["number"] == b"2000"
+
+
+def test_a_cmo_that_is_known_by_its_events_alone_is_unknown_where_they_are_lost() -> None:
+    default = Agreement(default=True, version="1", effective=date(2020, 1, 1), contingency="Call.")
+    by_default = Agreements([default], use_default=True)
+    before = after([completed("L1")], shard(by_default))
+    anew = shard(by_default)
+    assert list(anew.unknown("why", NOW)) == []
+    anew.remember(before.names)
+    assert {each.cmo for each in anew.unknown("why", NOW)} == {"acme"}

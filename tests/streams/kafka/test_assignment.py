@@ -1,7 +1,7 @@
 """How far the log is followed: caught up, heard, held back, dropped and kept."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -9,12 +9,15 @@ import pytest
 
 from events.data import BREACHES, DEAD_LETTERS, LOTS, OWN, TOPICS
 from events.outcomes import Message
-from streams.kafka.assignment import Assignment, HighWatermark, PartitionProgress, Place
+from streams.kafka.assignment import Assignment, PartitionProgress, Place
 from streams.kafka.clocks import Stamp
-from streams.seals import Memory, Seal
+from streams.kafka.hearing import HighWatermark
+from streams.seals import Damage, Extent, Kind, Memory, Seal, next_seal
 
 NOON = datetime(2026, 1, 5, 12, tzinfo=UTC)
 LATER = NOON + timedelta(hours=1)
+SHORT = Damage(DEAD_LETTERS, Kind.SHORTENED)
+WHOLE = {topic: Extent(topic, 0, 0) for topic in TOPICS}
 
 
 class Remembering:
@@ -25,7 +28,11 @@ class Remembering:
         self.next: dict[str, int] = {}
         self.lacking: dict[str, int] = {}
         self.seal: Seal | None = None
+        self.names: set[str] = set()
         self.offsets: list[int] = []
+
+    def remember(self, names: Collection[str]) -> None:
+        self.names = {*self.names, *names}
 
     def propose(self, seal: Seal) -> None:
         self.seal = seal
@@ -53,7 +60,15 @@ def progress(*, ends: dict[str, int] | None = None, begins: dict[str, int] | Non
     every = dict.fromkeys(TOPICS, 0)
     followed.assigned({**every, **(begins or {})}, {**every, **(ends or {})})
     followed.integrity.begun = 7
+    measure(followed, LATER)
     return followed
+
+
+def measure(followed: PartitionProgress, at: datetime) -> None:
+    """The brokers' clocks are found to show this now."""
+    now = time.monotonic()
+    stamp = Stamp(now, now, at.timestamp(), at.timestamp())
+    followed.clocks.measured(dict.fromkeys(OWN, stamp))
 
 
 def messages(*offsets: int) -> list[Message]:
@@ -157,8 +172,7 @@ def heard_up_to(moment: datetime, clock: list[datetime]) -> Any:
     """A partition that was heard up to a moment by a clock that was measured, at the first."""
     followed = PartitionProgress(Remembering(), clock=lambda: clock[0])
     followed.assigned(dict.fromkeys(TOPICS, 0), dict.fromkeys(TOPICS, 0))
-    now, at = time.monotonic(), clock[0].timestamp()
-    followed.clocks.measured(Stamp(now, now, at, at))
+    measure(followed, clock[0])
     for topic in TOPICS:
         followed.heard(topic, HighWatermark(moment, 0))
     return followed
@@ -199,9 +213,8 @@ def test_what_was_heard_by_a_clock_that_is_off_is_forgotten_and_heard_anew() -> 
 def test_what_was_heard_far_ahead_by_a_clock_that_was_put_back_unseen_is_forgotten() -> None:
     clock = [seconds(7_200)]
     followed = heard_up_to(clock[0], clock)
-    now, at = time.monotonic(), NOON.timestamp()
     clock[0] = NOON
-    followed.clocks.measured(Stamp(now, now, at, at))
+    measure(followed, NOON)
     assert not followed.trusts(NOON)
     assert followed.watermark is None
     assert followed.trusts(NOON)
@@ -229,6 +242,121 @@ def test_after_a_clock_was_off_the_log_counts_as_heard_again() -> None:
     assert not followed.trusts(clock[0])
     list(followed.judge(seconds(5), 60))
     assert followed.heard_again == seconds(5)
+
+
+def test_a_shard_that_was_judged_far_ahead_of_now_waits_for_then_and_says_so() -> None:
+    clock = [seconds(10_800)]
+    followed = heard_up_to(clock[0], clock)
+    followed.integrity.begun = 7
+    list(followed.judge(clock[0], 60))
+    assert followed.why_not_ready == ""
+    clock[0] = NOON
+    measure(followed, NOON)
+    assert not followed.trusts(NOON)
+    assert followed.why_not_ready == (
+        "2026-01-05T15:00:00+00:00, up to when it was judged by a wrong clock"
+    )
+    clock[0] = seconds(10_799)
+    measure(followed, clock[0])
+    assert followed.why_not_ready == ""
+
+
+def test_before_the_clock_is_measured_beside_each_broker_a_shard_is_not_ready() -> None:
+    followed = PartitionProgress(Remembering())
+    followed.assigned(dict.fromkeys(TOPICS, 0), dict.fromkeys(TOPICS, 0))
+    followed.integrity.begun = 7
+    measured_by = "a measure of the clock, by"
+    assert followed.why_not_ready == f"{measured_by} cmo.dead-letters and cmo.breaches"
+    now, at = time.monotonic(), time.time()
+    followed.clocks.measured({DEAD_LETTERS: Stamp(now, now, at, at)})
+    assert followed.why_not_ready == f"{measured_by} cmo.breaches"
+
+
+def test_a_shard_of_which_no_broker_tells_whether_its_log_is_whole_is_not_ready() -> None:
+    steady = [0.0]
+    followed = PartitionProgress(Remembering(), steady=lambda: steady[0])
+    followed.assigned(dict.fromkeys(TOPICS, 0), dict.fromkeys(TOPICS, 0))
+    followed.integrity.begun = 7
+    followed.shard.seal = next_seal(None, WHOLE, (), 7)
+    measure(followed, datetime.now(UTC))
+    steady[0] = 60
+    assert followed.why_not_ready == ""
+    steady[0] = 61
+    unseen = "the brokers, which have not told for 61 s whether the log is whole"
+    assert (followed.why_not_ready, followed.why_not_shown) == (unseen, "")
+    assert not followed.look(WHOLE, followed.so_far())
+    assert followed.why_not_ready == ""
+
+
+def unread(**ends: int) -> Any:
+    """A partition of a sealed log of which nothing is read yet, by its topics' ends."""
+    followed = PartitionProgress(Remembering())
+    named = {"dead_letters": DEAD_LETTERS, "lots": LOTS}
+    every = {**dict.fromkeys(TOPICS, 0), **{named[name]: end for name, end in ends.items()}}
+    followed.assigned(dict.fromkeys(TOPICS, 0), every)
+    return followed
+
+
+def test_one_of_our_own_topics_that_loses_its_end_before_it_is_read_is_damaged() -> None:
+    followed = unread(dead_letters=9)
+    short = {**WHOLE, DEAD_LETTERS: Extent(DEAD_LETTERS, 0, 5)}
+    assert not followed.look(short, followed.so_far())
+    assert (followed.own_are_read, followed.integrity.damages) == (False, ())
+    followed.take(DEAD_LETTERS, 5, ())
+    followed.shard.seal = next_seal(None, WHOLE, (), 7)
+    followed.look(short, followed.so_far())
+    assert followed.why_not_ready == f"the log is damaged: {SHORT}"
+    followed.shard.seal = next_seal(followed.shard.seal, short, (), 9)
+    assert followed.look(short, followed.so_far())
+
+
+def test_an_end_that_moved_on_while_the_brokers_were_asked_is_not_lost() -> None:
+    followed, asked = unread(dead_letters=0), Extent(DEAD_LETTERS, 0, 5)
+    so_far = followed.so_far()
+    followed.opened({DEAD_LETTERS: 9})
+    followed.look({**WHOLE, DEAD_LETTERS: asked}, so_far)
+    followed.take(DEAD_LETTERS, 9, ())
+    followed.look({**WHOLE, DEAD_LETTERS: Extent(DEAD_LETTERS, 0, 9)}, followed.so_far())
+    assert followed.integrity.damages == ()
+
+
+def test_a_topic_that_left_while_the_brokers_were_asked_is_waited_for_no_more() -> None:
+    followed = unread(lots=9)
+    so_far, some = followed.so_far(), dict.fromkeys(OWN, 0)
+    followed.assigned(some, some)
+    assert not followed.look(WHOLE, so_far)
+    assert followed.why_not_ready.startswith("assigned without")
+
+
+def test_a_topic_created_anew_before_it_is_read_is_that_and_not_short() -> None:
+    followed = unread(lots=9)
+    followed.shard.seal = next_seal(None, WHOLE, (), 7)
+    again = {**WHOLE, LOTS: Extent("another", 0, 0)}
+    followed.look(again, followed.so_far())
+    assert followed.integrity.damages == (Damage(LOTS, Kind.RECREATED),)
+
+
+@pytest.mark.parametrize("hours", [None, 3, -3])
+def test_a_log_is_sealed_by_no_clock_that_is_not_known_to_be_right(hours: int | None) -> None:
+    followed, there = unread(lots=3), {**WHOLE, LOTS: Extent(LOTS, 0, 3)}
+    now = datetime.now(UTC)
+    if hours is not None:
+        measure(followed, now + timedelta(hours=hours))
+    followed.look(there, followed.so_far())
+    before = followed.shard.seal
+    assert before is None
+    assert "clock" in followed.why_not_ready or hours is None
+    measure(followed, now)
+    followed.look(there, followed.so_far())
+    assert followed.shard.seal.number == pytest.approx(now.timestamp() * 1000, abs=5_000)
+
+
+def test_who_begins_anew_still_knows_which_cmos_there_are(assignment: Assignment) -> None:
+    assignment.hold({0})
+    held(assignment, 0).shard.remember({"acme"})
+    anew = assignment.begin_anew(held(assignment, 0))
+    assert anew is held(assignment, 0)
+    assert anew.shard.names == {"acme"}
 
 
 def test_a_spell_that_ended_ahead_of_now_has_ended_now() -> None:

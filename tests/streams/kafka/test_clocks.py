@@ -4,7 +4,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from streams.kafka.clocks import LIMIT, TOLD, Clocks, Interval, Stamp, wall_clock
+from events.data import BREACHES, DEAD_LETTERS
+from streams.kafka.clocks import LIMIT, TOLD, Clocks, Interval, LeaderClock, Stamp, wall_clock
 
 NOON = datetime(2026, 1, 5, 12, tzinfo=UTC)
 
@@ -16,7 +17,10 @@ class World:
         self.steady = 1_000.0
         self.ahead = 0.0
         self.brokers_ahead = 0.0
-        self.clocks = Clocks(lambda: NOON + timedelta(seconds=self._passed + self.ahead), self._now)
+        self.clocks = LeaderClock(self._wall, self._now)
+
+    def _wall(self) -> datetime:
+        return NOON + timedelta(seconds=self._passed + self.ahead)
 
     def _now(self) -> float:
         return self.steady
@@ -153,12 +157,42 @@ def test_what_is_certain_is_what_is_nearest_to_none(found: tuple[int, int], leas
     assert Interval(*found).least == least
 
 
-def test_the_skew_is_told_in_words(world: World) -> None:
-    world.ahead = 3_600
-    world.measure()
-    assert world.clocks.told == "3,600.0 s ahead of the broker's"
-    world.ahead = -7.25
-    assert world.clocks.told.endswith("s behind the broker's")
+def stamp(ahead: float) -> Stamp:
+    """What a broker says whose clock is so many seconds ahead of noon."""
+    at = NOON.timestamp() + ahead
+    return Stamp(1_000.0, 1_000.0, at, at)
+
+
+@pytest.fixture
+def clocks() -> Clocks:
+    return Clocks(lambda: NOON, lambda: 1_000.0)
+
+
+def test_the_skew_is_told_in_words(clocks: Clocks) -> None:
+    clocks.measured({BREACHES: stamp(-3_600), DEAD_LETTERS: stamp(0)})
+    assert clocks.told == "3,600.0 s ahead of the broker's"
+    clocks.measured({BREACHES: stamp(7.25)})
+    assert clocks.told.endswith("s behind the broker's")
+
+
+def test_brokers_whose_clocks_differ_are_told_apart_by_the_topics_they_lead(
+    clocks: Clocks,
+) -> None:
+    assert clocks.measured({DEAD_LETTERS: stamp(0)})
+    assert (clocks.unknown, clocks.believed, clocks.off) == ([BREACHES], False, False)
+    assert clocks.measured({DEAD_LETTERS: stamp(0), BREACHES: stamp(3_600)})
+    assert clocks.skew == pytest.approx(-3_600, abs=0.01)
+    assert (clocks.unknown, clocks.believed, clocks.off) == ([], False, True)
+    assert clocks.of(DEAD_LETTERS).believed
+    clocks.measured({BREACHES: stamp(0)})
+    assert clocks.believed
+
+
+def test_stamps_of_which_one_tells_nothing_do_not_tell_all(clocks: Clocks) -> None:
+    at = NOON.timestamp()
+    between = Stamp(1_000.0, 1_000.0, at, at + 3_600)
+    assert not clocks.measured({DEAD_LETTERS: between, BREACHES: stamp(0)})
+    assert clocks.unknown == [DEAD_LETTERS]
 
 
 def test_the_clock_of_the_machine_is_read_as_utc() -> None:

@@ -6,10 +6,11 @@ from typing import Any
 
 from alerts.agreements import Agreements
 from events.data import LOTS, RELEASES, TOPICS
-from streams.app import look
 from streams.kafka.assignment import Assignment
 from streams.kafka.integrity import Integrity
+from streams.kafka.looks import Looks
 from streams.seals import Damage, Extent, Kind, Memory, next_seal
+from streams.settings import Settings
 from streams.shard import Shard
 
 EMPTY = {topic: Extent(topic, 0, 0) for topic in TOPICS}
@@ -49,6 +50,45 @@ def test_what_is_found_once_is_damage_though_the_log_looks_whole_again() -> None
     anew = integrity.anew()
     assert not anew.compare(SEAL, EMPTY, {}, anew.memories)
     assert anew.damages == (Damage(RELEASES, Kind.SHORTENED),)
+
+
+def test_what_is_noted_before_anything_was_compared_is_damage_once_it_is() -> None:
+    integrity = Integrity()
+    integrity.note(Damage(RELEASES, Kind.SHORTENED))
+    assert not integrity.compare(SEAL, EMPTY, {}, integrity.memories)
+    assert integrity.damages == (Damage(RELEASES, Kind.SHORTENED),)
+    assert integrity.to_keep({})[LOTS] == Memory(0, SEAL.number, integrity.damages)
+    assert integrity.compare(REPAIRED, ANEW, {}, integrity.memories)
+    assert not integrity.anew().compare(REPAIRED, ANEW, {}, {})
+
+
+def test_what_is_noted_of_a_log_without_a_seal_is_damage_until_it_is_sealed() -> None:
+    integrity = Integrity()
+    integrity.note(Damage(RELEASES, Kind.SHORTENED))
+    assert not integrity.compare(None, EMPTY, {}, integrity.memories)
+    assert integrity.damages == (Damage(RELEASES, Kind.SHORTENED),)
+    assert integrity.compare(SEAL, EMPTY, {}, integrity.memories)
+    assert not integrity.words.startswith("the log is damaged")
+
+
+def test_a_topic_that_is_missing_meanwhile_is_not_kept_as_missing_for_good() -> None:
+    integrity, without = begun(), {t: e for t, e in EMPTY.items() if t != LOTS}
+    integrity.note(Damage(RELEASES, Kind.SHORTENED))
+    assert integrity.compare(SEAL, without, {}, integrity.memories)
+    assert set(integrity.damages) == {
+        Damage(LOTS, Kind.MISSING),
+        Damage(RELEASES, Kind.SHORTENED),
+    }
+    assert integrity.to_keep({})[LOTS].damages == (Damage(RELEASES, Kind.SHORTENED),)
+    assert integrity.anew().damages == (Damage(RELEASES, Kind.SHORTENED),)
+
+
+def test_that_a_shard_is_to_begin_anew_stays_so_until_it_does() -> None:
+    damaged = Integrity()
+    damaged.compare(SEAL, ANEW, {}, damaged.memories)
+    for _ in range(2):
+        assert damaged.compare(REPAIRED, ANEW, {}, damaged.memories)
+        assert (damaged.intact, "about to be read anew" in damaged.words) == (False, True)
 
 
 def test_once_a_log_is_sealed_anew_a_shard_begins_anew_and_then_is_intact() -> None:
@@ -111,7 +151,8 @@ def test_a_log_that_grows_and_is_read_on_while_the_brokers_are_asked_is_whole() 
     (progress,) = assignment
     progress.shard.seal = SEAL
     progress.integrity.begun = 1_000
-    extents: Any = SimpleNamespace(of=growing)
+    extents: Any = SimpleNamespace(told=growing)
     consumer: Any = None  # nothing begins anew
-    assert asyncio.run(look(extents, assignment, consumer))
+    looks = Looks(Settings(), assignment, extents)
+    assert asyncio.run(looks.look(consumer)) == [progress]
     assert progress.integrity.intact

@@ -17,7 +17,7 @@ from aiokafka.producer.sender import AddPartitionsToTxnHandler, EndTxnHandler, S
 from events.data import BREACHES, DEAD_LETTERS
 from streams.errors import TopicRefused, Withheld
 from streams.kafka.clocks import Stamp
-from streams.kafka.producer import PartitionProducer
+from streams.kafka.producer import PartitionProducer, Stamps
 from streams.settings import Settings
 from tests.conftest import delete
 from tests.end_to_end.clean_pass import own_topics
@@ -86,28 +86,31 @@ async def test_what_the_earlier_one_left_open_is_undone_before_the_later_one_is_
 @on_a_broker
 async def test_our_clock_is_measured_by_a_record_that_nobody_sees(settings: Settings) -> None:
     producer = await PartitionProducer.started(settings, 3)
-    began, stamp = time.time(), await producer.measure()
+    began, stamps = time.time(), await producer.measure([DEAD_LETTERS, BREACHES])
     await producer.send([Said(b"after it")])
     await producer.close()
-    assert stamp.before < stamp.after
-    assert began - 0.001 <= stamp.first == stamp.last <= time.time()
+    assert set(stamps) == {DEAD_LETTERS, BREACHES}
+    for stamp in stamps.values():
+        assert stamp.before < stamp.after
+        assert began - 0.001 <= stamp.first == stamp.last <= time.time()
     own = await own_topics(settings)
     assert (own.dead_letters, [m.value for m in own.breaches]) == ([], [b"after it"])
 
 
 @on_a_broker
 async def test_what_may_not_stand_by_its_stamps_is_undone(settings: Settings) -> None:
-    stamps: list[Stamp] = []
+    found: dict[str, Stamp] = {}
 
-    def may_stand(stamp: Stamp) -> bool:
-        stamps.append(stamp)
+    def may_stand(stamps: Stamps) -> bool:
+        found.update(stamps)
         return False
 
     producer, began = await PartitionProducer.started(settings, 3), time.time()
     with pytest.raises(Withheld):
         await producer.send([Said(b"judged"), Said(b"letter", DEAD_LETTERS)], may_stand)
     await producer.close()
-    assert began - 0.001 <= stamps[0].first <= stamps[0].last <= time.time()
+    assert set(found) == {DEAD_LETTERS, BREACHES}
+    assert all(began - 0.001 <= at.first <= at.last <= time.time() for at in found.values())
     own = await own_topics(settings)
     assert (own.dead_letters, own.breaches) == ([], [])
 
@@ -123,7 +126,7 @@ async def test_a_topic_that_believes_its_producers_clocks_measures_nothing(
     await admin.close()
     producer = await PartitionProducer.started(settings, 3)
     with pytest.raises(TopicRefused, match=r"cmo.dead-letters believes .* Operator action"):
-        await producer.measure()
+        await producer.measure([DEAD_LETTERS])
     await producer.close()
 
 

@@ -2,7 +2,7 @@
 
 import asyncio
 import inspect
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from importlib.metadata import version
 from types import SimpleNamespace
 from typing import Any
@@ -12,6 +12,7 @@ import pytest
 from aiokafka import AIOKafkaConsumer
 from aiokafka.consumer.fetcher import Fetcher
 from aiokafka.consumer.subscription_state import SubscriptionState, TopicPartitionState
+from aiokafka.errors import CommitFailedError, KafkaConnectionError
 from aiokafka.structs import TopicPartition
 from faust.app.base import App as FaustApp
 from faust.transport import consumer as faust_consumer
@@ -21,8 +22,9 @@ from faust.types import TP, ConsumerMessage
 from events.data import LOTS, OWN, TOPICS
 from events.outcomes import Message
 from streams.app import create_app
-from streams.kafka.assignment import Assignment, HighWatermark, PartitionProgress
+from streams.kafka.assignment import Assignment, PartitionProgress
 from streams.kafka.batches import Batch
+from streams.kafka.hearing import HighWatermark
 from streams.kafka.transport import Consumer, ConsumerThread, Transport, _Unread
 from streams.seals import Damage, Extent, Kind, Memory, Seal
 from streams.settings import Settings
@@ -48,7 +50,11 @@ class Folded:
         self.next: dict[str, int] = {}
         self.lacking: dict[str, int] = {}
         self.seal: Seal | None = None
+        self.names: set[str] = set()
         self.offsets: list[int] = []
+
+    def remember(self, names: Collection[str]) -> None:
+        self.names = {*self.names, *names}
 
     def propose(self, seal: Seal) -> None:
         self.seal = seal
@@ -266,6 +272,24 @@ async def test_an_assignment_that_is_gone_when_its_bounds_come_moves_nothing_and
     assert len(assignment) == 0
 
 
+async def test_a_shard_begins_anew_once_the_brokers_told_where_and_not_before(
+    consumer: Any, assignment: Assignment
+) -> None:
+    before, answers = held(assignment), consumer._thread.bounds
+
+    async def away(_: set[TP]) -> None:
+        raise KafkaConnectionError("away")
+
+    consumer._thread.bounds = away
+    with pytest.raises(KafkaConnectionError):
+        await consumer.begin_anew(before)
+    assert held(assignment) is before
+    consumer._thread.bounds = answers
+    await consumer.begin_anew(before)
+    assert held(assignment) is not before
+    assert held(assignment).missing == ()
+
+
 async def test_nothing_is_committed_while_the_group_rebalances(consumer: Any) -> None:
     await consumer.fold(message(Batch(0, 3, records(0, 1, 2))))
     consumer.app.flow_control.resume()
@@ -426,8 +450,6 @@ def test_the_high_water_mark_is_set_before_its_instant() -> None:
 
 
 def test_a_commit_that_fails_is_left_to_the_next(caplog: pytest.LogCaptureFixture) -> None:
-    from aiokafka.errors import CommitFailedError
-
     async def fails(_: Any) -> None:
         raise CommitFailedError("already rebalanced")
 

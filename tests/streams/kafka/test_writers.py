@@ -1,7 +1,7 @@
 """Who may write: opened after the group was asked again, fenced, given up, tried with a bound."""
 
 import time
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import Any, NamedTuple
 
 import pytest
@@ -12,8 +12,8 @@ from events.data import BREACHES, DEAD_LETTERS, OWN, TOPICS
 from events.outcomes import Message
 from streams.errors import NotWritable, Withheld
 from streams.kafka.assignment import Assignment, PartitionProgress
-from streams.kafka.clocks import Clocks, Stamp
-from streams.kafka.producer import transactional_id
+from streams.kafka.clocks import LeaderClock, Stamp
+from streams.kafka.producer import Stamps, transactional_id
 from streams.kafka.writers import Membership, Writers
 from streams.seals import Seal
 from streams.settings import Settings
@@ -38,8 +38,12 @@ class Speaking:
         self.next: dict[str, int] = {}
         self.lacking: dict[str, int] = {}
         self.seal: Seal | None = None
+        self.names: set[str] = set()
         self.due: list[Said] = []
         self.begun = 0
+
+    def remember(self, names: Collection[str]) -> None:
+        self.names = {*self.names, *names}
 
     def propose(self, seal: Seal) -> None:
         self.seal = seal
@@ -76,31 +80,39 @@ class Group:
 
 
 class Producer:
-    """Sends, unless it is told to fail, and stamps what it sends by a clock that may be ahead."""
+    """Sends, unless it is told to fail, and stamps what it sends by a clock that may be ahead.
+
+    That of who leads the breaches is `apart` from it.
+    """
 
     def __init__(self) -> None:
         self.ahead = 0.0
-        self.measured = 0
+        self.apart = 0.0
+        self.measured: list[set[str]] = []
         self.error: KafkaError | None = None
         self.sent: list[int] = []
         self.closed = False
 
-    async def send(self, outputs: Sequence[Said], may_stand: Callable[[Stamp], bool]) -> None:
+    async def send(self, outputs: Sequence[Said], may_stand: Callable[[Stamps], bool]) -> None:
         if self.error is not None:
             raise self.error
-        if not may_stand(self._stamp()):
+        if not may_stand(self._stamps(output.topic for output in outputs)):
             raise Withheld("off")
         self.sent.append(len(outputs))
 
-    async def measure(self) -> Stamp:
+    async def measure(self, topics: Collection[str]) -> Stamps:
         if self.error is not None:
             raise self.error
-        self.measured += 1
-        return self._stamp()
+        self.measured.append(set(topics))
+        return self._stamps(topics)
 
-    def _stamp(self) -> Stamp:
+    def _stamps(self, topics: Iterable[str]) -> Stamps:
         now, at = time.monotonic(), time.time() + self.ahead
-        return Stamp(now, now, at, at)
+        return {
+            topic: Stamp(now, now, at + later, at + later)
+            for topic in topics
+            for later in [self.apart if topic == BREACHES else 0]
+        }
 
     async def close(self) -> None:
         self.closed = True
@@ -336,7 +348,7 @@ async def test_the_clock_is_measured_before_a_partition_is_open(world: World) ->
 async def test_a_clock_that_is_not_measured_opens_nothing(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async def measure(self: Producer) -> Stamp:
+    async def measure(self: Producer, topics: Collection[str]) -> Stamps:
         raise KafkaConnectionError("away")
 
     with monkeypatch.context() as patched:
@@ -353,14 +365,73 @@ async def test_where_nothing_else_is_sent_the_clock_is_measured_at_times(
 ) -> None:
     await world.open()
     [producer] = world.broker.started
-    await world.writers.send(world.progress)
-    assert producer.measured == 1
-    monkeypatch.setattr(Clocks, "due", True)
-    await world.writers.send(world.progress)
-    assert producer.measured == 2
+    world.progress.integrity.begun = 7
+    for _ in range(2):
+        await world.writers.send(world.progress)
+    assert producer.measured == [{DEAD_LETTERS}, {BREACHES}]
+    monkeypatch.setattr(LeaderClock, "due", True)
     world.shard.due = [Said()]
     await world.writers.send(world.progress)
-    assert (producer.measured, producer.sent) == (2, [1])
+    assert (producer.measured[2:], producer.sent) == ([{DEAD_LETTERS}], [1])
+    world.shard.due = []
+    await world.writers.send(world.progress)
+    assert producer.measured[3:] == [{DEAD_LETTERS, BREACHES}]
+
+
+async def test_before_the_log_is_sealed_nothing_is_written_to_the_breaches_to_measure(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(LeaderClock, "due", True)
+    await world.open()
+    await world.writers.send(world.progress)
+    assert world.broker.started[0].measured == [{DEAD_LETTERS}] * 2
+
+
+async def test_each_of_our_own_topics_is_measured_by_the_clock_of_who_leads_it(
+    world: World,
+) -> None:
+    await world.open()
+    world.progress.integrity.begun = 7
+    world.broker.started[0].apart = 3_600
+    assert not world.progress.clocks.off
+    await world.writers.send(world.progress)
+    assert world.progress.clocks.skew == pytest.approx(-3_600, abs=1)
+    assert not world.progress.clocks.of(DEAD_LETTERS).off
+    world.shard.due = [Said(), Said(DEAD_LETTERS)]
+    assert await world.writers.send(world.progress) == 0
+    assert world.progress.clocks.off
+
+
+async def test_what_was_judged_is_not_said_by_a_stamp_that_tells_nothing(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await world.open()
+    world.progress.integrity.begun = 7
+    await world.writers.send(world.progress)
+    assert world.progress.clocks.believed
+
+    def between(self: Producer, topics: Iterable[str]) -> Stamps:
+        now, at = time.monotonic(), time.time()
+        return dict.fromkeys(topics, Stamp(now, now, at, at + 3_600))
+
+    monkeypatch.setattr(Producer, "_stamps", between)
+    world.shard.due = [Said()]
+    assert await world.writers.send(world.progress) == 0
+    assert not world.progress.writable
+
+
+async def test_what_was_withheld_is_tried_again_ten_seconds_later_and_no_sooner(
+    world: World,
+) -> None:
+    await world.open()
+    world.broker.ahead = world.broker.started[0].ahead = 3_600
+    world.shard.due = [Said()]
+    await world.writers.send(world.progress)
+    for _ in range(9):
+        await world.open_later(1.0)
+    assert (len(world.broker.started), world.progress.writable) == (1, False)
+    await world.open_later(1.0)
+    assert (len(world.broker.started), world.progress.writable) == (2, True)
 
 
 async def test_what_was_judged_is_not_said_where_its_stamp_tells_that_a_clock_is_off(
@@ -371,7 +442,7 @@ async def test_what_was_judged_is_not_said_where_its_stamp_tells_that_a_clock_is
     world.shard.due = [Said(), Said(DEAD_LETTERS)]
     assert await world.writers.send(world.progress) == 0
     assert (world.broker.started[0].sent, world.progress.writable) == ([], False)
-    await world.open()
+    await world.open_later()
     assert (world.shard.begun, world.progress.writable) == (2, True)
     assert world.progress.clocks.off
 
@@ -387,7 +458,7 @@ async def test_a_measurement_that_fails_closes_the_producer_and_keeps_the_shard(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await world.open()
-    monkeypatch.setattr(Clocks, "due", True)
+    monkeypatch.setattr(LeaderClock, "due", True)
     world.broker.started[0].error = KafkaConnectionError("away")
     await world.writers.send(world.progress)
     assert (len(world.assignment), world.progress.writable) == (1, False)
