@@ -21,7 +21,7 @@ from events.publish import Publisher
 from streams.cli import main
 from streams.kafka.extents import Extents
 from streams.kafka.topics import create_or_verify
-from streams.seals import Damage, Kind
+from streams.seals import Damage, Kind, Memory, memory
 from streams.settings import Settings
 from tests.chaos.conftest import Telling, all_told, check, share, stands
 from tests.chaos.leaderless_worker import SOON, file_of
@@ -134,6 +134,22 @@ def unknown_alone(workers: Collection[Worker], partitions: Collection[int]) -> b
     return {number for number, _ in found} == {*partitions} and all(
         (each["state"], each["value"]) == ("unknown", None) for _, each in found
     )
+
+
+def found_for_good(settings: Settings, damage: Damage) -> bool:
+    """Whether the group keeps of every partition that this is damaged."""
+
+    async def kept() -> list[Memory]:
+        admin = AIOKafkaAdminClient(**settings.client())
+        await admin.start()
+        try:
+            of = await admin.list_consumer_group_offsets(settings.group)
+        finally:
+            await admin.close()
+        return [memory(at.offset, at.metadata) for tp, at in of.items() if tp.topic == LOTS]
+
+    found = asyncio.run(kept())
+    return len(found) == 4 and all(damage in each.damages for each in found)
 
 
 def shared_out(*workers: Worker) -> bool:
@@ -293,6 +309,7 @@ def test_a_topic_that_was_compacted_for_a_while_is_damaged_also_for_a_worker_tha
     said, found = len(transitions(settings)), Damage(BREACHES, Kind.COMPACTED)
     asyncio.run(clean_up(settings, BREACHES, "compact"))
     eventually(damaged(workers, range(4), found), "all is unknown", 60)
+    eventually(lambda: found_for_good(settings, found), "the group keeps that", 30)
     asyncio.run(clean_up(settings, BREACHES, "delete"))
     workers[0].kill()
     workers[0].start()
