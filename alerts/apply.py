@@ -8,6 +8,7 @@ from msgspec.structs import replace
 from alerts.changes import Changes, Pending
 from alerts.corrections import Retraction
 from alerts.derivation import Made, Unfoldable, one_more, put
+from alerts.doubts import SETTLED, refusals
 from alerts.facts import Fact
 from alerts.formulas import ROUTES, Route
 from alerts.identities import Known, identity
@@ -70,11 +71,15 @@ def apply(changes: Changes, event: AcceptedEvent) -> bool:
 
 
 def refuse(changes: Changes, rejection: Rejection) -> None:
-    """A message of this CMO could not be taken: its place in the sequence is filled."""
+    """A message of this CMO could not be taken: its place in the sequence is filled.
+
+    What it was about is in doubt, as far as that can be told.
+    """
     message = rejection.message
     changes.hear(message.topic).read(message.timestamp * 1_000, 0, 1)
     where = f"{message.topic}/{message.partition}/{message.offset}"
     changes.refused.append((message.timestamp, where))
+    changes.doubts += refusals(rejection)
     if rejection.source is not None:
         _account(changes, message.topic, rejection.source, rejection.sequence)
 
@@ -206,6 +211,8 @@ def _add_loose(changes: Changes, key: bytes, event: AcceptedEvent) -> None:
         return  # taken back before it was read
     elif said is _GAP_DECLARED:
         declare(changes, fact, 1)
+    elif said is SETTLED:
+        changes.settle(fact, 1)
     elif said is _ACKNOWLEDGED and fact.by_sponsor:  # or a CMO could keep its own ladder down
         changes.acknowledge(data.breach, fact)
 

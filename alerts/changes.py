@@ -5,9 +5,10 @@ from typing import NamedTuple, Protocol
 from alerts.agreements import Agreement
 from alerts.calendar import HOUR
 from alerts.corrections import Retraction
+from alerts.doubts import Refusal, Thing, Where
 from alerts.facts import Fact
 from alerts.feeds import NO_WORD, Word
-from alerts.identities import Known
+from alerts.identities import Known, identity
 from alerts.kind import Place, Record
 from events.outcomes import AcceptedEvent
 
@@ -134,6 +135,7 @@ class Changes:
         *("_before", "_known_before", "_record_before", "records", "homes", "taken"),
         *("identities", "loose", "retractions", "corrected", "acceptances", "latest"),
         *("heard", "delays", "pending", "refused", "names", "products", "retractions_there"),
+        *("doubts", "settled"),
     )
 
     def __init__(self, before: Tables) -> None:
@@ -153,6 +155,8 @@ class Changes:
         self.delays: list[Delay] = []
         self.pending: list[Pending] = []
         self.refused: list[tuple[int, str]] = []
+        self.doubts: list[tuple[Thing, Refusal]] = []
+        self.settled: list[tuple[Where, bytes, int]] = []
         self.names: dict[str, str] = {}
         self.products: set[tuple[str, str]] = set()
         self.retractions_there = before.has_retractions
@@ -219,6 +223,11 @@ class Changes:
         if heard is None:
             heard = self.heard[topic] = Heard()
         return heard
+
+    def settle(self, fact: Fact, sign: int) -> None:
+        """The sponsor settled a refusal by a fact, or took that back where the sign is -1."""
+        where = fact.data.topic, fact.data.offset
+        self.settled.append((where, identity(fact.topic, fact.source, fact.id), sign))
 
     def acknowledge(self, breach: str, fact: Fact) -> None:
         """The sponsor took a breach on; the latest word holds."""

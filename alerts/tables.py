@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from typing import Any, Final, NamedTuple
 
 from alerts.corrections import Corrections
+from alerts.doubts import Doubts
 from alerts.exceptions import Exceptions
 from alerts.feeds import Feed
 from alerts.identities import Identities
@@ -117,6 +118,7 @@ class Tables:
         self.windows = Windows(self.index)
         self.corrections = Corrections()
         self.exceptions = {kpi.name: Exceptions(kpi) for kpi in KPIS if kpi.exceptions}
+        self.doubts = Doubts()
         self.feeds: dict[str, Feed] = {}
         self.rankings: Final = {
             "age": (LOT, Ranking(_state)),

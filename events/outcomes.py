@@ -112,14 +112,15 @@ class AcceptedEvent(msgspec.Struct, frozen=True, gc=False):
 
     def refused(self, reason: Reason, detail: str) -> "Rejection":
         """The rejection of an event that was read, for what it means."""
-        return Rejection(reason, detail, self.message, "", "", self.cmo, self.source, self.sequence)
+        said_by = self.source, self.sequence, self.speaker
+        return Rejection(reason, detail, self.message, "", "", self.cmo, *said_by)
 
 
 class Rejection(NamedTuple):
     """A message that could not be taken: why, where the fault is, and what is known of its sender.
 
     `cmo` is None unless the message is on the right partition under the key of a known CMO;
-    `source` and `sequence` are None unless the source may speak for that CMO.
+    `source`, `sequence` and `speaker` are None unless the source may speak for that CMO.
     """
 
     reason: Reason
@@ -130,3 +131,4 @@ class Rejection(NamedTuple):
     cmo: str | None = None
     source: str | None = None
     sequence: int | None = None
+    speaker: Speaker | None = None
