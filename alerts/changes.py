@@ -7,7 +7,7 @@ from alerts.calendar import HOUR
 from alerts.corrections import Retraction
 from alerts.doubts import Refusal, Thing, Where
 from alerts.facts import Fact
-from alerts.feeds import NO_WORD, Word
+from alerts.feeds import NO_WORD, Row, Word
 from alerts.identities import Known, identity
 from alerts.kind import Place, Record
 from events.outcomes import AcceptedEvent
@@ -83,10 +83,11 @@ class Heard:
     the last of them was recorded. `word` is the last of the CMO, or on its behalf; `ahead` are its
     words about a time still to come, each with 1, or with -1 once it has come. `seen` are by source
     the spans of its numbers that were seen, `declared` the sources with those that were declared
-    never to come, each with 1, or with -1 where that was taken back.
+    never to come, each with 1, or with -1 where that was taken back. `row` are the last messages
+    that were refused, and the last that was taken and whose time has come.
     """
 
-    __slots__ = ("ahead", "declared", "hours", "last", "seen", "word")
+    __slots__ = ("ahead", "declared", "hours", "last", "row", "seen", "word")
 
     def __init__(self) -> None:
         self.hours: dict[int, list[int]] = {}
@@ -95,6 +96,7 @@ class Heard:
         self.ahead: list[tuple[int, Word]] = []
         self.seen: dict[str, list[tuple[int, int]]] = {}
         self.declared: list[tuple[str, int, int, int]] = []
+        self.row = Row()
 
     def see(self, source: str, number: int) -> None:
         """A number of a source was seen; most follow the one before."""

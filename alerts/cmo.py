@@ -147,6 +147,10 @@ class Cmo(CmoView):
             for window in self._validity(topic):
                 window.tally(heard.hours)
             self.latest[FEED] = max(self.latest.get(FEED, 0), heard.last)
+            row = self._tables.rows.setdefault(topic, heard.row)
+            if row is not heard.row:
+                row.take(heard.row.taken)
+                row.refuse(heard.row.refused)
             if heard.seen or heard.word[0] or heard.ahead or heard.declared:
                 feed = self._tables.feed(topic)
                 feed.hear(heard.word)
@@ -172,7 +176,7 @@ class Cmo(CmoView):
         return held
 
     def _commit_doubts(self, changes: Changes) -> None:
-        """What was refused, and settled; it is looked at later, but where there is a flood of it."""
+        """What was refused, and settled; it is looked at later, unless there is a flood of it."""
         doubts = self._tables.doubts
         for thing, refusal in changes.doubts:
             doubts.refuse(thing, refusal)

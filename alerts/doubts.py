@@ -224,7 +224,7 @@ class Doubts:
 
     def _forget(self) -> None:
         """Keep so many things: what is in doubt no more goes first, then what was refused first."""
-        self._refused = {each: held for each, held in self._refused.items() if each in self.standing}
+        self._refused = {thing: self._refused[thing] for thing in self.standing}
         by_age = sorted(self._refused, key=lambda thing: self._refused[thing].kept[-1])
         for thing in by_age[: len(by_age) - MOST_KEPT]:
             newest = self._refused.pop(thing).kept[-1]

@@ -23,7 +23,8 @@ class Reading:
     `n` counts independent pieces of evidence, `n_eff` how many of them a rate weighs as. `state` is
     None without a limit in force, where a KPI is shown and not judged, and where nothing was due.
     `why` says why it is unknown. `doubtful` is how many things are in doubt that it may rest on: a
-    rate is unknown with more than one in ten of its n, anything else with one. `as_of` is in microseconds from the epoch.
+    rate is unknown with more than one in ten of its n, anything else with one. `in_a_row` is how
+    many of the last messages were refused. `as_of` is in microseconds from the epoch.
     """
 
     kpi: Kpi
@@ -43,6 +44,7 @@ class Reading:
     events: tuple[str, ...] = field(default=(), compare=False)
     omitted: int = field(default=0, compare=False)
     doubtful: int = 0
+    in_a_row: int = 0
 
     @property
     def interval(self) -> Interval | None:
@@ -175,6 +177,7 @@ def _judged(
         why,
         measured.events,
         measured.omitted,
+        in_a_row=measured.in_a_row,
     )
 
 
@@ -183,6 +186,18 @@ def _state(
 ) -> Verdict | None:
     if why:
         return Verdict.UNKNOWN
+    state = _by_value(kpi, measured, bounds, worst=worst)
+    if is_broken(kpi, measured):
+        return Verdict.WARNING if state is None else max(state, Verdict.WARNING)
+    return state
+
+
+def is_broken(kpi: Kpi, figure: "Measured | Reading") -> bool:
+    """Whether so many were refused one after the other that it is wrong whatever the value is."""
+    return kpi.in_a_row is not None and figure.in_a_row >= kpi.in_a_row
+
+
+def _by_value(kpi: Kpi, measured: Measured, bounds: Bounds, *, worst: bool) -> Verdict | None:
     if measured.value is None or not _has_evidence(kpi, measured):
         return None
     if worst:

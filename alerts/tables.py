@@ -6,7 +6,7 @@ from typing import Any, Final, NamedTuple
 from alerts.corrections import Corrections
 from alerts.doubts import Doubts
 from alerts.exceptions import Exceptions
-from alerts.feeds import Feed
+from alerts.feeds import Feed, Row
 from alerts.identities import Identities
 from alerts.index import Adverse, EvidenceIndex
 from alerts.kind import Key, Kind, Record
@@ -120,6 +120,7 @@ class Tables:
         self.exceptions = {kpi.name: Exceptions(kpi) for kpi in KPIS if kpi.exceptions}
         self.doubts = Doubts()
         self.feeds: dict[str, Feed] = {}
+        self.rows: dict[str, Row] = {}
         self.rankings: Final = {
             "age": (LOT, Ranking(_state)),
             "since": (LOT, Ranking(_since)),

@@ -167,6 +167,15 @@ class CmoView:
         """What was heard, by topic."""
         return self._tables.feeds
 
+    def in_a_row(self, topic: str | None) -> int:
+        """How many of the last messages on a topic were refused; on whichever is worst, for None.
+
+        They are counted up to how many say that a feed is broken.
+        """
+        rows = self._tables.rows
+        chosen = rows.values() if topic is None else [rows[topic]] if topic in rows else []
+        return max((row.length for row in chosen), default=0)
+
     def silent_since(self, topic: str) -> int | None:
         """When the CMO was last heard on a topic, None for never."""
         feed = self._tables.feeds.get(topic)

@@ -261,7 +261,9 @@ def _may_be(names: Any) -> tuple[Key, ...]:
     """The lots that are named, of this maker."""
     if names.maker is not None:
         return ()
-    return ((names.lot,),) if names.lot else tuple((lot,) for lot in dict.fromkeys(names.lots or ()))
+    return (
+        ((names.lot,),) if names.lot else tuple((lot,) for lot in dict.fromkeys(names.lots or ()))
+    )
 
 
 def _about(_: Key, lot: LotView | None) -> Scope | None:

@@ -6,7 +6,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.alerts import laws
-from tests.builders import Told, log
+from tests.builders import Each, Told, log
 
 lawful = settings(
     derandomize=True,
@@ -23,6 +23,23 @@ def test_any_order_within_and_across_topics_gives_the_same_readings(
     events: list[Told], random: Random
 ) -> None:
     laws.any_order_gives_the_same_readings(events, random)
+
+
+@lawful
+@given(laws.doubted(), RANDOMS)
+def test_what_is_in_doubt_is_the_same_in_any_order(events: list[Each], random: Random) -> None:
+    laws.any_order_gives_the_same_readings(events, random)
+
+
+@lawful
+@given(laws.doubted(), RANDOMS)
+def test_doubts_are_read_again_from_the_log_after_a_crash_anywhere(
+    events: list[Each], random: Random
+) -> None:
+    held = log(events)
+    laws.batches_do_not_matter(held, random)
+    laws.a_slice_that_breaks_leaves_nothing(held, random)
+    laws.a_crash_anywhere_loses_and_doubles_nothing(held, random)
 
 
 @lawful
