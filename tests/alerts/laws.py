@@ -25,6 +25,7 @@ from tests.builders import (
     Each,
     Log,
     Settling,
+    Spoiled,
     Told,
     acknowledged,
     adjusted,
@@ -183,10 +184,15 @@ def doubted(draw: st.DrawFn) -> list[Each]:
     return events
 
 
-_SPOILT = ({"quantity": -1}, {"schedule": []}, {"class": "dire"}, {"decision": "maybe"})
+_SPOILT: tuple[dict[str, Any], ...] = (
+    {"quantity": -1},
+    {"schedule": []},
+    {"class": "dire"},
+    {"decision": "maybe"},
+)
 
 
-def _refused(one: Told, at: datetime, random: Random) -> Each:
+def _refused(one: Told, at: datetime, random: Random) -> Spoiled:
     """A message about what another is about, that is refused; or another under its name."""
     made = _again(one, f"bad-{at.timestamp():.3f}", at)
     if random.random() < 0.2:

@@ -9,7 +9,7 @@ from alerts.agreements import Agreements, Limit
 from alerts.doubts import MOST_REFUSALS, MOST_THINGS, Doubts, Refusal
 from alerts.judge import Verdict
 from alerts.readings import Reading
-from events.data import DEAD_LETTERS, INVENTORY, LOTS, Heartbeat
+from events.data import DEAD_LETTERS, INVENTORY, LOTS, RELEASES, Heartbeat
 from events.outcomes import Reason
 from streams.shard import Shard
 from tests.alerts import laws
@@ -143,6 +143,11 @@ def test_a_refused_forecast_leaves_the_supply_of_its_product_unknown() -> None:
     assert cover([*doubted, forecast("pills", 20_000, 0, 99, version=2, at=on(4))], 5).value == 30
 
 
+def test_what_is_always_critical_is_unknown_without_a_limit_too() -> None:
+    assert cover(shard([*STOCK, bad_count(2)], agreed()), 3).state is Verdict.UNKNOWN
+    assert cover(shard(STOCK, agreed()), 3).state is None
+
+
 # --- lots and order lines
 
 
@@ -158,7 +163,7 @@ def bad_completion(lot: str, day: float) -> Spoiled:
 
 
 def test_a_refused_completion_leaves_the_ages_of_its_lots_state_unknown() -> None:
-    lots: list[Each] = [started("L1", 0), started("L2", 1), completed("L3", 1), started("L3", 0)]
+    lots: list[Each] = [*(started(f"L{n}", 0) for n in (1, 2, 3)), completed("L3", 1)]
     assert ages(lots, 20) == {"in_process": "ok", "completed": "ok"}
     doubted = [*lots, bad_completion("L1", 10)]
     assert ages(doubted, 20) == {"in_process": "unknown", "completed": "ok"}
@@ -210,6 +215,18 @@ def test_a_rate_shows_how_much_is_in_doubt_and_is_unknown_beyond_a_tenth() -> No
     three = reads([*two, spoiled(decided("L2", "rejected", 14), decision="?")], 20, ACCEPTED)
     assert (three.n, three.doubtful, three.state) == (20, 3, Verdict.UNKNOWN)
     assert three.why.startswith("3 in doubt, n is 20; lot L2 is in doubt, as are 2 more: refused")
+
+
+def test_one_more_and_one_less_in_doubt_is_seen_at_the_next_look() -> None:
+    lots: list[Each] = [each for n in range(20) for each in released(f"L{n}")]
+    watched, seen = shard(lots), [0]
+    for number, lot in enumerate(("L0", "L1")):
+        bad = spoiled(decided(lot, "rejected", 12 + number), decision="?")
+        watched.fold(RELEASES, 41 + number, [message(bad, 40 + number)])
+        seen.append(reads(watched, 15, ACCEPTED).doubtful)
+    watched.fold(RELEASES, 43, [message(decided("L1", "rejected", 16), 42)])
+    seen.append(reads(watched, 17, ACCEPTED).doubtful)
+    assert seen == [0, 1, 2, 1]
 
 
 def test_an_order_line_in_doubt_counts_for_its_product_and_for_any_where_that_is_not_known() -> (
