@@ -91,8 +91,12 @@ class DoubtfulFigures:
         held = self._of.get(kpi.name)
         if held is None:
             whole = doubts.whole
-            held = self._of[kpi.name] = _as_a_whole(whole) if whole else self._counted(kpi)
+            held = self._of[kpi.name] = self._told(kpi, whole)
         return held
+
+    def _told(self, kpi: Kpi, whole: Refusal | None) -> Doubtful:
+        """For the CMO as a whole what there is in all, else what is about a KPI."""
+        return _as_a_whole(whole, len(self._doubts.standing)) if whole else self._counted(kpi)
 
     def _counted(self, kpi: Kpi) -> Doubtful:
         by_scope: dict[Scope, Tally] = {}
@@ -110,6 +114,6 @@ class DoubtfulFigures:
         return Doubtful(by_scope, anywhere)
 
 
-def _as_a_whole(last: Refusal) -> Doubtful:
+def _as_a_whole(last: Refusal, things: int) -> Doubtful:
     why = f"more than {MOST_THINGS:,} things are in doubt, the last: refused for {last.text}"
-    return Doubtful({}, NONE, why)
+    return Doubtful({}, Tally(max(1, things), last), why)

@@ -174,7 +174,8 @@ def test_a_refused_completion_leaves_the_ages_of_its_lots_state_unknown() -> Non
 
 
 def test_a_lot_of_which_nothing_else_is_known_may_be_in_any_state() -> None:
-    doubted = [started("L1", 0), completed("L2", 0), spoiled(started("L9", 2), product=None)]
+    new = spoiled(started("L9", 2), product=None)
+    doubted: list[Each] = [started("L1", 0), completed("L2", 0), new]
     assert ages(doubted, 5) == {"in_process": "unknown", "completed": "unknown"}
 
 
@@ -354,6 +355,27 @@ def test_a_settlement_that_names_nothing_refused_is_taken_and_does_nothing() -> 
     assert watched.accepted[INVENTORY] == len(STOCK) + 2
 
 
+# --- breaches
+
+
+def test_a_standing_breach_is_held_while_what_it_rests_on_is_in_doubt() -> None:
+    """And while the age of its state can not be known, no other lot's hides it."""
+    low: list[Each] = [counted("pills", 500, day=0), STOCK[2]]
+    own: Log = {DEAD_LETTERS: [], "cmo.breaches": []}
+    watched = shard(low)
+    list(watched.tick(on(1)))
+    laws.settle(watched, own, on(1))
+    assert [each.severity for each in watched.ledger.standing.values()] == [Verdict.CRITICAL]
+    watched.fold(INVENTORY, 3, [message(bad_count(2), 2)])
+    list(watched.tick(on(3)))
+    laws.settle(watched, own, on(3))
+    assert [each.severity for each in watched.ledger.standing.values()] == [Verdict.CRITICAL]
+    watched.fold(INVENTORY, 4, [message(counted("pills", 9_000, day=4), 3)])
+    list(watched.tick(on(5)))
+    laws.settle(watched, own, on(5))
+    assert not watched.ledger.standing
+
+
 # --- restarts, mending, and agreements put right
 
 
@@ -459,59 +481,3 @@ def test_of_a_flood_about_one_thing_the_newest_are_kept_in_whatever_order_they_c
         held.settle((LOTS, 49 - MOST_REFUSALS), b"1", 1)
         held.refresh(nothing)
         assert not held.standing
-
-
-# --- three in a row
-
-
-def states(events: Iterable[Each], day: float) -> tuple[Any, int]:
-    found = reads(events, day, VALIDITY)
-    return found.state, found.in_a_row
-
-
-def test_three_refused_in_a_row_are_a_breach_whatever_the_rate() -> None:
-    good: list[Each] = [started(f"L{n}", 1) for n in range(500)]
-    bad: list[Each] = [bad_completion(f"L{n}", 2) for n in range(3)]
-    assert states([*good, *bad[:2]], 3) == (Verdict.OK, 2)
-    assert states([*good, *bad], 3) == (Verdict.WARNING, 3)
-    assert states([*good, *bad[:2], completed("L9", 2), bad[2]], 3)[1] == 1
-    elsewhere = decided("L1", "on_hold", 2.5)
-    assert states([*good, *bad, elsewhere], 3)[1] == 3, "another topic says nothing of this one"
-    assert states([*good, *bad, completed("L9", 2.5)], 3) == (Verdict.OK, 0)
-
-
-def test_a_breach_by_three_in_a_row_stands_while_nothing_is_taken_and_then_has_improved() -> None:
-    events: list[Each] = [started("L1", 1), *(bad_completion(f"L{n}", 2) for n in range(3))]
-    held, own = log(events), Log({DEAD_LETTERS: [], "cmo.breaches": []})
-    watched = laws.clean(held, TERMS)
-    for day in (3, 20):
-        list(watched.tick(on(day)))
-        laws.settle(watched, own, on(day))
-        (standing,) = watched.ledger.standing.values()
-        assert (standing.breach.kpi, standing.breach.severity) == (VALIDITY, "warning")
-    assert standing.breach.events == tuple(f"{LOTS}/0/{n}" for n in (3, 2, 1))
-    assert standing.breach.clears_on is None
-    watched.fold(LOTS, 5, [message(completed("L1", 21), 4)])
-    list(watched.tick(on(22)))
-    laws.settle(watched, own, on(22))
-    assert not watched.ledger.standing
-    (ended,) = watched.ledger.cleared.values()
-    assert ended.by == "improved"
-
-
-def test_a_standing_breach_is_held_while_what_it_rests_on_is_in_doubt() -> None:
-    """And while the age of its state can not be known, no other lot's hides it."""
-    low: list[Each] = [counted("pills", 500, day=0), STOCK[2]]
-    own: Log = {DEAD_LETTERS: [], "cmo.breaches": []}
-    watched = shard(low)
-    list(watched.tick(on(1)))
-    laws.settle(watched, own, on(1))
-    assert [each.severity for each in watched.ledger.standing.values()] == [Verdict.CRITICAL]
-    watched.fold(INVENTORY, 3, [message(bad_count(2), 2)])
-    list(watched.tick(on(3)))
-    laws.settle(watched, own, on(3))
-    assert [each.severity for each in watched.ledger.standing.values()] == [Verdict.CRITICAL]
-    watched.fold(INVENTORY, 4, [message(counted("pills", 9_000, day=4), 3)])
-    list(watched.tick(on(5)))
-    laws.settle(watched, own, on(5))
-    assert not watched.ledger.standing
