@@ -81,7 +81,7 @@ def refusals(rejection: Rejection) -> Iterator[tuple[Thing, Refusal]]:
     cmo, speaker, message = rejection.cmo, rejection.speaker, rejection.message
     if cmo is None or speaker is None or rejection.reason not in CASTING_DOUBT:
         return
-    said, names = claim(message, cmo)
+    said, names = claim(message, cmo, rejection.given)
     if said is not None and speaker not in said.SPEAKERS:
         return
     place = message.timestamp * 1_000, message.topic, message.offset

@@ -69,9 +69,12 @@ def _of(data: type[Data]) -> dict[str, _Naming]:
 _TYPES: Final = {data.TYPE: (COMPACT[data], _of(data)) for data in DATA}
 
 
-def claim(message: Message, cmo: str) -> Claim:
-    """What a message under the key of a CMO claims; of what is no JSON nothing can be read."""
-    given = fields(message)
+def claim(message: Message, cmo: str, given: Mapping[str, Any] | None = None) -> Claim:
+    """What a message under the key of a CMO claims; of what is no JSON nothing can be read.
+
+    `given` is what was read of it already, if it was.
+    """
+    given = fields(message) if given is None else given
     type_, data = given.get("type"), given.get("data")
     said, naming = _TYPES.get(type_ if isinstance(type_, str) else "", (None, _OF_ANY))
     names = SimpleNamespace()

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from functools import lru_cache
 from sys import intern
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from events.compact import NAMING_A_MAKER, Said, compact, content
 from events.data import Speaker
@@ -15,7 +15,7 @@ from events.modes import headers, is_binary
 from events.outcomes import AcceptedEvent, Message, Reason, Refused, Rejection, shown
 from events.partition import partition_of
 from events.quick import binary, structured
-from events.reading import attributes, read, unknown_fields
+from events.reading import attributes, fields, read, unknown_fields
 from events.sources import Source, Speakers, misplaced
 from events.values import EPOCH, MILLION, microseconds
 
@@ -189,7 +189,7 @@ class Decoder:
         """Who said a message that was refused, and its number, as far as they can be believed."""
         if cmo is None:
             return _NOBODY
-        found = attributes(message)
+        found = fields(message) or attributes(message)
         source, sequence = found.get("source"), sequence_number(found.get("sequence"))
         if not isinstance(source, str) or len(source) > _LONGEST_SOURCE:
             return _NOBODY
@@ -201,13 +201,13 @@ class Decoder:
         if voice.imports and given in _SPEAKERS:
             speaker = Speaker(given)
         readable = type(sequence) is int and 0 <= sequence <= 2**53
-        return source, sequence if readable else None, speaker
+        return source, sequence if readable else None, speaker, found
 
 
-_SaidBy = tuple[str | None, int | None, Speaker | None]
-"""The source of a refused message, its number in sequence, and who speaks so."""
+_SaidBy = tuple[str | None, int | None, Speaker | None, dict[str, Any] | None]
+"""The source of a refused message, its number, who speaks so, and what was read of it for that."""
 
-_NOBODY: _SaidBy = (None, None, None)
+_NOBODY: _SaidBy = (None, None, None, None)
 _SPEAKERS = tuple(Speaker)
 
 

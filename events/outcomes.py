@@ -1,6 +1,6 @@
 """A Kafka message, and what becomes of it: an event that is taken, or the reason it is refused."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from typing import Any, Final, NamedTuple
 
@@ -120,7 +120,8 @@ class Rejection(NamedTuple):
     """A message that could not be taken: why, where the fault is, and what is known of its sender.
 
     `cmo` is None unless the message is on the right partition under the key of a known CMO;
-    `source`, `sequence` and `speaker` are None unless the source may speak for that CMO.
+    `source`, `sequence` and `speaker` are None unless the source may speak for that CMO. `given` is
+    what was read of the event on the way, if anything was: its attributes and its `data`.
     """
 
     reason: Reason
@@ -132,3 +133,4 @@ class Rejection(NamedTuple):
     source: str | None = None
     sequence: int | None = None
     speaker: Speaker | None = None
+    given: Mapping[str, Any] | None = None

@@ -12,7 +12,7 @@ def doubts(out: Families, cmo: CmoView) -> None:
         "cmo_doubts", "gauge", "Things of a CMO in doubt, for what was refused about them, by kind."
     )
     whole = out.family(
-        "cmo_doubted_as_a_whole", "gauge", "That more is in doubt than is told one by one."
+        "cmo_doubted_as_a_whole", "gauge", "Whether more is in doubt than is told one by one."
     )
     newest = out.family(
         "cmo_doubt_newest_offset",
@@ -27,8 +27,7 @@ def doubts(out: Families, cmo: CmoView) -> None:
     which = label("cmo", cmo.id)
     for kind, count in _by_kind(cmo.doubts).items():
         things(f"{which},{label('kind', kind)}", count)
-    if cmo.doubts.whole is not None:
-        whole(which, 1)
+    whole(which, int(cmo.doubts.whole is not None))
     for topic, last in _by_topic(cmo.doubts).items():
         where = f"{label('topic', topic)},{label('partition', str(last.partition))}"
         newest(f"{which},{where}", last.offset)
