@@ -293,7 +293,7 @@ def test_who_may_not_say_it_and_what_cannot_be_read_cast_none() -> None:
     assert not doubts([started("L1", 0), spoiled(unknown, actual=-1)])
     assert not doubts([started("L1", 0), spoiled(completed("L1", 3), lot=" ")])
     held = log([started("L1", 0), completed("L1", 3)])
-    held[LOTS][1] = held[LOTS][1]._replace(value=b'{"type": "cmo.lot.completed.v1"')
+    held[LOTS][1] = held[LOTS][1].having(value=b'{"type": "cmo.lot.completed.v1"')
     watched = laws.clean(held, TERMS)
     list(watched.tick(on(9)))
     assert not watched.cmos[ACME].doubts.standing
