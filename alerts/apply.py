@@ -8,7 +8,9 @@ from msgspec.structs import replace
 from alerts.changes import Changes, Pending
 from alerts.corrections import Retraction
 from alerts.derivation import Made, Unfoldable, one_more, put
+from alerts.doubts import SETTLED, refusals
 from alerts.facts import Fact
+from alerts.feeds import Turn
 from alerts.formulas import ROUTES, Route
 from alerts.identities import Known, identity
 from alerts.kind import Kind, Place, Record
@@ -70,11 +72,17 @@ def apply(changes: Changes, event: AcceptedEvent) -> bool:
 
 
 def refuse(changes: Changes, rejection: Rejection) -> None:
-    """A message of this CMO could not be taken: its place in the sequence is filled."""
+    """A message of this CMO could not be taken: its place in the sequence is filled.
+
+    What it was about is in doubt, as far as that can be told.
+    """
     message = rejection.message
-    changes.hear(message.topic).read(message.timestamp * 1_000, 0, 1)
+    heard = changes.hear(message.topic)
+    heard.read(message.timestamp * 1_000, 0, 1)
+    heard.row.refuse(((message.timestamp, message.offset),))
     where = f"{message.topic}/{message.partition}/{message.offset}"
     changes.refused.append((message.timestamp, where))
+    changes.doubts += refusals(rejection)
     if rejection.source is not None:
         _account(changes, message.topic, rejection.source, rejection.sequence)
 
@@ -105,6 +113,7 @@ def apply_due(changes: Changes, event: AcceptedEvent) -> None:
         heard.read(event.recorded, -1, -1)
         changes.identities[key] = None
         raise
+    heard.row.take(_turn(event))
     if word is not None:
         heard.word = max(heard.word, word)
     if changes.retraction(key) is not None and changes.loose[key] is not None:
@@ -118,7 +127,9 @@ def _take_again(changes: Changes, event: AcceptedEvent, known: Known) -> None:
             f"event {event.id} of {event.source} was taken before with other content, "
             "which stands; retract it to correct it"
         )
-    changes.hear(event.topic).read(event.recorded, 1, 1)
+    heard = changes.hear(event.topic)
+    heard.read(event.recorded, 1, 1)
+    heard.row.take(_turn(event))
     _account(changes, event.topic, event.source, event.sequence)
 
 
@@ -157,6 +168,8 @@ def _hear(changes: Changes, key: bytes, event: AcceptedEvent) -> bool:
     recorded, number, topic = event.recorded, event.sequence, event.message.topic
     heard = changes.heard.get(topic) or changes.hear(topic)
     heard.read(recorded, 1, 1)
+    if event.time <= recorded:
+        heard.row.take(_turn(event))
     if number is not None:
         heard.see(event.source, number)
     if event.speaker is not _CMO:
@@ -174,6 +187,11 @@ def _hear(changes: Changes, key: bytes, event: AcceptedEvent) -> bool:
         return False
     changes.delays.append((1, event.time, recorded, event.id))
     return True
+
+
+def _turn(event: AcceptedEvent) -> Turn:
+    message = event.message
+    return message.timestamp, message.offset
 
 
 def _account(changes: Changes, topic: str, source: str, sequence: int | None) -> None:
@@ -206,6 +224,8 @@ def _add_loose(changes: Changes, key: bytes, event: AcceptedEvent) -> None:
         return  # taken back before it was read
     elif said is _GAP_DECLARED:
         declare(changes, fact, 1)
+    elif said is SETTLED:
+        changes.settle(fact, 1)
     elif said is _ACKNOWLEDGED and fact.by_sponsor:  # or a CMO could keep its own ladder down
         changes.acknowledge(data.breach, fact)
 

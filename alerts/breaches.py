@@ -13,7 +13,7 @@ from alerts.kpis import BY_NAME
 from alerts.kpis.feed import FEED_SILENCE, FEED_VALIDITY
 from alerts.ladder import NO_LADDER, Ladder, is_acknowledged
 from alerts.ledger import SEVERITY, Ledger, Standing, Where, is_corrected, since_of
-from alerts.readings import Reading, instead, unheard, verdict
+from alerts.readings import Reading, instead, is_broken, unheard, verdict
 from alerts.sums import Total
 from alerts.view import CmoView, days_of
 from alerts.windows import Spread, Window, first_hour
@@ -120,8 +120,10 @@ def _state_from(standing: Standing, reading: Reading) -> Verdict:
     state = reading.state
     if reading.why:
         return standing.severity
-    if state is None or state < Verdict.OK or reading.value is None:
+    if state is None or state < Verdict.OK:
         return Verdict.OK
+    if reading.value is None:
+        return state
     bounds = reading.bounds.eased(
         higher_is_better=reading.kpi.higher_is_better, best=reading.kpi.best
     )
@@ -213,6 +215,8 @@ def _cleared_by(
         return "evidence_lost"
     if kpi is not None and is_corrected(cmo, kpi, standing):
         return "corrected"
+    if kpi is not None and kpi.in_a_row and standing.breach.n < standing.breach.minimum:
+        return "improved"  # it stood by what was refused in a row, which something accepted ended
     if reading is not None and reading.n < max(1, reading.bounds.minimum):
         return "aged_out" if reading.kpi.exceptions is None else "improved"
     window = cmo.window(where.kpi, where.scope)
@@ -275,6 +279,7 @@ def _failing(cmo: CmoView, reading: Reading, now: int) -> tuple[tuple[str, ...],
         return reading.events, reading.omitted
     if kpi is FEED_VALIDITY:
         n = int((reading.denominator or 0) - (reading.numerator or 0))
+        n = max(n, reading.in_a_row if is_broken(kpi, reading) else 0)
         newest = tuple(where for _, where in reversed(cmo.refused))[:n]
         return newest, n - len(newest)
     fails = _beyond_limit(kpi, reading.bounds) if kpi.quantiles else None
@@ -300,7 +305,7 @@ def _clears_on(cmo: CmoView, reading: Reading, now: int) -> date | None:
     """The day the evidence ages out far enough, if nothing new comes."""
     days = _days(cmo, reading.kpi, now)
     window = cmo.window(reading.kpi.name, reading.scope)
-    if not days or window is None:
+    if not days or window is None or is_broken(reading.kpi, reading):
         return None
     bounds = reading.bounds.eased(
         higher_is_better=reading.kpi.higher_is_better, best=reading.kpi.best

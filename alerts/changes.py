@@ -5,9 +5,10 @@ from typing import NamedTuple, Protocol
 from alerts.agreements import Agreement
 from alerts.calendar import HOUR
 from alerts.corrections import Retraction
+from alerts.doubts import Refusal, Thing, Where
 from alerts.facts import Fact
-from alerts.feeds import NO_WORD, Word
-from alerts.identities import Known
+from alerts.feeds import NO_WORD, Row, Word
+from alerts.identities import Known, identity
 from alerts.kind import Place, Record
 from events.outcomes import AcceptedEvent
 
@@ -82,10 +83,11 @@ class Heard:
     the last of them was recorded. `word` is the last of the CMO, or on its behalf; `ahead` are its
     words about a time still to come, each with 1, or with -1 once it has come. `seen` are by source
     the spans of its numbers that were seen, `declared` the sources with those that were declared
-    never to come, each with 1, or with -1 where that was taken back.
+    never to come, each with 1, or with -1 where that was taken back. `row` are the last messages
+    that were refused, and the last that was taken and whose time has come.
     """
 
-    __slots__ = ("ahead", "declared", "hours", "last", "seen", "word")
+    __slots__ = ("ahead", "declared", "hours", "last", "row", "seen", "word")
 
     def __init__(self) -> None:
         self.hours: dict[int, list[int]] = {}
@@ -94,6 +96,7 @@ class Heard:
         self.ahead: list[tuple[int, Word]] = []
         self.seen: dict[str, list[tuple[int, int]]] = {}
         self.declared: list[tuple[str, int, int, int]] = []
+        self.row = Row()
 
     def see(self, source: str, number: int) -> None:
         """A number of a source was seen; most follow the one before."""
@@ -134,6 +137,7 @@ class Changes:
         *("_before", "_known_before", "_record_before", "records", "homes", "taken"),
         *("identities", "loose", "retractions", "corrected", "acceptances", "latest"),
         *("heard", "delays", "pending", "refused", "names", "products", "retractions_there"),
+        *("doubts", "settled"),
     )
 
     def __init__(self, before: Tables) -> None:
@@ -153,6 +157,8 @@ class Changes:
         self.delays: list[Delay] = []
         self.pending: list[Pending] = []
         self.refused: list[tuple[int, str]] = []
+        self.doubts: list[tuple[Thing, Refusal]] = []
+        self.settled: list[tuple[Where, bytes, int]] = []
         self.names: dict[str, str] = {}
         self.products: set[tuple[str, str]] = set()
         self.retractions_there = before.has_retractions
@@ -219,6 +225,11 @@ class Changes:
         if heard is None:
             heard = self.heard[topic] = Heard()
         return heard
+
+    def settle(self, fact: Fact, sign: int) -> None:
+        """The sponsor settled a refusal by a fact, or took that back where the sign is -1."""
+        where = fact.data.topic, fact.data.offset
+        self.settled.append((where, identity(fact.topic, fact.source, fact.id), sign))
 
     def acknowledge(self, breach: str, fact: Fact) -> None:
         """The sponsor took a breach on; the latest word holds."""

@@ -120,6 +120,7 @@ class Cmo(CmoView):
         self._commit_corrections(changes)
         self._commit_heard(changes)
         self._commit_delays(changes)
+        self._commit_doubts(changes)
         for pending in changes.pending:
             heappush(self._pending, pending)
         for kind, recorded in changes.latest.items():
@@ -146,6 +147,10 @@ class Cmo(CmoView):
             for window in self._validity(topic):
                 window.tally(heard.hours)
             self.latest[FEED] = max(self.latest.get(FEED, 0), heard.last)
+            row = self._tables.rows.setdefault(topic, heard.row)
+            if row is not heard.row:
+                row.take(heard.row.taken)
+                row.refuse(heard.row.refused)
             if heard.seen or heard.word[0] or heard.ahead or heard.declared:
                 feed = self._tables.feed(topic)
                 feed.hear(heard.word)
@@ -169,6 +174,16 @@ class Cmo(CmoView):
             held = tuple(each.window for each in counting if isinstance(each.window, Window))
             self._validities[topic] = held
         return held
+
+    def _commit_doubts(self, changes: Changes) -> None:
+        """What was refused, and settled; it is looked at later, unless there is a flood of it."""
+        doubts = self._tables.doubts
+        for thing, refusal in changes.doubts:
+            doubts.refuse(thing, refusal)
+            if doubts.is_crowded:
+                doubts.refresh(self.last_word)
+        for settled in changes.settled:
+            doubts.settle(*settled)
 
     def _commit_delays(self, changes: Changes) -> None:
         """Count the delays of events in, or out again."""
@@ -201,6 +216,7 @@ class Cmo(CmoView):
     def _touch(self, kind: Kind, key: Key, record: Record) -> None:
         """Let whatever is kept beside the records know that one changed."""
         tables = self._tables
+        tables.doubts.touch(kind.name, key)
         for watching in tables.watching[kind.name]:
             watching.touch(key)
         if kind is LOT:
@@ -250,6 +266,7 @@ class Cmo(CmoView):
         `standing` are the breaches that stand on windows of evidence from records.
         """
         tables = self._tables
+        tables.doubts.refresh(self.last_word)
         for kind, ranking in tables.rankings.values():
             yield from ranking.refresh(tables.of[kind.name].open)
         for name, exceptions in tables.exceptions.items():

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time
 from typing import Any, Literal
 
-from events.data import Data
+from events.data import Data, InboundTopic
 from events.dimensions import WHOLE, Scope
 
 Letter = Literal["C", "S", "L", "T"]
@@ -31,6 +31,20 @@ class Told:
         return moment(self.recorded or self.on)
 
 
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """A message of a story that cannot be taken: who sends it, when, and on which topic."""
+
+    by: Letter
+    on: str
+    topic: InboundTopic
+
+    @property
+    def at(self) -> datetime:
+        """When the log got it; a day alone is its noon."""
+        return moment(self.on)
+
+
 def moment(text: str) -> datetime:
     """A moment as it is written: a day alone is its noon, in UTC."""
     if len(text) == 10:
@@ -47,7 +61,7 @@ class Example:
     """
 
     story: str
-    told: tuple[Told, ...]
+    told: tuple[Told | Refused, ...]
     as_of: str
     reads: Mapping[str, Any]
     scope: Scope = WHOLE

@@ -1,6 +1,8 @@
 """Feeds: what was heard of a CMO on one topic, and what of it is missing."""
 
 from bisect import insort
+from collections.abc import Iterable
+from typing import Final
 
 from alerts.sequences import Sequence
 
@@ -8,6 +10,39 @@ Word = tuple[int, str]
 """When an event of the CMO, or on its behalf, was recorded, and its id."""
 
 NO_WORD: Word = (0, "")
+
+
+Turn = tuple[int, int]
+"""Where a message stands on its topic: when the log got it, in milliseconds, and its offset."""
+
+IN_A_ROW: Final = 3
+"""So many refused one after the other, and none accepted in between, say that a feed is broken."""
+
+
+class Row:
+    """Whether the last messages of a topic were refused: the last taken, and the last refused.
+
+    It is told by where they stand on the topic, in whichever order they come.
+    """
+
+    __slots__ = ("refused", "taken")
+
+    def __init__(self) -> None:
+        self.taken: Turn = (-1, -1)
+        self.refused: list[Turn] = []
+
+    def take(self, turn: Turn) -> None:
+        """A message was taken."""
+        self.taken = max(self.taken, turn)
+
+    def refuse(self, turns: Iterable[Turn]) -> None:
+        """Messages were refused; the last of them count."""
+        self.refused = sorted((*self.refused, *turns))[-IN_A_ROW:]
+
+    @property
+    def length(self) -> int:
+        """How many were refused since the last that was taken, counted up to `IN_A_ROW`."""
+        return sum(turn > self.taken for turn in self.refused)
 
 
 class Feed:

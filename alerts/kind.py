@@ -14,7 +14,7 @@ from msgspec import structs
 from alerts.agreements import Agreement
 from alerts.facts import Evidence, Fact
 from events.compact import COMPACT, Said
-from events.data import Data
+from events.data import Data, Speaker
 from events.dimensions import WHOLE, Scope
 
 Key = tuple[str, ...]
@@ -65,6 +65,7 @@ class Takes(msgspec.Struct, frozen=True):
     `keys` gives the keys of at most `MOST_LINKS` records. `moves` is False for what only shows
     that the thing progresses. `names_product` says that the product, and the site if any, that it
     names are counted: a CMO may have so many. `ever` says that it counts however late it comes.
+    `tells_all` says that it tells all there is, whatever was said before.
     """
 
     data: type[Data]
@@ -72,6 +73,11 @@ class Takes(msgspec.Struct, frozen=True):
     moves: bool = True
     names_product: bool = False
     ever: bool = False
+    tells_all: bool = False
+
+
+def _of_its_view(_: Key, view: Any) -> Scope | None:
+    return None if view is None else view.scope
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -84,6 +90,11 @@ class Kind:
     a key by which its records are looked up together. `settles` says that its views are once
     settled, from when on facts may come too late; `condense` gives what is kept of a settled view
     once nothing can ask for the rest.
+
+    Of a refused message `may_be` gives the keys it may be about where its type, or the whole key,
+    cannot be told: of an invalid field it finds no attribute. Of speakers that are not of `heeds`
+    nothing is lost. `about` gives for a key, and the view if there is one, what its record is
+    counted for, None where that cannot be told.
     """
 
     name: str
@@ -94,11 +105,15 @@ class Kind:
     group: Callable[[Key], str] | None = None
     settles: bool = False
     condense: Callable[[Any], Any] | None = None
+    may_be: Callable[[Any], Iterable[Key]] | None = None
+    heeds: frozenset[Speaker] = frozenset(Speaker)
+    about: Callable[[Key, Any], Scope | None] = _of_its_view
     rank: dict[type[Said], int] = field(init=False)
     keys_of: dict[type[Said], Callable[[Any], Iterable[Key]]] = field(init=False)
     moves: frozenset[type[Said]] = field(init=False)
     naming: frozenset[type[Said]] = field(init=False)
     never_late: frozenset[type[Said]] = field(init=False)
+    telling_all: frozenset[type[Said]] = field(init=False)
 
     def __post_init__(self) -> None:
         types = [each.data for each in self.takes]
@@ -114,6 +129,7 @@ class Kind:
             ("moves", [each for each, takes in pairs if takes.moves]),
             ("naming", [each for each, takes in pairs if takes.names_product]),
             ("never_late", [each for each, takes in pairs if takes.ever]),
+            ("telling_all", [each for each, takes in pairs if takes.tells_all]),
         ):
             object.__setattr__(self, name, frozenset(chosen))
 

@@ -55,7 +55,7 @@ class Measured:
     `n` is on how many independent pieces of evidence it rests; a ratio that has an interval weighs
     as `n_eff` of them. `why` says what keeps it from being known. `agreed` is the agreed time its
     limits are multiples of. `events` are those it rests on, or what is wrong, worst first;
-    `omitted` how many more.
+    `omitted` how many more. `in_a_row` is how many of the last messages were refused.
     """
 
     scope: Scope
@@ -69,6 +69,7 @@ class Measured:
     events: tuple[str, ...] = ()
     agreed: float | None = None
     omitted: int = 0
+    in_a_row: int = 0
 
 
 class Readable(Protocol):
@@ -80,6 +81,9 @@ class Readable(Protocol):
 
     def silent_since(self, topic: str) -> int | None:
         """When the CMO was last heard on a topic, None for never."""
+
+    def in_a_row(self, topic: str | None) -> int:
+        """How many of the last messages on a topic were refused; for None, where it is worst."""
 
     def began_again(self, now: int) -> date | None:
         """The first day after the last pause in what was agreed; None without a pause by `now`."""
@@ -110,7 +114,8 @@ class Kpi:
     `dimensions` are what it is broken down by, below the CMO; the first is judged, the others are
     shown. Without `window_days` a KPI is read as of now. `needs` are the topics it cannot be known
     without. `agreed_time` says that its limits are multiples of a time in the agreement. `best` is
-    the best value there can be, `always_critical` one that needs no limit to be critical. `source`
+    the best value there can be, `always_critical` one that needs no limit to be critical.
+    `in_a_row` is how many refused one after the other are a warning whatever the value is. `source`
     says who defined it so. `action` is what to do first about a breach, as one imperative sentence.
     """
 
@@ -129,6 +134,7 @@ class Kpi:
     quantiles: tuple[str, ...] = ()
     best: float | None = None
     always_critical: float | None = None
+    in_a_row: int | None = None
     needs: tuple[str, ...] = ()
     agreed_time: Literal["cadence", "time_in_state"] | None = None
     kinds: tuple[Kind, ...] = ()

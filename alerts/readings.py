@@ -22,7 +22,9 @@ class Reading:
 
     `n` counts independent pieces of evidence, `n_eff` how many of them a rate weighs as. `state` is
     None without a limit in force, where a KPI is shown and not judged, and where nothing was due.
-    `why` says why it is unknown. `as_of` is in microseconds from the epoch.
+    `why` says why it is unknown. `doubtful` is how many things are in doubt that it may rest on: a
+    rate is unknown with more than one in ten of its n, anything else with one. `in_a_row` is how
+    many of the last messages were refused. `as_of` is in microseconds from the epoch.
     """
 
     kpi: Kpi
@@ -41,6 +43,8 @@ class Reading:
     why: str = ""
     events: tuple[str, ...] = field(default=(), compare=False)
     omitted: int = field(default=0, compare=False)
+    doubtful: int = 0
+    in_a_row: int = 0
 
     @property
     def interval(self) -> Interval | None:
@@ -69,10 +73,13 @@ def readings(cmo: CmoView, now: int, figures: "Figures | None" = None) -> Iterat
     for kpi in KPIS:
         limit = agreement.limit(kpi.name) if agreement else Limit()
         unheard_of, never_heard = _first(missing, kpi.needs), _first(unborn, kpi.needs)
-        for measured in figures.of(cmo, kpi, agreement, now):
+        doubtful, found = cmo.doubtful(kpi), figures.of(cmo, kpi, agreement, now)
+        for measured in (*found, *doubtful.unmeasured(kpi, found)):
             nothing = "" if _has_evidence(kpi, measured) else never_heard
-            why = measured.why or unheard_of or nothing
-            yield _judged(kpi, cmo.id, limit, why, measured, now)
+            doubted = doubtful.why(kpi, measured)
+            why = doubted or measured.why or unheard_of or nothing
+            reading = _judged(kpi, cmo.id, limit, why, measured, now, always=bool(doubted))
+            yield _with_doubts(reading, doubtful.at(measured.scope).things)
 
 
 def unknown(cmo: str, why: str, now: int) -> Iterator[Reading]:
@@ -138,12 +145,20 @@ def _measure(cmo: CmoView, kpi: Kpi, agreement: Agreement | None, now: int) -> I
     return cmo.exceptional(kpi) if kpi.exceptions else cmo.windowed(kpi, agreement, now)
 
 
-def _judged(kpi: Kpi, cmo: str, limit: Limit, why: str, measured: Measured, now: int) -> Reading:
+def _with_doubts(reading: Reading, things: int) -> Reading:
+    return replace(reading, doubtful=things) if things else reading
+
+
+def _judged(
+    kpi: Kpi, cmo: str, limit: Limit, why: str, measured: Measured, now: int, *, always: bool
+) -> Reading:
+    """A figure judged by the limit in force, or by what is `always` critical, if that there is."""
     judged = _is_judged(kpi, limit, measured)
     bounds = _bounds(kpi, limit, measured.agreed) if judged else NO_BOUNDS
     worst = judged and kpi.always_critical is not None and measured.value == kpi.always_critical
     state: Verdict | None = None
-    if judged and (bounds.in_force or worst):
+    holds = bounds.in_force or worst or (always and kpi.always_critical is not None)
+    if judged and holds:
         state = _state(kpi, measured, bounds, why=why, worst=worst)
     return Reading(
         kpi,
@@ -162,6 +177,7 @@ def _judged(kpi: Kpi, cmo: str, limit: Limit, why: str, measured: Measured, now:
         why,
         measured.events,
         measured.omitted,
+        in_a_row=measured.in_a_row,
     )
 
 
@@ -170,6 +186,18 @@ def _state(
 ) -> Verdict | None:
     if why:
         return Verdict.UNKNOWN
+    state = _by_value(kpi, measured, bounds, worst=worst)
+    if is_broken(kpi, measured):
+        return Verdict.WARNING if state is None else max(state, Verdict.WARNING)
+    return state
+
+
+def is_broken(kpi: Kpi, figure: "Measured | Reading") -> bool:
+    """Whether so many were refused one after the other that it is wrong whatever the value is."""
+    return kpi.in_a_row is not None and figure.in_a_row >= kpi.in_a_row
+
+
+def _by_value(kpi: Kpi, measured: Measured, bounds: Bounds, *, worst: bool) -> Verdict | None:
     if measured.value is None or not _has_evidence(kpi, measured):
         return None
     if worst:

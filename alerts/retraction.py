@@ -7,6 +7,7 @@ from msgspec.structs import replace
 from alerts.changes import Changes
 from alerts.corrections import Retraction
 from alerts.derivation import Made, Unfoldable, put, rework
+from alerts.doubts import SETTLED
 from alerts.facts import Fact
 from alerts.identities import Known, identity
 from alerts.kind import Kind, Record, Withdrawn
@@ -77,6 +78,8 @@ def _undo(changes: Changes, key: bytes, known: Known, target: Fact) -> None:
         changes.acknowledge_no_more(data.breach, target)
     elif said is _GAP_DECLARED:
         declare(changes, target, -1)
+    elif said is SETTLED:
+        changes.settle(target, -1)
     if not known.record and not TAKERS[said]:  # what is of a record may be pending
         changes.loose[key] = None
 

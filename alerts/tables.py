@@ -4,8 +4,9 @@ from collections.abc import Iterator
 from typing import Any, Final, NamedTuple
 
 from alerts.corrections import Corrections
+from alerts.doubts import Doubts
 from alerts.exceptions import Exceptions
-from alerts.feeds import Feed
+from alerts.feeds import Feed, Row
 from alerts.identities import Identities
 from alerts.index import Adverse, EvidenceIndex
 from alerts.kind import Key, Kind, Record
@@ -117,7 +118,9 @@ class Tables:
         self.windows = Windows(self.index)
         self.corrections = Corrections()
         self.exceptions = {kpi.name: Exceptions(kpi) for kpi in KPIS if kpi.exceptions}
+        self.doubts = Doubts()
         self.feeds: dict[str, Feed] = {}
+        self.rows: dict[str, Row] = {}
         self.rankings: Final = {
             "age": (LOT, Ranking(_state)),
             "since": (LOT, Ranking(_since)),

@@ -8,10 +8,13 @@ from alerts.agreements import Agreement, Agreements
 from alerts.calendar import DAY, civil_day
 from alerts.changes import Acceptance, Pending
 from alerts.corrections import Retraction, Uncorrected
+from alerts.doubtful import Doubtful, DoubtfulFigures
+from alerts.doubts import NOWHERE, Doubts, Place, Thing, kind_of, last_of
 from alerts.facts import Fact
 from alerts.feeds import Feed
 from alerts.index import Fails
-from alerts.kind import Key, Kind, Place, Record
+from alerts.kind import Key, Kind, Record
+from alerts.kind import Place as RecordPlace
 from alerts.kpi import Kpi, Measured, hundredths
 from alerts.ranking import Oldest
 from alerts.tables import Tables
@@ -37,6 +40,7 @@ class CmoView:
         self._agreements = agreements
         self._terms: dict[int, Agreement | None] = {}
         self._tables = Tables()
+        self._doubtful = DoubtfulFigures(self._tables.doubts, self._about)
         self.known = self._tables.identities.get
         self._loose: dict[bytes, Fact] = {}
         self._acceptances: dict[str, Acceptance] = {}
@@ -74,7 +78,7 @@ class CmoView:
 
     # --- records
 
-    def record(self, place: Place) -> Record | None:
+    def record(self, place: RecordPlace) -> Record | None:
         """A record, None for one of which nothing is said."""
         return self._tables.of[place[0].name].records.get(place[1])
 
@@ -163,10 +167,44 @@ class CmoView:
         """What was heard, by topic."""
         return self._tables.feeds
 
+    def in_a_row(self, topic: str | None) -> int:
+        """How many of the last messages on a topic were refused; on whichever is worst, for None.
+
+        They are counted up to how many say that a feed is broken.
+        """
+        rows = self._tables.rows
+        chosen = rows.values() if topic is None else [rows[topic]] if topic in rows else []
+        return max((row.length for row in chosen), default=0)
+
     def silent_since(self, topic: str) -> int | None:
         """When the CMO was last heard on a topic, None for never."""
         feed = self._tables.feeds.get(topic)
         return feed.heard if feed and feed.heard else None
+
+    @property
+    def doubts(self) -> Doubts:
+        """What is in doubt, as of when that was last refreshed."""
+        return self._tables.doubts
+
+    def doubtful(self, kpi: Kpi) -> Doubtful:
+        """What is in doubt for a KPI, as of the same."""
+        return self._doubtful.of(kpi)
+
+    def last_word(self, thing: Thing, tells_all: bool) -> Place:
+        """Where the last word about a thing lies in the log, or the last that tells all of it."""
+        kind, key = kind_of(thing), thing[1]
+        table = self._tables.of[kind.name]
+        keys: tuple[Key, ...] = (key,)
+        if key not in table.records and kind.group is not None:  # what all of them are
+            keys = tuple(k for k in table.groups.get(kind.group(key), ()) if k[: len(key)] == key)
+        records = (table.records[each] for each in keys if each in table.records)
+        return max((last_of(each, kind, tells_all) for each in records), default=NOWHERE)
+
+    def _about(self, thing: Thing) -> Scope | None:
+        """What a thing is counted for; None where that cannot be told."""
+        kind, key = kind_of(thing), thing[1]
+        record = self.records(kind).get(key)
+        return kind.about(key, None if record is None else record.view)
 
     def acceptance(self, breach: str) -> Acceptance | None:
         """What the sponsor said of a breach."""
@@ -179,7 +217,7 @@ class CmoView:
 
     # --- what changes are made to
 
-    def home(self, number: int) -> Place:
+    def home(self, number: int) -> RecordPlace:
         """Where the record of a number is."""
         return self._tables.homes[number - 1]
 

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from functools import lru_cache
 from sys import intern
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from events.compact import NAMING_A_MAKER, Said, compact, content
 from events.data import Speaker
@@ -15,7 +15,7 @@ from events.modes import headers, is_binary
 from events.outcomes import AcceptedEvent, Message, Reason, Refused, Rejection, shown
 from events.partition import partition_of
 from events.quick import binary, structured
-from events.reading import attributes, read, unknown_fields
+from events.reading import attributes, fields, read, unknown_fields
 from events.sources import Source, Speakers, misplaced
 from events.values import EPOCH, MILLION, microseconds
 
@@ -99,8 +99,8 @@ class Decoder:
             return self._accepted(message, logged, envelope, compact(event.data), unknown)
         except Refused as refused:
             reason, detail, field, value = refused.fault
-            source, sequence = self._believed(message, cmo)
-            return Rejection(reason, detail, message, field, value, cmo, source, sequence)
+            said_by = self._believed(message, cmo)
+            return Rejection(reason, detail, message, field, value, cmo, *said_by)
 
     def _accepted(
         self,
@@ -185,21 +185,30 @@ class Decoder:
             held = self._held[cmo] = Speakers(intern(cmo), sources)
         return held
 
-    def _believed(self, message: Message, cmo: str | None) -> tuple[str | None, int | None]:
-        """Source and sequence of a message that was refused, when they can be read and believed."""
+    def _believed(self, message: Message, cmo: str | None) -> "_SaidBy":
+        """Who said a message that was refused, and its number, as far as they can be believed."""
         if cmo is None:
-            return None, None
-        found = attributes(message)
-        source, sequence = found.get("source"), found.get("sequence")
+            return _NOBODY
+        found = fields(message) or attributes(message)
+        source, sequence = found.get("source"), sequence_number(found.get("sequence"))
         if not isinstance(source, str) or len(source) > _LONGEST_SOURCE:
-            return None, None
+            return _NOBODY
         day = _logged(message) // _DAY
-        speakers = self._speakers(message.key, message.partition, day)
-        if speakers.voice(source, day) is None:
-            return None, None
-        sequence = sequence_number(sequence)
+        voice = self._speakers(message.key, message.partition, day).voice(source, day)
+        if voice is None:
+            return _NOBODY
+        speaker, given = voice.speaker, found.get("onbehalfof")
+        if voice.imports and given in _SPEAKERS:
+            speaker = Speaker(given)
         readable = type(sequence) is int and 0 <= sequence <= 2**53
-        return source, sequence if readable else None
+        return source, sequence if readable else None, speaker, found
+
+
+_SaidBy = tuple[str | None, int | None, Speaker | None, dict[str, Any] | None]
+"""The source of a refused message, its number, who speaks so, and what was read of it for that."""
+
+_NOBODY: _SaidBy = (None, None, None, None)
+_SPEAKERS = tuple(Speaker)
 
 
 def judge_times(event: Event, now: int) -> None:

@@ -1,6 +1,6 @@
 """A Kafka message, and what becomes of it: an event that is taken, or the reason it is refused."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from typing import Any, Final, NamedTuple
 
@@ -112,14 +112,16 @@ class AcceptedEvent(msgspec.Struct, frozen=True, gc=False):
 
     def refused(self, reason: Reason, detail: str) -> "Rejection":
         """The rejection of an event that was read, for what it means."""
-        return Rejection(reason, detail, self.message, "", "", self.cmo, self.source, self.sequence)
+        said_by = self.source, self.sequence, self.speaker
+        return Rejection(reason, detail, self.message, "", "", self.cmo, *said_by)
 
 
 class Rejection(NamedTuple):
     """A message that could not be taken: why, where the fault is, and what is known of its sender.
 
     `cmo` is None unless the message is on the right partition under the key of a known CMO;
-    `source` and `sequence` are None unless the source may speak for that CMO.
+    `source`, `sequence` and `speaker` are None unless the source may speak for that CMO. `given` is
+    what was read of the event on the way, if anything was: its attributes and its `data`.
     """
 
     reason: Reason
@@ -130,3 +132,5 @@ class Rejection(NamedTuple):
     cmo: str | None = None
     source: str | None = None
     sequence: int | None = None
+    speaker: Speaker | None = None
+    given: Mapping[str, Any] | None = None

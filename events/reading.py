@@ -107,6 +107,15 @@ def attributes(message: Message) -> dict[str, Any]:
     return read if isinstance(read, dict) else {}
 
 
+def fields(message: Message) -> dict[str, Any]:
+    """The attributes of an event with its `data`, as far as they can be read; none of no JSON."""
+    try:
+        read = from_json(_structured(message, is_binary(message)))
+    except (Refused, ValueError):
+        return {}
+    return read if isinstance(read, dict) else {}
+
+
 _NUMBERS = ("int", "float")  # pydantic's names for the two ways to read an amount
 _VERSION = re.compile(r"\.v\d+$")
 _BASES = {_VERSION.sub("", name) for name in EVENTS}

@@ -159,6 +159,8 @@ def as_dict(reading: Reading) -> dict[str, Any]:
         "low": interval.low if interval else None,
         "high": interval.high if interval else None,
         "state": str(reading.state) if reading.state is not None else None,
+        "doubtful": reading.doubtful,
+        "why": reading.why or None,
         "as_of": _iso(reading.as_of),
     }
 

@@ -1,5 +1,7 @@
 """Events, agreements and readings, made with only the interesting argument."""
 
+import json
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, date, datetime, timedelta
@@ -65,6 +67,77 @@ class Told(NamedTuple):
     @property
     def id(self) -> str:
         return self.event.id
+
+    @property
+    def line(self) -> bytes:
+        """How it is written."""
+        return self.event.json_line()
+
+
+class Spoiled(NamedTuple):
+    """An event with some of what it says replaced, so that it is refused."""
+
+    told: Told
+    instead: dict[str, Any]
+    type: str | None = None
+
+    @property
+    def topic(self) -> str:
+        return self.told.topic
+
+    @property
+    def cmo(self) -> str:
+        return self.told.cmo
+
+    @property
+    def recorded(self) -> datetime:
+        return self.told.recorded
+
+    @property
+    def line(self) -> bytes:
+        """How it is written."""
+        given = json.loads(self.told.line)
+        given["data"].update(self.instead)
+        return json.dumps({**given, "type": self.type or given["type"]}).encode()
+
+
+class Settling(NamedTuple):
+    """The sponsor's word that a refused message is settled, wherever in the log that comes to lie.
+
+    Written by itself it names the offset that is given.
+    """
+
+    target: Told | Spoiled
+    recorded: datetime
+    id: str = "settled"
+    offset: int = 0
+
+    @property
+    def topic(self) -> str:
+        return self.target.topic
+
+    @property
+    def cmo(self) -> str:
+        return self.target.cmo
+
+    @property
+    def told(self) -> Told:
+        """The event it is."""
+        data = said.RefusalSettled(topic=self.topic, offset=self.offset)  # type: ignore[arg-type]
+        return told(data, self.recorded, "sponsor", cmo=self.cmo, id=self.id)
+
+    @property
+    def line(self) -> bytes:
+        """How it is written."""
+        return self.told.line
+
+
+Each = Told | Spoiled | Settling
+"""What may stand in a log of these tests."""
+
+
+def spoiled(told: Told, type: str | None = None, **instead: Any) -> Spoiled:
+    return Spoiled(told, instead or {"lot": 7} if type is None else instead, type)
 
 
 def told(
@@ -356,20 +429,27 @@ def reading(
     return read(folded(events, agreements), now, kpi, **scope)
 
 
-def message(each: Told, offset: int, partitions: int = 1) -> Message:
+def message(each: Each, offset: int, partitions: int = 1) -> Message:
     key = each.cmo.encode()
     stamp = microseconds(each.recorded) // 1_000
     place = partition_of(key, partitions)
-    return Message(each.topic, place, offset, stamp, key, each.event.json_line())
+    return Message(each.topic, place, offset, stamp, key, each.line)
 
 
 Log = dict[str, list[Message]]
 
 
-def log(events: Iterable[Told]) -> Log:
+def log(events: Iterable[Each]) -> Log:
     """The messages of each topic of a single partition, at offsets from 0 in this order."""
-    made: Log = {}
+    placed, ends, offsets = [], Counter[str](), dict[int, int]()
     for each in events:
-        held = made.setdefault(each.topic, [])
-        held.append(message(each, len(held)))
+        placed.append(each)
+        offsets[id(each)] = ends[each.topic]
+        ends[each.topic] += 1
+    made: Log = {}
+    for each in placed:
+        offset = offsets[id(each)]
+        if isinstance(each, Settling):
+            each = each._replace(offset=offsets.get(id(each.target), each.offset))
+        made.setdefault(each.topic, []).append(message(each, offset))
     return made

@@ -1,12 +1,14 @@
 """Feeds: whether a CMO is heard, whether what it says can be taken, and how late it says it."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import date
 from typing import Final
 
 from alerts.agreements import Agreement
 from alerts.calendar import midnight
-from alerts.example import Example, Told
+from alerts.example import Example, Refused, Told
+from alerts.feeds import IN_A_ROW
 from alerts.kpi import Kpi, Measured, Readable
 from events.data import Heartbeat, InboundTopic, LotCompleted, LotStarted
 from events.dimensions import Scope
@@ -42,7 +44,8 @@ def _feed_silence(cmo: Readable, agreement: Agreement | None, now: int) -> Itera
 
 
 def _feed_validity(cmo: Readable, agreement: Agreement | None, now: int) -> Iterator[Measured]:
-    return cmo.windowed(FEED_VALIDITY, agreement, now)
+    for measured in cmo.windowed(FEED_VALIDITY, agreement, now):
+        yield replace(measured, in_a_row=cmo.in_a_row(measured.scope.topic))
 
 
 def _data_timeliness(cmo: Readable, agreement: Agreement | None, now: int) -> Iterator[Measured]:
@@ -84,7 +87,8 @@ FEED_SILENCE: Final = Kpi(
 FEED_VALIDITY: Final = Kpi(
     name="feed_validity",
     title="Feed validity",
-    help="Messages accepted, duplicates included, of those read from the CMO's feeds.",
+    help="Messages accepted, duplicates included, of those read from the CMO's feeds; three that "
+    "are refused one after the other on a topic are a warning whatever the share is.",
     unit="ratio",
     higher_is_better=True,
     urgency="ticket",
@@ -95,16 +99,18 @@ FEED_VALIDITY: Final = Kpi(
     minimum=20,
     interval=True,
     best=1.0,
+    in_a_row=IN_A_ROW,
     measure=_feed_validity,
     example=Example(
-        story="Three messages are read within a week, and all of them taken.",
+        story="A start is taken; then three messages about lots are refused, one each day, with "
+        "none taken on that topic in between. One of four is far too little to judge by its share, "
+        "and the three in a row are a warning.",
         told=(
             Told("C", "2026-03-02", LotStarted(lot="L1", product="pills")),
-            Told("C", "2026-03-03", LotCompleted(lot="L1")),
-            Told("C", "2026-03-04", Heartbeat(topic="cmo.lots")),
+            *(Refused("C", f"2026-03-{day:02}", "cmo.lots") for day in (3, 4, 5)),
         ),
-        as_of="2026-03-05",
-        reads={"numerator": 3, "denominator": 3, "n": 3},
+        as_of="2026-03-06",
+        reads={"numerator": 1, "denominator": 4, "n": 4, "in_a_row": 3, "state": 1},
     ),
     family="feed_quality",
     leads=True,

@@ -43,7 +43,7 @@ KINDS: Final[tuple[Kind, ...]] = (LOT, ORDER_LINE, STOCK, DEMAND)
 
 BY_KIND: Final[dict[str, Kind]] = {kind.name: kind for kind in KINDS}
 
-ABOUT_FEEDS: Final[tuple[type[Data], ...]] = (Heartbeat, GapDeclared, Retracted)
+ABOUT_FEEDS: Final[tuple[type[Data], ...]] = (Heartbeat, GapDeclared, RefusalSettled, Retracted)
 """What is said about a feed or an event of it, and about no record."""
 
 ABOUT_BREACHES: Final[tuple[type[Data], ...]] = (BreachAcknowledged,)
@@ -69,7 +69,6 @@ NOT_FOLDED: Final[tuple[type[Data], ...]] = (
     DisputeRaised,
     DisputeResolved,
     AgreementInForce,
-    RefusalSettled,
 )
 """What is taken and kept, and makes no record yet."""
 

@@ -10,6 +10,7 @@ from alerts.calendar import civil_day
 from alerts.facts import Fact
 from alerts.kind import Key, Kind, Takes, View
 from events.data import DemandForecast
+from events.dimensions import Scope
 
 
 class Daily(msgspec.Struct, frozen=True, gc=False):
@@ -51,6 +52,10 @@ def _product(key: Key) -> str:
     return key[0]
 
 
+def _about(key: Key, _: Any) -> Scope:
+    return Scope(product=_product(key))
+
+
 DEMAND: Final = Kind(
     name="demand",
     takes=(
@@ -60,5 +65,6 @@ DEMAND: Final = Kind(
     ),
     derive=derive,
     group=_product,
+    about=_about,
 )
 """What is forecast; its key is (product, market or "")."""

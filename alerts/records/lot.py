@@ -35,6 +35,7 @@ from events.data import (
     ReleaseReworkAgreed,
     ReleaseStepCompleted,
 )
+from events.dimensions import Scope
 
 OPEN_STATES: Final[tuple[str, ...]] = get_args(OpenState)
 """The states in which a lot waits for somebody."""
@@ -256,6 +257,20 @@ def _each(data: Any) -> tuple[Key, ...]:
     return tuple((lot,) for lot in dict.fromkeys(data.lots))
 
 
+def _may_be(names: Any) -> tuple[Key, ...]:
+    """The lots that are named, of this maker."""
+    if names.maker is not None:
+        return ()
+    return (
+        ((names.lot,),) if names.lot else tuple((lot,) for lot in dict.fromkeys(names.lots or ()))
+    )
+
+
+def _about(_: Key, lot: LotView | None) -> Scope | None:
+    """An open lot is counted for its state; one of which nothing is known may be in any."""
+    return None if lot is None else Scope(lot_state=lot.state if lot.is_open else None)
+
+
 def _condense(lot: LotView) -> LotView:
     """What is kept of a lot that was decided long ago: what it was, and what became of it."""
     return LotView(
@@ -302,6 +317,8 @@ LOT: Final = Kind(
     most_facts=500,
     settles=True,
     condense=_condense,
+    may_be=_may_be,
+    about=_about,
 )
 """One lot of one CMO; a real one has a few dozen facts."""
 

@@ -316,6 +316,12 @@ def _line_of_a_receipt(data: Any) -> tuple[Key, ...]:
     return () if data.order is None or data.line is None else ((data.order, data.line),)
 
 
+def _about(_: Key, line: OrderLineView | None) -> Scope | None:
+    """A line of which it is not known what was placed may be of any product."""
+    placed = line is not None and (line.schedule or line.cancelled)
+    return line.scope if line is not None and placed else None
+
+
 def _condense(line: OrderLineView) -> OrderLineView:
     """What is kept of a line that came, or was called off, long ago."""
     return OrderLineView(cancelled=line.cancelled, has_come=line.has_come)
@@ -336,5 +342,7 @@ ORDER_LINE: Final = Kind(
     most_facts=500,
     settles=True,
     condense=_condense,
+    may_be=_line_of_a_receipt,
+    about=_about,
 )
 """One line of an order, with its schedule."""

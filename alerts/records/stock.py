@@ -10,6 +10,7 @@ from alerts.facts import Fact
 from alerts.kind import Key, Kind, Takes, View
 from events.compact import COMPACT
 from events.data import Speaker, StockAdjusted, StockConsumed, StockCounted
+from events.dimensions import Scope
 
 
 class Book(msgspec.Struct, frozen=True, gc=False):
@@ -35,9 +36,13 @@ class StockView(View, msgspec.Struct, frozen=True, gc=False):
 _COUNTED, _ADJUSTED = COMPACT[StockCounted], COMPACT[StockAdjusted]
 
 
+_OWNERS: Final = frozenset((Speaker.CMO,))
+"""The owners of sites: each is the CMO's while `sites` is not followed."""
+
+
 def _by_owner(fact: Fact) -> bool:
-    """Whether the owner of a site speaks: each is the CMO's while `sites` is not followed."""
-    return fact.speaker is Speaker.CMO
+    """Whether the owner of a site speaks."""
+    return fact.speaker in _OWNERS
 
 
 def derive(facts: Sequence[Fact], _: Agreement) -> StockView:
@@ -90,16 +95,28 @@ def _position(data: Any) -> tuple[Key, ...]:
     return ((data.site, data.product, data.maker or "", data.lot or "", data.status),)
 
 
+def _all_positions(names: Any) -> tuple[Key, ...]:
+    """What is known of a position by its site and product alone: it may be any of them there."""
+    return ((names.site, names.product),) if names.site and names.product else ()
+
+
+def _about(key: Key, _: Any) -> Scope:
+    return Scope(site=site(key), product=product(key))
+
+
 STOCK: Final = Kind(
     name="stock",
     takes=(
         Takes(StockAdjusted, _position, names_product=True),
         Takes(StockConsumed, _position, names_product=True),
-        Takes(StockCounted, _position, names_product=True),
+        Takes(StockCounted, _position, names_product=True, tells_all=True),
     ),
     derive=derive,
     advance=advance,
     group=product,
+    may_be=_all_positions,
+    heeds=_OWNERS,
+    about=_about,
 )
 """The stock of a product, and perhaps of a lot, at a site in a status.
 

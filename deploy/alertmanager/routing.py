@@ -24,7 +24,7 @@ from deploy.alertmanager.receivers import (
     without_waking,
 )
 from deploy.as_yaml import as_yaml
-from deploy.prometheus.data_quality import GAP, TURNED_UNKNOWN
+from deploy.prometheus.data_quality import GAP, IN_DOUBT, TURNED_UNKNOWN
 from deploy.prometheus.pipeline import (
     BROKER_UNREACHABLE,
     CLOCK_OFF,
@@ -265,7 +265,7 @@ def _inhibited() -> list[Mapping[str, object]]:
             "equal": ["alertname", "nth", "breach_id", "role", *_SCOPE],
         },
         {
-            "source_matchers": [_one_of("alertname", (alert_name(FEED_SILENCE), GAP))],
+            "source_matchers": [_one_of("alertname", (alert_name(FEED_SILENCE), GAP, IN_DOUBT))],
             "target_matchers": [_is("alertname", TURNED_UNKNOWN)],
             "equal": ["cmo"],
         },

@@ -48,6 +48,8 @@ def monitor(kpis: Sequence[Kpi] = KPIS) -> Json:
     layout.side_by_side(8, (12, _due()), (12, _unreadable()))
     layout.row("What could not be taken, and why?")
     layout.side_by_side(8, (12, _dead_letters()), (12, _refusals()))
+    layout.row("What is in doubt for what was refused?")
+    layout.side_by_side(8, (12, _in_doubt()), (12, _in_doubt_over_time()))
     layout.row("Do the CMOs' feeds bring what was agreed?")
     layout.in_columns(9, 1, histories(kpi for kpi in kpis if not kpi.kinds))
     return board(
@@ -214,6 +216,54 @@ def _dead_letters() -> Json:
         overrides=[override("Refused", decimals=0)],
         empty="● nothing is refused, by whoever watches",
         sorted_by=[("Refused", True)],
+    )
+
+
+_DOUBTS: Final = "max by (cmo, kind) (cmo_doubts)"
+
+
+def _in_doubt() -> Json:
+    columns = {
+        "cmo": "CMO",
+        "Value #lots": "Lots",
+        "Value #lines": "Order lines",
+        "Value #stock": "Stock",
+        "Value #demand": "Forecasts",
+        "Value #whole": "As a whole",
+    }
+    kinds = {"lots": "lot", "lines": "line", "stock": "stock", "demand": "demand"}
+    return table(
+        "In doubt",
+        "Things of each CMO about which messages were refused and nothing was accepted since: what "
+        "rests on them is unknown. The runbook has how that ends.",
+        [
+            *(
+                instant(name, f'max by (cmo) (cmo_doubts{{kind="{kind}"}})')
+                for name, kind in kinds.items()
+            ),
+            instant("whole", "max by (cmo) (cmo_doubted_as_a_whole)"),
+        ],
+        [
+            transformed("filterFieldsByName", exclude={"pattern": "^Time( \\d+)?$"}),
+            transformed("joinByField", byField="cmo", mode="outer"),
+            arranged(columns),
+        ],
+        defaults={"custom": {"align": "left"}, "decimals": 0, "noValue": "–"},
+        overrides=[override("As a whole", mappings=_AS_A_WHOLE, custom__cellOptions=_COLOURED)],
+        empty="● nothing is in doubt, by whoever watches",
+        sorted_by=[("CMO", False)],
+    )
+
+
+_AS_A_WHOLE: Final = mapped({"1": ("? all of it", YELLOW)})
+
+
+def _in_doubt_over_time() -> Json:
+    return _lately(
+        "Things in doubt",
+        "By CMO; none is the aim.",
+        [over_time("A", f"sum by (cmo) ({_DOUBTS})", "{{cmo}}")],
+        "short",
     )
 
 

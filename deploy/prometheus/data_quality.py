@@ -9,12 +9,20 @@ from events.dimensions import DIMENSIONS
 
 TURNED_UNKNOWN: Final = "CmowatchTurnedUnknown"
 GAP: Final = "CmowatchSequenceGap"
+IN_DOUBT: Final = "CmowatchInDoubt"
 
 _SCOPE: Final = ", ".join(["kpi", "cmo", *DIMENSIONS])
 
 
+_NEWEST: Final = (
+    "The newest of them:{{ range printf `max by (topic, partition) "
+    "(cmo_doubt_newest_offset{cmo=%q})` $labels.cmo | query }} {{ .Labels.topic }}"
+    '[{{ .Labels.partition }}] offset {{ printf "%.0f" .Value }};{{ else }} gone.{{ end }}'
+)
+
+
 def unknown(kpis: Iterable[Kpi], keep_firing_for: str) -> Iterator[Rule]:
-    """A rule for gaps, and one for every KPI that somebody would be told of."""
+    """A rule for gaps, one for doubts, and one for every KPI that somebody would be told of."""
     yield _rule(
         GAP,
         "max by (cmo, topic) (cmo_feed_sequence_gaps) > 0",
@@ -25,6 +33,19 @@ def unknown(kpis: Iterable[Kpi], keep_firing_for: str) -> Iterator[Rule]:
         "What needs the topic is unknown until they come, or are declared as a gap.",
         action="Ask the CMO's data contact to publish what is missing, or to declare the gap.",
     )
+    yield _rule(
+        IN_DOUBT,
+        "sum by (cmo) (max by (cmo, kind) (cmo_doubts)) > 0\n"
+        "or max by (cmo) (cmo_doubted_as_a_whole) > 0\n",
+        "5m",
+        keep_firing_for,
+        summary="{{ $labels.cmo }}: {{ $value }} of its things in doubt, for messages about them "
+        "were refused",
+        what="What was refused about a lot, an order line or stock is not known: its counts, ages "
+        f"and supply are unknown until it is mended or settled. {_NEWEST}",
+        action="Read the dead letters at these places, have the sender mend the events and publish "
+        "them again under new ids; what will never be mended the sponsor settles.",
+    )
     notified = "|".join(kpi.name for kpi in kpis if kpi.notifies and kpi.kinds)
     yield _rule(
         TURNED_UNKNOWN,
@@ -32,8 +53,8 @@ def unknown(kpis: Iterable[Kpi], keep_firing_for: str) -> Iterator[Rule]:
         "5m",
         keep_firing_for,
         summary="{{ $labels.cmo }}: {{ $labels.kpi }} has turned unknown",
-        what="What was known cannot be relied on now: its feed is silent or has a gap, or its "
-        "units are unlike. A breach that stood stands on.",
+        what="What was known cannot be relied on now: its feed is silent or has a gap, what it is "
+        "about is in doubt, or its units are unlike. A breach that stood stands on.",
         action="Look at the CMO's feeds on the board; ask its data contact for what is missing.",
     )
 

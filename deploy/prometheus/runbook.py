@@ -5,14 +5,23 @@ from pathlib import Path
 from typing import Any, Final
 
 from alerts.calendar import DAY
+from alerts.doubts import MOST_KEPT, MOST_THINGS
 from alerts.kpi import Kpi
 from alerts.kpis import KPIS
+from deploy.prometheus.data_quality import IN_DOUBT
 from deploy.prometheus.pipeline import LOG_DAMAGED
 from deploy.prometheus.rule import CLEARED, ESCALATED, PAGE, TICKET
 from streams.metrics.open_items import TOLD_CLEARED
 from streams.seals import Kind
 
 RUNBOOK: Final = Path("docs/runbook.md")
+
+SETTLE: Final = """\
+echo '{"specversion":"1.0","id":"settled-42","source":"/sponsor","partitionkey":"acme",
+"type":"cmo.feed.refusal_settled.v1","time":"2026-11-02T14:00:00Z",
+"data":{"topic":"cmo.inventory","offset":42,"why":"no count was made that day"}}' |
+  tr -d '\\n' | cmowatch publish -"""
+"""How a sponsor settles what was refused, as it is typed."""
 
 _LOUDNESS = {PAGE: "pages", TICKET: "is a ticket"}
 
@@ -150,7 +159,7 @@ _KINDS: Final[Mapping[Kind, tuple[str, str]]] = {
         "as for a topic that was created anew",
     ),
 }
-_DAMAGED: Final = """
+_REPAIRED: Final = """
 `cmowatch topics --repair WHY` seals each damaged partition as it is now, with your reason, on
 `cmo.dead-letters`; what is whole is left alone. Workers need no restart: they read those partitions
 from the beginning and go on from what the log now holds. It means:
@@ -168,7 +177,35 @@ Where all topics were deleted at once while no worker ran, nothing on the broker
 before: a new one begins, with new ids.
 """
 
-_MORE: Final = {LOG_DAMAGED: _DAMAGED}
+
+def _damaged() -> str:
+    rows = "\n".join(f"| `{kind}` | {what} | {do} |" for kind, (what, do) in _KINDS.items())
+    return f"\n| kind | what has happened | what to do |\n| --- | --- | --- |\n{rows}\n{_REPAIRED}"
+
+
+_IN_DOUBT: Final = f"""
+**Which things, and why:** `curl -s localhost:6066/readings` on the worker that has the partition
+says, for each unknown reading, what is in doubt, the reason, the topic, the partition and the
+offset. Those are the coordinates of the dead letter, which says field, value and reason:
+
+    kcat -C -e -q -b localhost:9092 -t cmo.dead-letters -X isolation.level=read_committed -f '%h\\n'
+
+**It ends** by what is accepted about the same thing and comes later on the log: the mended event,
+under an id of its own, or the next word about it; a count that was refused by the next count. What
+was refused because of what is agreed is taken at the next start with the right agreements.
+
+**What will never be mended the sponsor settles**, by the coordinates, on the topic they name:
+
+```sh
+{SETTLE}
+```
+
+`partitionkey` is the CMO. It holds until that event is retracted. With more than {MOST_THINGS:,}
+things in doubt the CMO is so as a whole, until fewer are. Of more than {MOST_KEPT:,} the oldest
+are not told apart any more: the settlement of the offset that is told settles all of those.
+"""
+
+_MORE: Final = {LOG_DAMAGED: _damaged(), IN_DOUBT: _IN_DOUBT}
 """Of alerts about ourselves, what there is to know besides."""
 
 
@@ -183,6 +220,4 @@ def _of_texts(rule: Any) -> Iterator[str]:
     yield ""
     yield f"    {rule['expr']}".replace("\n", "\n    ").rstrip()
     if (more := _MORE.get(rule["alert"])) is not None:
-        yield from ("", "| kind | what has happened | what to do |", "| --- | --- | --- |")
-        yield from (f"| `{kind}` | {what} | {action} |" for kind, (what, action) in _KINDS.items())
         yield more.rstrip()

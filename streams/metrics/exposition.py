@@ -8,6 +8,7 @@ from typing import NamedTuple
 from alerts.readings import Reading
 from alerts.view import CmoView
 from events.dimensions import Scope
+from streams.metrics.doubts import doubts
 from streams.metrics.open_items import breaches, open_lines, open_lots, stock
 from streams.metrics.text_format import Families, Page, label, written
 from streams.seals import Damage
@@ -205,6 +206,7 @@ def _domain(out: Page, shard: Shard) -> Iterator[None]:
         yield from open_lots(out, cmo, shard.judged_at)
         yield from open_lines(out, cmo)
         yield from stock(out, cmo)
+        doubts(out, cmo)
         _told_apart(out, name, cmo)
 
 
@@ -229,6 +231,9 @@ class ReadingFamilies:
         self._evidence = out.family(
             "cmo_kpi_evidence", "gauge", "How many independent pieces of evidence it rests on."
         )
+        self._doubtful = out.family(
+            "cmo_kpi_doubtful", "gauge", "How many things in doubt a reading may rest on, if any."
+        )
         self._low = out.family("cmo_kpi_low", "gauge", "The lower end of the 95 % interval.")
         self._high = out.family("cmo_kpi_high", "gauge", "The upper end of the 95 % interval.")
         self._limit = out.family(
@@ -250,6 +255,8 @@ class ReadingFamilies:
         if reading.denominator is not None:
             self._denominator(everywhere, reading.denominator)
         self._evidence(everywhere, reading.n)
+        if reading.doubtful:
+            self._doubtful(everywhere, reading.doubtful)
         if reading.interval is not None:
             self._low(everywhere, reading.interval.low)
             self._high(everywhere, reading.interval.high)

@@ -5,8 +5,8 @@ from random import Random
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.alerts import laws
-from tests.builders import Told, log
+from tests.alerts import laws, refusals
+from tests.builders import Each, Told, log
 
 lawful = settings(
     derandomize=True,
@@ -26,6 +26,23 @@ def test_any_order_within_and_across_topics_gives_the_same_readings(
 
 
 @lawful
+@given(refusals.doubted(), RANDOMS)
+def test_what_is_in_doubt_is_the_same_in_any_order(events: list[Each], random: Random) -> None:
+    laws.any_order_gives_the_same_readings(events, random)
+
+
+@lawful
+@given(refusals.doubted(), RANDOMS)
+def test_doubts_are_read_again_from_the_log_after_a_crash_anywhere(
+    events: list[Each], random: Random
+) -> None:
+    held = log(events)
+    laws.batches_do_not_matter(held, random)
+    laws.a_slice_that_breaks_leaves_nothing(held, random)
+    laws.a_crash_anywhere_loses_and_doubles_nothing(held, random)
+
+
+@lawful
 @given(laws.stories(), RANDOMS)
 def test_repeating_a_random_subset_changes_nothing(events: list[Told], random: Random) -> None:
     laws.a_repeated_subset_changes_nothing(events, random)
@@ -42,7 +59,7 @@ def test_batches_and_turns_of_the_topics_do_not_matter(events: list[Told], rando
 def test_a_slice_that_breaks_amid_poison_leaves_nothing_behind(
     events: list[Told], random: Random
 ) -> None:
-    laws.a_slice_that_breaks_leaves_nothing(laws.poisoned(log(events), random), random)
+    laws.a_slice_that_breaks_leaves_nothing(refusals.poisoned(log(events), random), random)
 
 
 @lawful
@@ -78,7 +95,7 @@ def test_moving_a_cmo_between_shards_changes_none_of_its_readings(
 def test_a_crash_anywhere_amid_poison_loses_and_doubles_nothing(
     events: list[Told], random: Random
 ) -> None:
-    laws.a_crash_anywhere_loses_and_doubles_nothing(laws.poisoned(log(events), random), random)
+    laws.a_crash_anywhere_loses_and_doubles_nothing(refusals.poisoned(log(events), random), random)
 
 
 @lawful

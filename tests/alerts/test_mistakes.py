@@ -15,7 +15,7 @@ from alerts.kpis import release
 from alerts.ledger import Ledger
 from alerts.records import order_line
 from streams import shard
-from tests.alerts import laws
+from tests.alerts import laws, refusals
 from tests.builders import Told, log
 
 Law = Callable[[list[Told], Random], None]
@@ -23,7 +23,7 @@ _number = count()
 
 
 def crash(events: list[Told], random: Random) -> None:
-    laws.a_crash_anywhere_loses_and_doubles_nothing(laws.poisoned(log(events), random), random)
+    laws.a_crash_anywhere_loses_and_doubles_nothing(refusals.poisoned(log(events), random), random)
 
 
 STORIES: dict[Law, st.SearchStrategy[list[Told]]] = dict.fromkeys(

@@ -110,7 +110,8 @@ def kpi_families(text: str) -> set[str]:
     return {name for name in FAMILIES if f"# TYPE {name} gauge" in text}
 
 
-PARTS = "state", "reading", "numerator", "denominator", "evidence", "low", "high", "limit"
+FIGURES = "numerator", "denominator", "evidence", "doubtful", "low", "high"
+PARTS = "state", "reading", *FIGURES, "limit"
 FAMILIES = {*(f"cmo_kpi_{part}" for part in PARTS), *(kpi.series for kpi in KPIS)}
 
 

@@ -269,7 +269,7 @@ def test_silence_keeps_quiet_that_readings_turned_unknown_and_no_breach() -> Non
         for rule in configuration([])["inhibit_rules"]
     }
     (silence,) = [source for source in by_source if "FeedSilence" in source]
-    assert silence == 'alertname=~"CmowatchFeedSilenceBreach|CmowatchSequenceGap"'
+    assert silence == 'alertname=~"CmowatchFeedSilenceBreach|CmowatchSequenceGap|CmowatchInDoubt"'
     assert by_source[silence] == ['alertname="CmowatchTurnedUnknown"']
     assert by_source['severity="critical"'] == ['severity="warning"']
     assert not any("Breach" in str(target) for target in by_source.values())

@@ -29,11 +29,13 @@ from tests.builders import (
     ACME,
     acknowledged,
     agreed,
+    completed,
     delivered,
     heartbeat,
     log,
     on,
     promised,
+    spoiled,
 )
 from tests.deploy.tools import program, tool
 
@@ -148,7 +150,10 @@ def exposed() -> set[str]:
     lacking.fold(DEAD_LETTERS, 1, [Message(DEAD_LETTERS, 0, 0, 0, None, b"", COVERED)])
     lacking.fold(LOTS, 1, log([heartbeat(LOTS, on(1))])[LOTS])
     damaged = page([Exposed(lacking, False, 0.0, None, damages=[Damage(LOTS, Kind.TRUNCATED)])])
-    pages = taken_on, standing, page_of(shard, 400), page_of(lacking), damaged
+    doubted = Shard(0, 1, agreed())
+    doubted.fold(LOTS, 1, log([spoiled(completed("L1"), actual=-1)])[LOTS])
+    assert list(doubted.tick(on(40)))
+    pages = taken_on, standing, page_of(shard, 400), page_of(lacking), damaged, page_of(doubted)
     return set[str]().union(*map(names, pages))
 
 

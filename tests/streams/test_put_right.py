@@ -16,7 +16,7 @@ from events.outcomes import Reason
 from events.sources import Source
 from streams.outbox import AGAIN_AFTER
 from streams.shard import Shard
-from tests.alerts import laws
+from tests.alerts import laws, refusals
 from tests.alerts.laws import NOW, judged, letters, publish, same, settle
 from tests.builders import (
     FIRST,
@@ -170,7 +170,7 @@ def test_any_mistakes_one_after_the_other_leave_nothing(
 ) -> None:
     """Duplicates, retractions and poison amid it; workers killed before all that is due is read."""
     events = [*events, *random.sample(events, len(events) // 4)]
-    held, own = laws.poisoned(log(events), random), nothing_said()
+    held, own = refusals.poisoned(log(events), random), nothing_said()
     for name in wrong:
         killed = worker(WRONG[name][0], own, held, random)
         sent = killed.to_send()

@@ -222,31 +222,51 @@ def sequence_gap(teller: Teller, said: list[Said]) -> Told:
 
 
 def invalid_events(teller: Teller, said: list[Said]) -> Told:
-    """One in six messages of the last six days cannot be taken."""
+    """One in six messages of the last six days cannot be taken, counts of a product among them."""
     since, week = teller.span.before(6), _week(teller, said)
+    product = teller.maker.products[0]
     bad = [
         teller.say(kind, topic, "cmo", since + 3 * HOUR * (number % 40) + number, **data)
         for number in range(max(1, len(week) // 5))
-        for kind, topic, data in [_WRONG[number % len(_WRONG)]]
+        for kind, topic, data in [_wrong(product)[number % _REASONS]]
     ]
     told = [*said, *(each._replace(fate="invalid") for each in bad)]
     kept = Kept.alone(len(week), len(week) + len(bad)).state("feed_validity")
     cmo = teller.maker.cmo
-    return Told(told, (trouble("invalid_events", cmo, "feed_validity", kept, since),))
+    found = [trouble("invalid_events", cmo, "feed_validity", kept, since)]
+    if any(each.type == "cmo.stock.counted.v1" for each in bad):
+        doubted = trouble("invalid_events", cmo, _COVER, "unknown", since, product=product)
+        found.append(doubted)
+    return Told(told, tuple(found))
 
 
-_WRONG: Final[tuple[tuple[str, str, dict[str, Any]], ...]] = (
-    ("lot.completed", LOTS, {"actual": pieces(9_000)}),
-    ("lot.completed", LOTS, {"lot": "L-1", "actual": {"value": "9000", "unit": "EA"}}),
-    ("order.expected", INVENTORY, {"order": "PO-1", "line": "1", "expected": "2026-13-45"}),
-    (
-        "stock.counted",
-        INVENTORY,
-        {"site": "hall-a", "product": "blister", "quantity": {"value": -5, "unit": "pieces"}},
-    ),
-    ("lot.tested", LOTS, {"lot": "L-1", "test": "assay", "purpose": "curiosity", "result": 1}),
-)
-"""Data that the contract refuses, each for another reason."""
+_COVER: Final = "days_of_supply"
+
+
+def _wrong(product: str) -> tuple[tuple[str, str, dict[str, Any]], ...]:
+    """Data that the contract refuses, each for another reason.
+
+    Of the count it can be told what it is about: a product, at a place that is never counted right.
+    """
+    quantity = {"value": -5, "unit": "pieces"}
+    return (
+        ("lot.completed", LOTS, {"actual": pieces(9_000)}),
+        ("lot.completed", LOTS, {"lot": 17, "actual": {"value": "9000", "unit": "EA"}}),
+        ("order.expected", INVENTORY, {"order": "PO-1", "line": 1, "expected": "2026-13-45"}),
+        (
+            "stock.counted",
+            INVENTORY,
+            {"site": "hall-a", "product": product, "quantity": quantity},
+        ),
+        (
+            "lot.tested",
+            LOTS,
+            {"lot": "4.17E+08", "test": "assay", "purpose": "curiosity", "result": 1},
+        ),
+    )
+
+
+_REASONS: Final = 5
 
 
 def deviations(teller: Teller, said: list[Said]) -> Told:

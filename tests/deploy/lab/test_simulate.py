@@ -259,7 +259,10 @@ def test_each_trouble_shows_in_its_kpi() -> None:
     assert expected("silent_feed")["feed_silence"] == "critical"
     assert expected("silent_feed")["delivery_otif"] == "unknown"
     assert expected("late_data") == {"data_timeliness": "critical"}
-    assert expected("invalid_events") == {"feed_validity": "critical"}
+    assert expected("invalid_events") == {
+        "feed_validity": "critical",
+        "days_of_supply": "unknown",
+    }
     assert expected("stuck_lot") == {"open_lot_age": "critical"}
     assert expected("deviations") == {"right_first_time": "warning"}
     assert expected("sequence_gap")["release_on_time"] == "unknown"

@@ -343,7 +343,7 @@ def series_of_a_cmo(
     """The formula of docs/performance.md, for a CMO of which every KPI is known and kept."""
     supply, stock = products * (10 + sites * 5), products * sites * 2
     feeds = 6 * (states + cadences) + 9 * topics
-    return 81 + 7 * products + supply + stock + feeds + 2 * lots + lines
+    return 82 + 7 * products + supply + stock + feeds + 2 * lots + lines
 
 
 def life(products: int, sites: int, open_lots: int, open_lines: int) -> list[Told]:
