@@ -30,7 +30,7 @@ class Envelope(msgspec.Struct, gc=False, forbid_unknown_fields=True):
     id: Annotated[str, msgspec.Meta(min_length=1, max_length=128)]
     source: Annotated[str, msgspec.Meta(min_length=1, max_length=256)]
     time: Moment
-    specversion: Literal["1.0"] = "1.0"
+    specversion: Literal["1.0"]
     datacontenttype: UsualMediaType | None = None
     subject: Annotated[str, msgspec.Meta(max_length=4_000)] | None = None
     dataschema: Annotated[str, msgspec.Meta(max_length=4_000)] | None = None
