@@ -132,6 +132,15 @@ def test_without_a_forecast_of_the_whole_product_its_markets_needs_are_added() -
     assert reading(events, COVER, NOW, product="pills").value == 15
 
 
+def test_a_market_is_one_however_its_name_is_written() -> None:
+    events = [
+        counted("pills", 300),
+        forecast("pills", 100, market="US"),
+        forecast("pills", 50, market=" us", version=2),
+    ]
+    assert reading(events, COVER, NOW, product="pills").value == 60
+
+
 def test_the_blocked_share_is_what_may_not_be_used_of_all_stock() -> None:
     events = [
         counted("pills", 600),
