@@ -104,7 +104,10 @@ class Agreement(Declaration):
         Field(min_length=1, description="Who may speak, and as whom: the `source` of events."),
     ] = DEFAULT_SOURCES
     sites: Annotated[
-        dict[Id, SiteOwner], kept("Whose a site is: only the owner's word counts there; else CMO.")
+        dict[Id, SiteOwner],
+        Field(
+            description="Whose a site is, any other is the CMO's: of stock there it alone speaks."
+        ),
     ] = Field(default={})
     cadence: Annotated[
         dict[InboundTopic, Seconds],

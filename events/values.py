@@ -126,7 +126,7 @@ def microseconds(moment: datetime) -> int:
 
 
 class Identifier(str):
-    """The id of a CMO, site, product or market in `[a-z0-9-]{1,128}`; `name` is the text as given."""
+    """The id of a CMO, site, product or market, `[a-z0-9-]{1,128}`; `name` is the text as given."""
 
     __slots__ = ("name",)
     name: str
