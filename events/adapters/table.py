@@ -18,7 +18,7 @@ from events.adapters.cells import Manner, Value, read_cell
 from events.adapters.cleaning import cleaned
 from events.adapters.mapping import EventMapping, TableMapping, read_mapping
 from events.adapters.rows import Row
-from events.adapters.source import rows_of
+from events.adapters.source import Source
 from events.adapters.survey import Ordinals, Survey, as_told, named
 from events.errors import InvalidIdentifier, UnreadableTable
 from events.event import EVENTS, Event
@@ -99,7 +99,8 @@ class Table:
         self.counts = Counts()
         self._mapping, self._path = read_mapping(mapping), path
         self._shift, self._zone_of, self._share = shift, zone_of, share
-        self._header = _header(path, self._mapping)
+        self._source = Source(path, self._mapping.dialect)
+        self._header = _header(path, self._mapping, self._source)
 
     def __iter__(self) -> Iterator[Event | RowError]:
         """The events of each row in turn, and an error for each cell none could be made of.
@@ -139,7 +140,7 @@ class Table:
 
     def _read(self, going: int) -> Iterator[Row]:
         """The rows below the header that hold anything, their cells cleaned; gone through twice."""
-        read = rows_of(self._path, self._mapping.dialect, partial(self._heard, going))
+        read = self._source.rows(partial(self._heard, going))
         next(read)
         for number, given, fault in read:
             cells = list(map(cleaned, given))
@@ -316,9 +317,9 @@ def _as_list(said: dict[str, Any], path: str) -> None:
         said[last] = [said[last]]
 
 
-def _header(path: Path, mapping: TableMapping) -> list[str]:
+def _header(path: Path, mapping: TableMapping, source: Source) -> list[str]:
     """The names of the columns, in their order; raises `UnreadableTable`."""
-    read = rows_of(path, mapping.dialect, _unheard)
+    read = source.rows(_unheard)
     try:
         first = next(read, None)
         if first is None:
