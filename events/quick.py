@@ -58,6 +58,10 @@ _STRUCTURED = msgspec.json.Decoder(Union[tuple(map(_event, COMPACT.values()))]).
 _BODY = {said.TYPE: msgspec.json.Decoder(said).decode for said in COMPACT.values()}
 
 
+_UNREAD = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+"""What reading raises, the last for parts within parts without an end."""
+
+
 def structured(value: bytes) -> Any:
     """The envelope of an event in structured mode, settled, with its data; raises `Doubtful`.
 
@@ -67,7 +71,7 @@ def structured(value: bytes) -> Any:
         raise Doubtful
     try:
         event = _STRUCTURED(value)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except _UNREAD as error:
         raise Doubtful from error
     return _settled(event)
 
@@ -78,7 +82,7 @@ def binary(attributes: Mapping[str, bytes], value: bytes) -> Any:
         given = {name: held.decode() for name, held in attributes.items()}
         said = _BODY[given.pop("type")](value)
         event = msgspec.convert(given, _BinaryEnvelope)
-    except (KeyError, msgspec.ValidationError, msgspec.DecodeError, UnicodeDecodeError) as error:
+    except (KeyError, *_UNREAD) as error:
         raise Doubtful from error
     event.data = said
     return _settled(event)
