@@ -33,6 +33,10 @@ SequenceNumber = Annotated[
 """A number of a sequence, as a number or as the text of its digits."""
 
 
+LARGEST_EVENT = 1_000_000
+"""The most bytes of an event: 1 MiB at the broker, less room for key, headers and batch."""
+
+
 class Event(StrictModel):
     """The envelope (CloudEvents 1.0.2), with this contract's extensions from `sequence` on."""
 

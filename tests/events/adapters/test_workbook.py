@@ -180,8 +180,13 @@ def test_a_workbook_beyond_the_bound_or_broken_is_unreadable(
 
 
 def test_a_workbook_is_loaded_once(read: Read, monkeypatch: pytest.MonkeyPatch) -> None:
-    loaded = []
+    loaded: list[Path] = []
     load = workbook._content
-    monkeypatch.setattr(workbook, "_content", lambda path: loaded.append(path) or load(path))
+
+    def content(path: Path) -> bytes:
+        loaded.append(path)
+        return load(path)
+
+    monkeypatch.setattr(workbook, "_content", content)
     assert len(read(row("L1"), row("L2")).events) == 2
     assert len(loaded) == 1
