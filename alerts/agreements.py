@@ -91,7 +91,11 @@ class Agreement(Declaration):
         CivilDate | None, Field(description="The last day on which it holds, where one is agreed.")
     ] = None
     zone: Annotated[
-        Zone, Field(description="The IANA time zone of the CMO's days: Europe/Berlin.")
+        Zone,
+        Field(
+            description="The IANA time zone of the CMO's days: Europe/Berlin. Where none is said "
+            "they are days in UTC, and `cmowatch agreements check` says so."
+        ),
     ] = "UTC"
     working_days: Annotated[
         tuple[Weekday, ...], Field(min_length=1, description="Its working days: mon, tue, …")
