@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help setup test test-fast chaos lint check format coverage demo bench up down secrets contract \
+.PHONY: help setup test test-fast chaos fuzz lint check format coverage demo bench up down secrets contract \
 	lock clean
 
 VENV := .venv
@@ -48,6 +48,9 @@ test-fast: setup ## Run the tests that need no broker and take no more than seco
 
 chaos: setup ## Run the faults and floods alone: workers, brokers and publishers that misbehave
 	@$(BIN)/python -m pytest $(SHARED_OUT) -m chaos $(ARGS)
+
+fuzz: setup ## Feed decode and import what chance makes, ten minutes each; ARGS=--help
+	@$(BIN)/python -m tests.fuzz.runs $(ARGS)
 
 lint: setup ## Lint, formatting and types
 	@$(BIN)/ruff check $(SOURCES)

@@ -91,7 +91,11 @@ class Agreement(Declaration):
         CivilDate | None, Field(description="The last day on which it holds, where one is agreed.")
     ] = None
     zone: Annotated[
-        Zone, Field(description="The IANA time zone of the CMO's days: Europe/Berlin.")
+        Zone,
+        Field(
+            description="The IANA time zone of the CMO's days: Europe/Berlin. Where none is said "
+            "they are days in UTC, and `cmowatch agreements check` says so."
+        ),
     ] = "UTC"
     working_days: Annotated[
         tuple[Weekday, ...], Field(min_length=1, description="Its working days: mon, tue, …")
@@ -104,7 +108,10 @@ class Agreement(Declaration):
         Field(min_length=1, description="Who may speak, and as whom: the `source` of events."),
     ] = DEFAULT_SOURCES
     sites: Annotated[
-        dict[Id, SiteOwner], kept("Whose a site is: only the owner's word counts there; else CMO.")
+        dict[Id, SiteOwner],
+        Field(
+            description="Whose a site is, any other is the CMO's: of stock there it alone speaks."
+        ),
     ] = Field(default={})
     cadence: Annotated[
         dict[InboundTopic, Seconds],

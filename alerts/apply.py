@@ -5,10 +5,18 @@ from typing import Any, Final
 
 from msgspec.structs import replace
 
+from alerts.calendar import DAY
 from alerts.changes import Changes, Pending
 from alerts.corrections import Retraction
 from alerts.derivation import Made, Unfoldable, one_more, put
 from alerts.doubts import SETTLED, refusals
+from alerts.entitlement import (
+    AT_A_SITE,
+    OF_OTHERS,
+    NotItsToSay,
+    refuse_of_another_site,
+    refuse_of_others,
+)
 from alerts.facts import Fact
 from alerts.feeds import Turn
 from alerts.formulas import ROUTES, Route
@@ -28,16 +36,10 @@ _RETRACTED, _GAP_DECLARED, _ACKNOWLEDGED = (
 )
 
 _CMO = Speaker.CMO
-_OF_OTHERS = frozenset((_RETRACTED, _GAP_DECLARED))
-"""What a source may say of its own events and sequences only."""
 
 
 class ContradictsItself(Exception):
     """An identity was said before with other content; the first said holds."""
-
-
-class NotItsToSay(Exception):
-    """A retraction or a gap of another source's events, and not said by the sponsor."""
 
 
 REFUSALS: Final[Mapping[type[Exception], Reason]] = {
@@ -59,8 +61,10 @@ def apply(changes: Changes, event: AcceptedEvent) -> bool:
     if known is not None:
         _take_again(changes, event, known)
         return False
-    if said in _OF_OTHERS:
-        _refuse_not_entitled(event)
+    if said in OF_OTHERS:
+        refuse_of_others(event)
+    elif said in AT_A_SITE:
+        refuse_of_another_site(event, changes.terms_on(event.logged // DAY))
     number = 0
     if event.time > event.recorded:
         changes.loose[key] = _fact(event)
@@ -82,7 +86,7 @@ def refuse(changes: Changes, rejection: Rejection) -> None:
     heard.row.refuse(((message.timestamp, message.offset),))
     where = f"{message.topic}/{message.partition}/{message.offset}"
     changes.refused.append((message.timestamp, where))
-    changes.doubts += refusals(rejection)
+    changes.doubts += refusals(rejection, changes.terms_on)
     if rejection.source is not None:
         _account(changes, message.topic, rejection.source, rejection.sequence)
 
@@ -131,17 +135,6 @@ def _take_again(changes: Changes, event: AcceptedEvent, known: Known) -> None:
     heard.read(event.recorded, 1, 1)
     heard.row.take(_turn(event))
     _account(changes, event.topic, event.source, event.sequence)
-
-
-def _refuse_not_entitled(event: AcceptedEvent) -> None:
-    if event.speaker is Speaker.SPONSOR:
-        return
-    data: Any = event.data
-    said = type(data)
-    if said is _RETRACTED and data.source != event.source:
-        raise NotItsToSay(f"{event.source} may retract its own events, not those of {data.source}")
-    if said is _GAP_DECLARED and data.source not in (None, event.source):
-        raise NotItsToSay(f"{event.source} may declare gaps of its own, not those of {data.source}")
 
 
 def _fact(event: AcceptedEvent, rank: int = -1) -> Fact:

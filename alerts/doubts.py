@@ -4,6 +4,9 @@ from bisect import insort
 from collections.abc import Callable, Iterator
 from typing import Any, Final, NamedTuple
 
+from alerts.agreements import Agreement
+from alerts.calendar import DAY
+from alerts.entitlement import owner
 from alerts.kind import Key, Kind, Record
 from alerts.records import BY_KIND, KINDS, TAKERS
 from events.claims import claim
@@ -76,8 +79,13 @@ class Refusal(NamedTuple):
         return f"{self.reason} at {self.topic}[{self.partition}] offset {self.offset}"
 
 
-def refusals(rejection: Rejection) -> Iterator[tuple[Thing, Refusal]]:
-    """The things that a rejection casts doubt on; none where they cannot be told."""
+def refusals(
+    rejection: Rejection, terms_on: Callable[[int], Agreement | None]
+) -> Iterator[tuple[Thing, Refusal]]:
+    """The things that a rejection casts doubt on; none where they cannot be told.
+
+    `terms_on` gives what is agreed on a day, counted from the epoch.
+    """
     cmo, speaker, message = rejection.cmo, rejection.speaker, rejection.message
     if cmo is None or speaker is None or rejection.reason not in CASTING_DOUBT:
         return
@@ -86,10 +94,10 @@ def refusals(rejection: Rejection) -> Iterator[tuple[Thing, Refusal]]:
         return
     place = message.timestamp * 1_000, message.topic, message.offset
     for kind in KINDS if said is None else TAKERS[said]:
-        if speaker in kind.heeds:
-            tells_all = said is None or said in kind.telling_all
-            refusal = Refusal(*place, message.partition, rejection.reason, tells_all)
-            for key in _keys(kind, said, names):
+        tells_all = said is None or said in kind.telling_all
+        refusal = Refusal(*place, message.partition, rejection.reason, tells_all)
+        for key in _keys(kind, said, names):
+            if kind.site is None or speaker == owner(kind.site(key), terms_on(place[0] // DAY)):
                 yield (kind.name, key), refusal
 
 
@@ -239,8 +247,7 @@ def last_of(record: Record, kind: Kind, tells_all: bool) -> Place:
     words = (
         (fact.logged, fact.topic, fact.offset)
         for fact in record.facts
-        if fact.speaker in kind.heeds
-        and (not tells_all or not kind.telling_all or type(fact.data) in kind.telling_all)
+        if not tells_all or not kind.telling_all or type(fact.data) in kind.telling_all
     )
     return max(words, default=NOWHERE)
 

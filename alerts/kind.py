@@ -14,7 +14,7 @@ from msgspec import structs
 from alerts.agreements import Agreement
 from alerts.facts import Evidence, Fact
 from events.compact import COMPACT, Said
-from events.data import Data, Speaker
+from events.data import Data
 from events.dimensions import WHOLE, Scope
 
 Key = tuple[str, ...]
@@ -92,9 +92,9 @@ class Kind:
     once nothing can ask for the rest.
 
     Of a refused message `may_be` gives the keys it may be about where its type, or the whole key,
-    cannot be told: of an invalid field it finds no attribute. Of speakers that are not of `heeds`
-    nothing is lost. `about` gives for a key, and the view if there is one, what its record is
-    counted for, None where that cannot be told.
+    cannot be told: of an invalid field it finds no attribute. `site` gives the site of a key where
+    its owner alone may speak: of another's word nothing is lost. `about` gives for a key, and the
+    view if there is one, what its record is counted for, None where that cannot be told.
     """
 
     name: str
@@ -106,7 +106,7 @@ class Kind:
     settles: bool = False
     condense: Callable[[Any], Any] | None = None
     may_be: Callable[[Any], Iterable[Key]] | None = None
-    heeds: frozenset[Speaker] = frozenset(Speaker)
+    site: Callable[[Key], str] | None = None
     about: Callable[[Key, Any], Scope | None] = _of_its_view
     rank: dict[type[Said], int] = field(init=False)
     keys_of: dict[type[Said], Callable[[Any], Iterable[Key]]] = field(init=False)

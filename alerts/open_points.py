@@ -1,4 +1,4 @@
-"""What an agreement leaves open that somebody needs to know once a breach pages."""
+"""What an agreement leaves open that somebody needs to know before a breach pages."""
 
 import re
 from collections.abc import Iterator
@@ -20,6 +20,8 @@ _SIDES: Final = {"sponsor": "the sponsor", "cmo": "the CMO"}
 
 def open_points(agreement: Agreement, products: Products | None) -> Iterator[str]:
     """What is missing, each as one sentence of what, and what to do."""
+    if not agreement.default and "zone" not in agreement.model_fields_set:
+        yield "zone is not said, so every day is judged as one in UTC; say zone: Europe/Berlin"
     if PAGING:
         yield from _contingency(agreement)
         yield from _callees(agreement)

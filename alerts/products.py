@@ -12,9 +12,9 @@ from pydantic import Field
 from alerts.declaration import Declaration, Fault, Id, kept, twice
 from alerts.errors import InvalidAgreement
 from alerts.terms import Days
-from events.data import Speaker
+from events.data import Market, Speaker
 from events.sources import Source
-from events.values import Amount, CivilDate, Slug, Text, UnitCode
+from events.values import Amount, CivilDate, Text, UnitCode
 
 PIECES: Final = "EA"
 """The unit of which no fraction is taken."""
@@ -54,7 +54,7 @@ class Product(Declaration):
     packs: Annotated[
         dict[UnitCode, Content], kept("How many of the unit each pack holds: `BX: 10`.")
     ] = Field(default={})
-    markets: Annotated[tuple[Slug, ...], kept("Where it is sold: eu, us.")] = ()
+    markets: Annotated[tuple[Market, ...], kept("Where it is sold: eu, us.")] = ()
     shelf_life: Annotated[
         Annotated[Days, Field(gt=0)] | None, kept("Days from manufacture to expiry.")
     ] = None

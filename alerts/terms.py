@@ -6,7 +6,8 @@ from typing import Annotated, Literal, NamedTuple
 from pydantic import Field
 
 from alerts.declaration import Declaration, Fault, Id, kept, twice
-from events.values import Amount, Slug
+from events.data import Market
+from events.values import Amount
 
 Days = Annotated[int, Field(ge=0, le=3_660)]
 """A number of days; which days is said where it is agreed."""
@@ -59,7 +60,7 @@ class ReleaseException(Declaration):
     """
 
     product: Annotated[Id | None, kept("The id of the product; all where none is named.")] = None
-    market: Annotated[Slug | None, kept("The market; all where none is named.")] = None
+    market: Annotated[Market | None, kept("The market; all where none is named.")] = None
     parties: Annotated[Parties | None, kept("Who has to release here.")] = None
     within: Annotated[Within, kept("Working days that each party has here.")] = Field(default={})
 

@@ -16,6 +16,7 @@ VERSION = "1.0.0"
 
 _BREACH = "cmowatch.breach.v1"
 _ON_THE_WIRE = ("specversion", "type")  # a model fills them in, a sender writes them
+_DATA, _IN_BASE64 = "data", "data_base64"
 _CLOUDEVENTS = "application/cloudevents+json"
 _KEY = {
     "type": "string",
@@ -88,18 +89,37 @@ _ON_DEAD_LETTERS: Mapping[str, tuple[str, str, Sequence[str], Sequence[str]]] = 
 
 
 def schema(data: type[Data]) -> dict[str, Any]:
-    """The JSON Schema (2020-12) of a whole event that says `data`."""
+    """The JSON Schema (2020-12) of a whole event that says `data`, as JSON or in base64."""
     made = EVENTS[data.TYPE].model_json_schema(by_alias=True)
-    required = [*_ON_THE_WIRE, *made["required"]]
+    required = {*_ON_THE_WIRE, *made["required"]} - {_DATA}
     wanted = [name for name in made["properties"] if name in required]
     speakers = {"x-speakers": _speakers(data), "x-topic": data.TOPIC or "data.topic"}
     head = {"$schema": DIALECT, "$id": f"urn:cmowatch:{data.TYPE}", "title": data.TYPE}
     return {
         **head,
         **{k: v for k, v in made.items() if k != "title"},
+        "properties": {**made["properties"], **_either_way(made["properties"][_DATA])},
         "required": wanted,
+        "oneOf": [_given(_DATA), _given(_IN_BASE64)],
         **speakers,
     }
+
+
+def _either_way(data: Mapping[str, Any]) -> dict[str, Any]:
+    """What the data are, whichever of the two members holds them; null is as if not given."""
+    packed = {
+        "type": ["string", "null"],
+        "contentEncoding": "base64",
+        "contentMediaType": "application/json",
+        "contentSchema": data,
+        "description": "The data as the base64 (RFC 4648) of JSON; give this or `data`.",
+        "pattern": "^[A-Za-z0-9+/]*={0,2}$",
+    }
+    return {_DATA: {"anyOf": [data, {"type": "null"}]}, _IN_BASE64: packed}
+
+
+def _given(name: str) -> dict[str, Any]:
+    return {"required": [name], "properties": {name: {"not": {"type": "null"}}}}
 
 
 def breach_schema() -> dict[str, Any]:

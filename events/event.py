@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any, Literal, Union
 
-from pydantic import BeforeValidator, Field, TypeAdapter, create_model
+from pydantic import BeforeValidator, Field, TypeAdapter, WithJsonSchema, create_model
 
 from events.data import DATA, Data, Speaker
 from events.values import Instant, JsonMediaType, Reference, Slug, StrictModel, Text
@@ -10,7 +10,31 @@ from events.values import Instant, JsonMediaType, Reference, Slug, StrictModel, 
 
 def sequence_number(given: Any) -> Any:
     """CloudEvents carries attributes of a header as text; the number is meant."""
-    return int(given) if isinstance(given, str) and given.isdecimal() and len(given) < 17 else given
+    if isinstance(given, str) and given.isascii() and given.isdecimal() and len(given) < 17:
+        return int(given)
+    return given
+
+
+_MOST = 2**53
+
+SequenceNumber = Annotated[
+    int,
+    Field(ge=0, le=_MOST),
+    BeforeValidator(sequence_number),
+    WithJsonSchema(
+        {
+            "anyOf": [
+                {"type": "integer", "minimum": 0, "maximum": _MOST},
+                {"type": "string", "pattern": "^[0-9]{1,16}$"},
+            ]
+        }
+    ),
+]
+"""A number of a sequence, as a number or as the text of its digits."""
+
+
+LARGEST_EVENT = 1_000_000
+"""The most bytes of an event: 1 MiB at the broker, less room for key, headers and batch."""
 
 
 class Event(StrictModel):
@@ -24,7 +48,7 @@ class Event(StrictModel):
     datacontenttype: JsonMediaType | None = "application/json"
     subject: Text | None = None
     dataschema: Text | None = None
-    sequence: Annotated[int, Field(ge=0, le=2**53), BeforeValidator(sequence_number)] | None = None
+    sequence: SequenceNumber | None = None
     partitionkey: Slug | None = None
     recordedtime: Instant | None = None
     timely: bool | None = None

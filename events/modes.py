@@ -35,8 +35,13 @@ def headers(message: Message) -> dict[str, bytes]:
         if name == "content-type":
             content_type = value
         elif name.startswith("ce_") and value is not None:
-            given[name[3:]] = value
+            given[_in_utf8(name[3:])] = value
     return given if content_type is None else {**given, "datacontenttype": content_type}
+
+
+def _in_utf8(name: str) -> str:
+    """A name as UTF-8 can hold it: halves of surrogate pairs are in no attribute we know."""
+    return name if name.isascii() else name.encode("utf-8", "replace").decode()
 
 
 def of_another_binding(message: Message) -> Refused | None:

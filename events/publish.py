@@ -23,7 +23,7 @@ from events.errors import (
     TopicMissing,
     Undelivered,
 )
-from events.event import Event, event
+from events.event import LARGEST_EVENT, Event, event
 from events.files import key_of
 from events.forms import Doubtful
 from events.kafka_client import REFUSALS, TO_FIND_A_TOPIC, connected, ours
@@ -32,9 +32,6 @@ from events.quick import structured
 from events.reading import content_of, read
 from events.sequences import Sequences, Span, Stream
 from events.values import identifier, microseconds
-
-LARGEST_EVENT = 1_000_000
-"""The most bytes of an event: 1 MiB at the broker, less room for key, headers and batch."""
 
 UNACKNOWLEDGED = 32 << 20
 """How many bytes of events may be under way before a sender waits."""

@@ -30,7 +30,7 @@ class Envelope(msgspec.Struct, gc=False, forbid_unknown_fields=True):
     id: Annotated[str, msgspec.Meta(min_length=1, max_length=128)]
     source: Annotated[str, msgspec.Meta(min_length=1, max_length=256)]
     time: Moment
-    specversion: Literal["1.0"] = "1.0"
+    specversion: Literal["1.0"]
     datacontenttype: UsualMediaType | None = None
     subject: Annotated[str, msgspec.Meta(max_length=4_000)] | None = None
     dataschema: Annotated[str, msgspec.Meta(max_length=4_000)] | None = None
@@ -59,6 +59,10 @@ _ESCAPE = ord("\\")
 _BODY = {said.TYPE: msgspec.json.Decoder(said).decode for said in COMPACT.values()}
 
 
+_UNREAD = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+"""What reading raises, the last for parts within parts without an end."""
+
+
 def structured(value: bytes) -> Any:
     """The envelope of an event in structured mode, settled, with its data; raises `Doubtful`.
 
@@ -68,7 +72,7 @@ def structured(value: bytes) -> Any:
         raise Doubtful
     try:
         event = _STRUCTURED(value)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except _UNREAD as error:
         raise Doubtful from error
     return _settled(event)
 
@@ -79,7 +83,7 @@ def binary(attributes: Mapping[str, bytes], value: bytes) -> Any:
         given = {name: held.decode() for name, held in attributes.items()}
         said = _BODY[given.pop("type")](value)
         event = msgspec.convert(given, _BinaryEnvelope)
-    except (KeyError, msgspec.ValidationError, msgspec.DecodeError, UnicodeDecodeError) as error:
+    except (KeyError, *_UNREAD) as error:
         raise Doubtful from error
     event.data = said
     return _settled(event)

@@ -36,7 +36,11 @@ def read(message: Message) -> Event:
         raise Refused(Reason.NO_VALUE, "a message without a value says nothing", "value")
     binary = is_binary(message)
     try:
-        return ANY_EVENT.validate_json(_structured(message, binary))
+        event = ANY_EVENT.validate_json(_structured(message, binary))
+        if "specversion" not in event.model_fields_set:  # which the model fills in for a sender
+            detail = 'an event of CloudEvents 1.0 says "specversion": "1.0"'
+            raise Refused(Reason.INVALID_VALUE, detail, "specversion")
+        return event
     except ValidationError as error:
         errors = error.errors(include_url=False)
         fault = errors[1 if errors[0]["loc"][-1:] == ("int",) else 0]

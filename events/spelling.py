@@ -1,4 +1,4 @@
-"""How the name of a CMO, site or product is spelt as an id, in plain letters and digits."""
+"""How the name of a CMO, site, product or market is spelt as an id, in plain letters and digits."""
 
 import re
 import unicodedata

@@ -126,7 +126,7 @@ def microseconds(moment: datetime) -> int:
 
 
 class Identifier(str):
-    """The id of a CMO, site or product in `[a-z0-9-]{1,128}`; `name` is the text as given."""
+    """The id of a CMO, site, product or market, `[a-z0-9-]{1,128}`; `name` is the text as given."""
 
     __slots__ = ("name",)
     name: str
@@ -167,7 +167,7 @@ def exact_text(text: str) -> str:
 
 
 Slug = Annotated[str, Field(min_length=1, max_length=512), AfterValidator(slug_text)]
-"""The id of a CMO, site or product, made from the name as given."""
+"""The id of a CMO, site, product or market, made from the name as given."""
 
 Reference = Annotated[str, Field(min_length=1, max_length=128), AfterValidator(exact_text)]
 """A lot, order or document number: exact, NFC, trimmed, of characters that are seen."""

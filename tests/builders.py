@@ -218,14 +218,21 @@ def delivered(line: str, day: float = 9, quantity: float = 100, **how: Any) -> T
         **of_order(line),
         quantity=pieces(quantity, unit),
         schedule_number=how.pop("number", None),
+        note=how.pop("note", None),
+        lots=tuple(said.LotRef(lot=lot) for lot in how.pop("lots", ())),
     )
     return told(data, how.pop("at", on(day)), how.pop("by", "cmo"), **how)
 
 
 def received(line: str, day: float = 9, quantity: float = 100, **how: Any) -> Told:
-    lot = f"lot-{line}"
-    data = said.LotReceived(lot=lot, **of_order(line), quantity=pieces(quantity))
-    return told(data, on(day), "sponsor", **how)
+    data = said.LotReceived(
+        lot=how.pop("lot", f"lot-{line}"),
+        **of_order(line),
+        quantity=pieces(quantity),
+        note=how.pop("note", None),
+        site=how.pop("site", None),
+    )
+    return told(data, on(day), how.pop("by", "sponsor"), **how)
 
 
 def changed(line: str, by: str, **how: Any) -> Told:

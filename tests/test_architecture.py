@@ -283,7 +283,7 @@ def raises_again(handler: ast.ExceptHandler) -> bool:
 
 def test_tests_mirror_the_folders() -> None:
     mirrored = {path.relative_to(ROOT / "tests").parent for path in modules("tests")}
-    known = {Path(), Path("end_to_end"), Path("chaos"), Path("golden")}
+    known = {Path(), Path("end_to_end"), Path("chaos"), Path("fuzz"), Path("golden")}
     strays = [folder for folder in mirrored - known if not (ROOT / folder).is_dir()]
     assert strays == []
     assert [name for name in PACKAGES if not list((ROOT / "tests" / name).glob("test_*.py"))] == []

@@ -9,6 +9,7 @@ import msgspec
 from alerts.agreements import Agreement, OpenState
 from alerts.facts import Fact
 from alerts.kind import Key, Kind, Takes, View
+from alerts.records.arrivals import is_by_receiver
 from events.data import (
     CertificateIssued,
     Data,
@@ -214,8 +215,8 @@ def _ship(lot: LotView, fact: Fact, data: LotShipped) -> None:
     _move(lot, "shipped_under_quarantine" if data.under_quarantine else "shipped", fact.time)
 
 
-def _receive(lot: LotView, fact: Fact, _: LotReceived) -> None:
-    if fact.by_sponsor:  # whose other sites are is not followed yet
+def _receive(lot: LotView, fact: Fact, data: LotReceived) -> None:
+    if is_by_receiver(fact, data):
         _move(lot, "received", fact.time)
 
 

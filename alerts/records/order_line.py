@@ -13,6 +13,7 @@ from alerts.calendar import civil_day, days_from_epoch, midnight
 from alerts.clusters import cluster
 from alerts.facts import Fact, claimed
 from alerts.kind import Key, Kind, Takes, View
+from alerts.records.arrivals import Arrival, is_by_receiver, told_once
 from events.compact import COMPACT
 from events.data import (
     FIRST_NUMBER,
@@ -122,9 +123,6 @@ _PLACED, _CHANGED, _EXPECTED, _DELIVERED, _CANCELLED, _RECEIVED = (
     )
 )
 
-Arrival = tuple[Fact, Any, str | None]
-"""What came: by which fact, the quantity, and for which line of the schedule if it says so."""
-
 
 def derive(facts: Sequence[Fact], terms: Agreement) -> OrderLineView:
     """What a line has come to by its facts, in their order.
@@ -135,8 +133,7 @@ def derive(facts: Sequence[Fact], terms: Agreement) -> OrderLineView:
     schedule: Any = ()
     expected: dict[str | None, date] = {}
     cancelled: set[str] = set()
-    delivered: list[Arrival] = []
-    received: list[Arrival] = []
+    came: list[Arrival] = []
     for fact in facts:
         data: Any = fact.data
         kind = type(data)
@@ -144,10 +141,10 @@ def derive(facts: Sequence[Fact], terms: Agreement) -> OrderLineView:
             if first is None:
                 first, schedule = fact, data.schedule
         elif kind is _DELIVERED:
-            delivered.append((fact, data.quantity, data.schedule_number))
+            came.append((fact, data.quantity, data.schedule_number))
         elif kind is _RECEIVED:
-            if data.quantity is not None and fact.by_sponsor:
-                received.append((fact, data.quantity, None))
+            if data.quantity is not None and is_by_receiver(fact, data):
+                came.append((fact, data.quantity, None))
         elif kind is _EXPECTED:
             if data.schedule_number is None:
                 expected.clear()
@@ -163,7 +160,7 @@ def derive(facts: Sequence[Fact], terms: Agreement) -> OrderLineView:
     if first is None:
         return OrderLineView()
     promises = _promises(first, schedule, cancelled, terms)
-    return _judged(promises, received or delivered, expected)
+    return _judged(promises, came if len(came) < 2 else told_once(came), expected)
 
 
 def _promises(
@@ -187,7 +184,7 @@ def _judged(
     arrivals: Sequence[Arrival],
     expected: Mapping[str | None, date],
 ) -> OrderLineView:
-    """What arrived against what was placed; the sponsor's receipts outrank deliveries."""
+    """What arrived against what was placed."""
     if not promises:
         return OrderLineView(cancelled=True)
     if _are_unlike(promises, arrivals):

@@ -9,7 +9,7 @@ from alerts.agreements import Agreement
 from alerts.facts import Fact
 from alerts.kind import Key, Kind, Takes, View
 from events.compact import COMPACT
-from events.data import Speaker, StockAdjusted, StockConsumed, StockCounted
+from events.data import StockAdjusted, StockConsumed, StockCounted
 from events.dimensions import Scope
 
 
@@ -36,36 +36,24 @@ class StockView(View, msgspec.Struct, frozen=True, gc=False):
 _COUNTED, _ADJUSTED = COMPACT[StockCounted], COMPACT[StockAdjusted]
 
 
-_OWNERS: Final = frozenset((Speaker.CMO,))
-"""The owners of sites: each is the CMO's while `sites` is not followed."""
-
-
-def _by_owner(fact: Fact) -> bool:
-    """Whether the owner of a site speaks."""
-    return fact.speaker in _OWNERS
-
-
 def derive(facts: Sequence[Fact], _: Agreement) -> StockView:
-    """The book of a position by its facts, in their order: the word of the site's owner alone."""
-    told = [fact for fact in facts if _by_owner(fact)]
+    """The book of a position by its facts, in their order."""
     moved, units = 0, set()
-    for fact in reversed(told):
+    for fact in reversed(facts):
         data: Any = fact.data
         kind = type(data)
         quantity = data.delta if kind is _ADJUSTED else data.quantity
         units.add(quantity.unit)
         if kind is _COUNTED:
             unit = quantity.unit if len(units) == 1 else None
-            last = told[-1]
+            last = facts[-1]
             return StockView(Book(quantity.millionths + moved, unit, last.id, last.time))
         moved += quantity.millionths if kind is _ADJUSTED else -quantity.millionths
-    return StockView(has_moved=bool(told))
+    return StockView(has_moved=bool(facts))
 
 
 def advance(before: StockView, fact: Fact, terms: Agreement) -> StockView:
     """The book after one more fact, the last."""
-    if not _by_owner(fact):
-        return before
     data: Any = fact.data
     kind, held = type(data), before.book
     if kind is _COUNTED or held is None:
@@ -115,7 +103,7 @@ STOCK: Final = Kind(
     advance=advance,
     group=product,
     may_be=_all_positions,
-    heeds=_OWNERS,
+    site=site,
     about=_about,
 )
 """The stock of a product, and perhaps of a lot, at a site in a status.
@@ -130,7 +118,7 @@ def doubt(positions: Iterable[tuple[Key, StockView]]) -> str:
         found, name = view.book, " ".join(part for part in key if part)
         if found is None:
             if not view.has_moved:
-                continue  # others than the owner of the site spoke of it
+                continue  # all that was said of it was taken back
             return f"{name} moved and was never counted"
         if found.amount < 0:
             return f"the book of {name} is below zero: a movement or a count is missing"

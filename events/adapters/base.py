@@ -1,4 +1,6 @@
-"""What the parts of a mapping have in common, and the one fault a cell may have."""
+"""What the parts of a mapping have in common, and the faults a cell and a row may have."""
+
+from dataclasses import dataclass
 
 from pydantic import BaseModel, ConfigDict
 
@@ -23,3 +25,23 @@ class DayCell(str):
     """A day or a moment of a workbook, in ISO 8601, whatever the mapping says."""
 
     __slots__ = ()
+
+
+@dataclass(frozen=True, slots=True)
+class RowError:
+    """A cell no event could be made of; `row` counts as a spreadsheet does, from 1.
+
+    `column` is the field of the event when the value comes from no column, and empty when the row
+    as a whole is at fault.
+    """
+
+    row: int
+    column: str
+    value: str
+    reason: str
+
+    def __str__(self) -> str:
+        where = f"row {self.row}, column {self.column!r}" if self.column else f"row {self.row}"
+        return (
+            f"{where}: {self.value!r}: {self.reason}" if self.value else f"{where}: {self.reason}"
+        )

@@ -58,7 +58,7 @@ def check_reference(text: str, *, numeric: bool) -> None:
 
 
 def check_name(text: str, *, numeric: bool) -> None:
-    """Raises `BadCell` for what is not sure to be the name of a CMO, site or product."""
+    """Raises `BadCell` for what is not sure to be the name of a CMO, site, product or market."""
     _check_text(text, _NONE, numeric=numeric)
 
 

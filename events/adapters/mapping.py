@@ -30,11 +30,22 @@ Words = dict[str, str | list[str]]
 """Columns, each with the word or the words it may hold."""
 
 
+class Gather(PartOfMapping):
+    """That the rows with the same words in some columns are one event, an item of a list each."""
+
+    into: str
+    by: Annotated[list[str], Field(min_length=1, max_length=20)]
+
+
 class EventMapping(PartOfMapping):
-    """How a row becomes one event: its type, the rows it is made of, and each field's value."""
+    """How a row becomes one event: its type, the rows it is made of, and each field's value.
+
+    With `gather` several rows become one.
+    """
 
     type: Annotated[str, Field(json_schema_extra={"enum": list(EVENTS)})]
     where: Words = Field(default={})
+    gather: Gather | None = None
     fields: dict[str, Value]
 
     @model_validator(mode="after")
@@ -46,13 +57,35 @@ class EventMapping(PartOfMapping):
         needed = [*_ENVELOPE, *fields_below(self.type, required=True)]
         if missing := [name for name in needed if name not in self.fields]:
             raise ValueError(f"fields: {self.type} also needs {', '.join(missing)}")
+        if self.gather is not None:
+            self._can_gather(self.gather)
         return self
+
+    def _can_gather(self, gather: Gather) -> None:
+        if gather.into not in self.lists:
+            there = ", ".join(self.lists) or "none"
+            raise ValueError(
+                f"gather.into: {gather.into} is no list among the fields; there are {there}"
+            )
+        if any(gather.into.startswith(f"{path}.") for path in self.lists):
+            raise ValueError(f"gather.into: {gather.into} is within another list")
+        if self.fields["id"].counts:
+            raise ValueError("fields.id: {n} counts rows, and rows that are gathered are one event")
+
+    def is_of_item(self, name: str) -> bool:
+        """Whether a field is one of the item that each row gives, and not of the whole event."""
+        return self.gather is not None and name.startswith(f"{self.gather.into}.")
+
+    def words_of_group(self, row: Mapping[str, str]) -> tuple[str, ...]:
+        """What the rows that are gathered into one event have in common."""
+        return tuple(row[column] for column in self.gather.by) if self.gather else ()
 
     @cached_property
     def columns(self) -> tuple[str, ...]:
         """Every column this event is made of or chosen by."""
         read = [name for value in self.fields.values() for name in value.columns]
-        return tuple(dict.fromkeys([*self.where, *read]))
+        by = self.gather.by if self.gather else ()
+        return tuple(dict.fromkeys([*self.where, *by, *read]))
 
     @cached_property
     def targets(self) -> dict[str, Target]:

@@ -55,7 +55,7 @@ class Survey:
 
     def __init__(self, mapping: TableMapping) -> None:
         self._told = mapping.ids
-        self._ids: dict[tuple[str, ...], tuple[int, int]] = {}
+        self._ids: dict[tuple[str, ...], tuple[int, object]] = {}
         self._names: dict[tuple[str, ...], _Place] = {}
 
     def hear(
@@ -81,10 +81,11 @@ class Survey:
         except BadCell:
             return
         topic = EVENTS[mapping.type].model_fields["data"].annotation.TOPIC  # type: ignore[union-attr]
-        this = number, id(mapping)
-        first = self._ids.setdefault((cmo, topic or mapping.type, source, id_), this)
-        if first != this:
-            yield Conflict(number, ", ".join(value.columns), id_, _twice(value, first[0]))
+        event = id(mapping), mapping.words_of_group(row) or number
+        met = (cmo, topic or mapping.type, source, id_)
+        first, first_event = self._ids.setdefault(met, (number, event))
+        if first_event != event:
+            yield Conflict(number, ", ".join(value.columns), id_, _twice(value, first, mapping))
 
     def _made_one(
         self, name: str, value: Value, row: Mapping[str, str], number: int, cmo: str
@@ -126,6 +127,9 @@ def _spelt(text: str) -> str | None:
         return None
 
 
-def _twice(value: Value, first: int) -> str:
+def _twice(value: Value, first: int, mapping: EventMapping) -> str:
     remedy = "" if value.counts else "; {n} in its template is the row's ordinal among such rows"
+    if mapping.gather is not None:
+        apart = " or ".join(mapping.gather.by)
+        remedy = f", and the two differ in {apart}, by which rows are gathered"
     return f"id: row {first} gives the same id, so that one of the two would be lost{remedy}"

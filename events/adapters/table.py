@@ -1,29 +1,24 @@
 """Deliveries, stock and lots out of any table, as a mapping file says which column is what."""
 
-import json
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
-from typing import Any
 from zoneinfo import ZoneInfo
 
-from pydantic import ValidationError
-from pydantic_core import ErrorDetails
-
-from events.adapters.base import BadCell
-from events.adapters.cells import Manner, Value, read_cell
+from events.adapters.base import BadCell, RowError
+from events.adapters.cells import Manner
 from events.adapters.cleaning import cleaned
+from events.adapters.making import SHOWN, Gathered, event_of, fields_of
 from events.adapters.mapping import EventMapping, TableMapping, read_mapping
 from events.adapters.rows import Row
-from events.adapters.source import rows_of
-from events.adapters.survey import Ordinals, Survey, as_told, named
+from events.adapters.source import Source
+from events.adapters.survey import Ordinals, Survey, named
 from events.errors import InvalidIdentifier, UnreadableTable
-from events.event import EVENTS, Event
+from events.event import Event
 
-_SHOWN = 200
 _LOOKED_INTO = 50  # rows in which a header that comes later is looked for
 _TOTALS = frozenset(
     {"total", "totals", "grand total", "subtotal", "sum", "summe", "gesamt", "gesamtsumme"}
@@ -32,26 +27,6 @@ _TOTALS = frozenset(
 
 ZoneOf = Callable[[str], ZoneInfo | None]
 """The zone of a CMO by its id, where one is agreed."""
-
-
-@dataclass(frozen=True, slots=True)
-class RowError:
-    """A cell no event could be made of; `row` counts as a spreadsheet does, from 1.
-
-    `column` is the field of the event when the value comes from no column, and empty when the row
-    as a whole is at fault.
-    """
-
-    row: int
-    column: str
-    value: str
-    reason: str
-
-    def __str__(self) -> str:
-        where = f"row {self.row}, column {self.column!r}" if self.column else f"row {self.row}"
-        return (
-            f"{where}: {self.value!r}: {self.reason}" if self.value else f"{where}: {self.reason}"
-        )
 
 
 @dataclass
@@ -99,7 +74,8 @@ class Table:
         self.counts = Counts()
         self._mapping, self._path = read_mapping(mapping), path
         self._shift, self._zone_of, self._share = shift, zone_of, share
-        self._header = _header(path, self._mapping)
+        self._source = Source(path, self._mapping.dialect)
+        self._header = _header(path, self._mapping, self._source)
 
     def __iter__(self) -> Iterator[Event | RowError]:
         """The events of each row in turn, and an error for each cell none could be made of.
@@ -108,11 +84,13 @@ class Table:
         the file turns out to be damaged or in another encoding.
         """
         conflicts = self._conflicts()
-        ordinals = Ordinals(self._mapping.ids)
+        ordinals, gathered = Ordinals(self._mapping.ids), Gathered()
+        waiting: dict[int, bool] = {}
         for row in self._read(going=1):
             self.counts.read += 1
             if fault := row.fault or self._no_record(row):
                 self.counts.refused += 1
+                gathered.refuse_all(row.number)
                 yield RowError(row.number, "", "", fault)
                 continue
             cells = self._cells(row)
@@ -120,10 +98,27 @@ class Table:
             if not wanting:
                 self._count_unmatched(cells)
                 continue
-            made = list(self._made(wanting, cells, row.number, ordinals))
+            made = list(self._made(wanting, cells, row.number, ordinals, gathered))
             errors = [each for each in made if isinstance(each, RowError)]
             errors += conflicts.get(row.number, [])
-            yield from self._counted(made, errors, withheld=bool(conflicts))
+            if conflicts or all(each.gather is None for each in wanting):
+                yield from self._counted(made, errors, withheld=bool(conflicts))
+            else:
+                waiting[row.number] = bool(errors)
+                yield from made
+        yield from self._of_several_rows(gathered, waiting)
+
+    def _of_several_rows(
+        self, gathered: Gathered, waiting: dict[int, bool]
+    ) -> Iterator[Event | RowError]:
+        """The events of several rows each; of those that wait it is counted what became of them."""
+        for numbers, made in gathered.events() if waiting else ():
+            if any(isinstance(each, RowError) for each in made):
+                waiting.update(dict.fromkeys(numbers, True))
+            yield from made
+        refused = sum(waiting.values())
+        self.counts.refused += refused
+        self.counts.used += len(waiting) - refused
 
     def _counted(
         self, made: list[Event | RowError], errors: list[RowError], *, withheld: bool
@@ -139,7 +134,7 @@ class Table:
 
     def _read(self, going: int) -> Iterator[Row]:
         """The rows below the header that hold anything, their cells cleaned; gone through twice."""
-        read = rows_of(self._path, self._mapping.dialect, partial(self._heard, going))
+        read = self._source.rows(partial(self._heard, going))
         next(read)
         for number, given, fault in read:
             cells = list(map(cleaned, given))
@@ -180,11 +175,17 @@ class Table:
         cells: Mapping[str, str],
         number: int,
         ordinals: Ordinals,
+        gathered: Gathered,
     ) -> Iterator[Event | RowError]:
         for each in wanting:
             ordinal = ordinals.next(each, cells)
             manner = Manner(self._mapping.signs, self._zone(each, cells), self._shift)
-            yield from _made(each, cells, number, manner, ordinal, self._mapping.ids)
+            given, faults = fields_of(each, cells, number, manner, ordinal, self._mapping.ids)
+            yield from faults
+            if each.gather is not None:
+                yield from gathered.add(each, given, cells, number, refused=bool(faults))
+            elif not faults:
+                yield from event_of(each, given, cells, number)
 
     def _zone(self, mapping: EventMapping, cells: Mapping[str, str]) -> ZoneInfo | None:
         """The zone of the mapping, else of the agreement of the CMO the row is about."""
@@ -218,7 +219,7 @@ class Table:
             return
         asked = {column for each in self._mapping.events for column in each.where}
         held = ", ".join(f"{column} = {cells[column]!r}" for column in sorted(asked))
-        self.counts.found[held[:_SHOWN]] += 1
+        self.counts.found[held[:SHOWN]] += 1
 
 
 def read_table(
@@ -231,94 +232,9 @@ def read_table(
     return iter(Table(mapping_path, file_path, shift=timedelta(days=shift_days)))
 
 
-def _made(
-    mapping: EventMapping,
-    row: Mapping[str, str],
-    number: int,
-    manner: Manner,
-    ordinal: str,
-    ids: Mapping[str, str],
-) -> Iterator[Event | RowError]:
-    """The one event the row makes, or an error for each of its bad cells."""
-    said: dict[str, Any] = {"specversion": "1.0", "type": mapping.type, "data": {}}
-    faults = []
-    for name, value in mapping.fields.items():
-        try:
-            given = read_cell(value, row, mapping.targets[name], manner, ordinal)
-        except BadCell as bad:
-            faults.append(_row_error(number, name, value, row, str(bad)))
-            continue
-        is_name = mapping.targets[name].named and isinstance(given, str)
-        _put(said, name, as_told(str(given), ids) if is_name else given)
-    if faults:
-        yield from faults
-        return
-    for path in mapping.lists:
-        _as_list(said, path)
-    try:
-        yield EVENTS[mapping.type].model_validate_json(json.dumps(said))
-    except ValidationError as error:
-        yield from _refusals(error, mapping, row, number)
-
-
-def _refusals(
-    error: ValidationError, mapping: EventMapping, row: Mapping[str, str], number: int
-) -> Iterator[RowError]:
-    """One error for each field the contract refuses; a union's last alternative speaks for it."""
-    reasons = {_mapped(fault, mapping): _reason(fault) for fault in error.errors()}
-    for name, reason in reasons.items():
-        if value := mapping.fields.get(name):
-            yield _row_error(number, name, value, row, reason)
-        else:
-            yield RowError(number, name, "", reason)
-
-
-def _reason(fault: ErrorDetails) -> str:
-    return "empty, and needed" if fault["type"] == "missing" else fault["msg"]
-
-
-def _mapped(fault: ErrorDetails, mapping: EventMapping) -> str:
-    """The mapped field a fault is about; of a whole with parts, one that comes from a column."""
-    path = ".".join(step for step in fault["loc"] if isinstance(step, str))
-    near = [
-        name
-        for name in mapping.fields
-        if f"{path}.".startswith(f"{name}.") or name.startswith(path)
-    ]
-    return min(near, key=lambda name: not mapping.fields[name].columns, default=path)
-
-
-def _row_error(
-    number: int, name: str, value: Value, row: Mapping[str, str], reason: str
-) -> RowError:
-    cells = [row[column] for column in value.columns] or [str(value.constant)]
-    return RowError(
-        number, ", ".join(value.columns) or name, ", ".join(cells)[:_SHOWN], f"{name}: {reason}"
-    )
-
-
-def _put(said: dict[str, Any], name: str, value: object) -> None:
-    """Sets a field by its dotted path; what has no value is left out."""
-    if value is None:
-        return
-    *parents, last = name.split(".")
-    for parent in parents:
-        said = said.setdefault(parent, {})
-    said[last] = value
-
-
-def _as_list(said: dict[str, Any], path: str) -> None:
-    """Makes the parts under a path the one item of a list."""
-    *parents, last = path.split(".")
-    for parent in parents:
-        said = said.get(parent, {})
-    if last in said:
-        said[last] = [said[last]]
-
-
-def _header(path: Path, mapping: TableMapping) -> list[str]:
+def _header(path: Path, mapping: TableMapping, source: Source) -> list[str]:
     """The names of the columns, in their order; raises `UnreadableTable`."""
-    read = rows_of(path, mapping.dialect, _unheard)
+    read = source.rows(_unheard)
     try:
         first = next(read, None)
         if first is None:

@@ -64,8 +64,8 @@ StockStatus = Literal["unrestricted", "quality_inspection", "blocked", "in_trans
 Side = Literal["cmo", "sponsor"]
 Party = Literal["cmo", "sponsor", "lab", "transit"]
 Names = Annotated[tuple[Reference, ...], Field(max_length=100)]
-Market = Reference
-"""Where a product is sold: a country's code, or whatever the two sides call it."""
+Market = Slug
+"""Where a product is sold, by its id, as in agreements: `US` and `us` are one market."""
 
 
 Owed = Literal["sponsor"]

@@ -65,6 +65,12 @@ class Position(StrictModel):
     expiry: CivilDate | None = None
 
 
+def _of_parts(kind: str) -> dict[str, Any]:
+    """The schema of a list whose part and number of parts are both given, or both are not."""
+    properties = {name: {"type": kind} for name in ("part", "parts")}
+    return {"properties": properties, **({} if kind == "null" else {"required": [*properties]})}
+
+
 class StockListed(Fitting, Data, type="cmo.stock.listed.v1", topic=INVENTORY, by="CST"):
     """The whole stock of a site, or of one product there: what is not on the list is not there.
 
@@ -72,7 +78,7 @@ class StockListed(Fitting, Data, type="cmo.stock.listed.v1", topic=INVENTORY, by
     """
 
     model_config = ConfigDict(
-        json_schema_extra={"dependentRequired": {"part": ["parts"], "parts": ["part"]}}
+        json_schema_extra={"oneOf": [_of_parts("integer"), _of_parts("null")]}
     )
 
     site: Slug

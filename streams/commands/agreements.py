@@ -42,6 +42,7 @@ def check(folder: Path, on: datetime | None) -> None:
       cmo: acme                  # the id: the key of its events
       version: "1"
       effective: 2026-11-02      # a later version is another file with a later day
+      zone: Europe/Berlin        # whose days are meant
       contingency: Whom to call, and what to do first.
       limits:
         days_of_supply: {warning: 20, critical: 10}

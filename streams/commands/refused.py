@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import click
 
-from events.adapters.table import RowError
+from events.adapters.base import RowError
 from events.outcomes import Rejection
 
 Refused = Rejection | RowError

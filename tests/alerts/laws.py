@@ -88,13 +88,23 @@ _SIDES = st.sampled_from(["cmo", "sponsor"])
 _AMOUNTS = st.sampled_from([0, 40, 60, 100, 111])
 _MORE = st.sampled_from([40, 60, 100, 111])
 _NUMBERS = st.sampled_from([None, None, "1", "2"])
+_NOTES = st.sampled_from([None, "N1", "N2"])
 _SCHEDULES = st.lists(st.tuples(_DUE, _MORE), min_size=1, max_size=3)
 _EVENTS = st.one_of(
     st.builds(promised, _LINES, _DUE, _MORE, product=_PRODUCTS, cmo=st.sampled_from(CMOS)),
     st.builds(promised, _LINES, schedule=_SCHEDULES, cmo=st.sampled_from(CMOS)),
     st.builds(changed, _LINES, _SIDES, schedule=_SCHEDULES, cmo=st.sampled_from(CMOS)),
-    st.builds(delivered, _LINES, _DAYS, _MORE, number=_NUMBERS, cmo=st.sampled_from(CMOS)),
-    st.builds(received, _LINES, _DAYS, _MORE, cmo=st.sampled_from(CMOS)),
+    st.builds(
+        delivered,
+        _LINES,
+        _DAYS,
+        _MORE,
+        number=_NUMBERS,
+        note=_NOTES,
+        by=st.sampled_from(["cmo", "carrier"]),
+        cmo=st.sampled_from(CMOS),
+    ),
+    st.builds(received, _LINES, _DAYS, _MORE, note=_NOTES, cmo=st.sampled_from(CMOS)),
     st.builds(changed, _LINES, _SIDES, by_day=_DUE, cmo=st.sampled_from(CMOS)),
     st.builds(cancelled, _LINES, _SIDES, number=_NUMBERS, cmo=st.sampled_from(CMOS)),
     st.builds(started, _NAMES, _DAYS, product=_PRODUCTS, cmo=st.sampled_from(CMOS)),

@@ -274,11 +274,21 @@ def test_a_lot_of_another_maker_is_none_of_this_cmo(data: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    ("by", "state"), [("sponsor", "received"), ("carrier", "shipped"), ("cmo", "shipped")]
+    ("by", "site", "state"),
+    [
+        ("sponsor", "depot", "received"),
+        ("sponsor", None, "received"),
+        ("carrier", "depot", "received"),
+        ("carrier", None, "shipped"),
+        ("cmo", "plant", "shipped"),
+        ("cmo", None, "shipped"),
+    ],
 )
-def test_a_lot_is_received_once_the_sponsor_says_so(by: str, state: str) -> None:
-    shipped, came = said.LotShipped(lot="L1"), said.LotReceived(lot="L1", site="depot")
-    cmo = folded([told(shipped, on(9)), told(came, on(12), by)])
+def test_a_lot_is_received_once_who_receives_it_says_so(
+    by: str, site: str | None, state: str
+) -> None:
+    shipped, came = said.LotShipped(lot="L1"), said.LotReceived(lot="L1", site=site)
+    cmo = folded([told(shipped, on(9)), told(came, on(12), by)], agreed(sites={"depot": "carrier"}))
     assert cmo.records(LOT)[("L1",)].view.state == state
 
 

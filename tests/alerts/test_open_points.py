@@ -18,6 +18,7 @@ ROLES = {
 }
 LADDER = tuple(Rung(role=side, warning=60) for side in ROLES)
 COMPLETE: dict[str, Any] = {
+    "zone": "Europe/Berlin",
     "roles": ROLES,
     "ladder": LADDER,
     "limits": {kpi.name: Limit(warning=20, critical=10) for kpi in PAGING},
@@ -36,6 +37,13 @@ def declared(**markets: tuple[str, ...]) -> Products:
 def test_a_complete_agreement_leaves_nothing_open() -> None:
     assert [kpi.name for kpi in PAGING] == ["days_of_supply"]
     assert left_open() == []
+
+
+def test_where_no_zone_is_said_days_are_judged_in_utc_and_the_check_says_so() -> None:
+    terms = {name: given for name, given in COMPLETE.items() if name != "zone"}
+    [point] = open_points(agreement(**terms), None)
+    assert point.startswith("zone is not said, so every day is judged as one in UTC")
+    assert left_open(zone="UTC") == []
 
 
 @pytest.mark.parametrize("said", ["none", "N/A", " TBD. ", "—"])

@@ -184,6 +184,6 @@ def test_days_late_that_were_placed_outrank_those_agreed_and_none_are_too_early(
 
 
 @pytest.mark.parametrize(("by", "kept"), [("sponsor", 1), ("cmo", 0), ("carrier", 0)])
-def test_a_receipt_fills_a_line_once_the_sponsor_says_so(by: str, kept: int) -> None:
+def test_a_receipt_at_no_site_fills_a_line_once_the_sponsor_says_so(by: str, kept: int) -> None:
     receipt = LotReceived(lot="L1", order="O", line="1", quantity=pieces(100), note="N1")
     assert figures([placed((10, 100)), told(receipt, on(9), by)])[0] == (kept, 1)

@@ -5,10 +5,8 @@ import pytest
 from alerts.agreements import Limit
 from alerts.derivation import Unfoldable
 from alerts.judge import Verdict
-from alerts.readings import readings
 from alerts.records.demand import DEMAND
 from alerts.records.stock import STOCK
-from events.values import microseconds
 from tests.builders import (
     Told,
     accepted,
@@ -132,6 +130,15 @@ def test_without_a_forecast_of_the_whole_product_its_markets_needs_are_added() -
     assert reading(events, COVER, NOW, product="pills").value == 15
 
 
+def test_a_market_is_one_however_its_name_is_written() -> None:
+    events = [
+        counted("pills", 300),
+        forecast("pills", 100, market="US"),
+        forecast("pills", 50, market=" us", version=2),
+    ]
+    assert reading(events, COVER, NOW, product="pills").value == 60
+
+
 def test_the_blocked_share_is_what_may_not_be_used_of_all_stock() -> None:
     events = [
         counted("pills", 600),
@@ -181,28 +188,6 @@ def test_a_book_below_zero_is_not_believed() -> None:
 def test_stock_that_only_moved_is_not_believed() -> None:
     found = reading([consumed("p", 30), forecast("p", 10)], COVER, on(5), product="p")
     assert (found.value, found.why) == (None, "plant p unrestricted moved and was never counted")
-
-
-@pytest.mark.parametrize("by", ["sponsor", "carrier"])
-def test_while_it_is_not_followed_whose_a_site_is_the_cmo_s_word_alone_counts(by: str) -> None:
-    own = [counted("p", 300), forecast("p", 200)]
-    others = [
-        counted("p", 900, by=by),
-        counted("p", 900, day=1, by=by),
-        counted("p", 50, "blocked", by=by),
-        consumed("p", 30, by=by),
-        consumed("p", 30, site="depot", by=by),
-        counted("q", 5, by=by),
-    ]
-    told = folded([*own, *others])
-    for kpi in (COVER, BLOCKED):
-        for scope in ({"product": "p"}, {"product": "p", "site": "plant"}):
-            if kpi == BLOCKED or "site" not in scope:
-                assert read(told, NOW, kpi, **scope) == read(folded(own), NOW, kpi, **scope)
-    found = [each.scope for each in readings(told, microseconds(NOW)) if each.kpi.name == COVER]
-    assert {scope.product for scope in found} == {"p"}
-    found = [each.scope for each in readings(told, microseconds(NOW)) if each.kpi.name == BLOCKED]
-    assert {scope.site for scope in found} == {None, "plant"}
 
 
 def test_lots_of_one_number_from_two_makers_are_two_positions() -> None:

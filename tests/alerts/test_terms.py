@@ -7,6 +7,7 @@ import pytest
 from pydantic import ValidationError
 
 from alerts.terms import Parties, Release, ReleaseException, Required
+from events.data import ReleaseDecided
 from tests.builders import agreement
 
 BOTH: Parties = ("cmo", "sponsor")
@@ -49,6 +50,13 @@ def test_of_a_product_and_a_market_the_product_is_narrower() -> None:
         {"product": "bulk", "parties": ("cmo",)}, {"market": "us", "parties": ("sponsor",)}
     )
     assert agreed.of("bulk", "us").parties == ("cmo",)
+
+
+def test_a_market_of_an_event_is_that_of_the_agreement_however_it_is_written() -> None:
+    agreed = release({"market": "US", "parties": ("sponsor",)})
+    decided = ReleaseDecided(lot="L1", decision="released", markets=("Us", "U S"))
+    assert agreed.of("pills", decided.markets[0]).parties == ("sponsor",)
+    assert agreed.of("pills", decided.markets[1]).parties == BOTH
 
 
 def test_two_faults_between_parts_are_both_told() -> None:

@@ -49,15 +49,18 @@ def merged(base: dict[str, Any], more: dict[str, Any]) -> dict[str, Any]:
 
 def examples() -> Iterator[Example]:
     base: dict[str, Any] = {}
+    whole: dict[str, dict[str, Any]] = {}  # by section, a mapping of its own
     table, mapping, told, title = "", base, "", ""
     found = [*blocks(), ("", "csv", "")]
     for place, (title, kind, text) in enumerate(found):
         if kind == "csv":
-            table, mapping = text, base
+            table, mapping = text, whole.get(title, base)
         elif kind == "yaml":
             given = yaml.safe_load(text)
             base = base or given
-            mapping = given if given is base else merged(base, given)
+            mapping = given if "events" in given else merged(base, given)
+            if "events" in given and given is not base:
+                whole[title] = mapping
         elif kind == "console":
             told = text
             shown = json.loads(found[place + 1][2]) if found[place + 1][1] == "json" else None

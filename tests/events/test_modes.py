@@ -6,10 +6,12 @@ from base64 import b64encode
 from typing import Any
 
 import pytest
+from jsonschema import Draft202012Validator, ValidationError
 
 from events.compact import compact
+from events.contract import schema
 from events.data import LotCompleted
-from events.event import Event
+from events.event import EVENTS, Event
 from events.outcomes import Reason
 from events.reading import read_event
 from tests.events.decoding import MISSING, binary, decoded, message, refused, said, taken
@@ -128,6 +130,52 @@ def test_data_in_base64_say_what_they_say_as_json() -> None:
     data = {"lot": "L1", "note": "é", "shift": {"lead": 1}}
     packed, plain = taken(in_base64(data)), taken(said(data))
     assert (packed.data, packed.content) == (plain.data, plain.content)
+
+
+def schema_of(event: dict[str, Any]) -> Draft202012Validator:
+    data: Any = EVENTS[event["type"]].model_fields["data"].annotation
+    return Draft202012Validator(schema(data))
+
+
+LISTED = {"site": "s", "list": "1", "positions": []}
+INVENTORY = {"type": "cmo.stock.listed.v1"}
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        said(),
+        said(data_base64=None),
+        in_base64({"lot": "L1"}),
+        in_base64({"lot": "L1"}, data=None),
+        said(LISTED, **INVENTORY),
+        said({**LISTED, "part": 1, "parts": 2}, **INVENTORY),
+        said({**LISTED, "part": None, "parts": None}, **INVENTORY),
+        said({**LISTED, "part": None}, **INVENTORY),
+    ],
+)
+def test_the_schema_lets_through_either_form_that_is_taken(event: dict[str, Any]) -> None:
+    taken(event, topic="cmo.inventory" if "stock" in event["type"] else "cmo.lots")
+    schema_of(event).validate(event)
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        said(data=MISSING),
+        in_base64({"lot": "L1"}, data={"lot": "L1"}),
+        in_base64({"lot": "L1"}, data_base64="a b"),
+        said(data=MISSING, data_base64=None),
+        said(data=None),
+        said(specversion=MISSING),
+        said({**LISTED, "part": 1}, **INVENTORY),
+        said({**LISTED, "part": 1, "parts": None}, **INVENTORY),
+    ],
+)
+def test_the_schema_and_the_decoder_refuse_what_has_no_data_or_two(event: dict[str, Any]) -> None:
+    refused(event, topic="cmo.inventory" if "stock" in event["type"] else "cmo.lots")
+    with pytest.raises(ValidationError):
+        schema_of(event).validate(event)
 
 
 def test_the_key_of_data_in_base64_may_be_written_with_escapes() -> None:

@@ -104,7 +104,7 @@ def test_what_is_kept_is_read_nowhere_a_figure_is_worked_out() -> None:
         for field, info in model.model_fields.items()
         if info.description and info.description.endswith(KEPT)
     }
-    assert {"sites", "term", "early", "answer_within", "parties", "cover"} <= kept
+    assert {"term", "early", "answer_within", "parties", "cover"} <= kept
     assert kept.isdisjoint({"late", "under", "over", "zone", "roles"})
     reached = {
         f"{path.relative_to(ROOT)}: {part}"

@@ -24,6 +24,7 @@ from tests.builders import (
     Told,
     agreement,
     completed,
+    counted,
     days,
     deviation,
     log,
@@ -306,6 +307,20 @@ def test_two_that_never_agree_come_to_an_end(old_first: bool) -> None:
     assert not new.due
     expected = {} if old_first else {f"{LOTS}/0/0": "unknown_cmo"}
     assert letters(own) == expected, "who came last has the last word"
+
+
+@pytest.mark.parametrize(
+    ("by", "site", "sites"),
+    [("sponsor", "depot", {"depot": "sponsor"}), ("cmo", "plant", {}), ("cmo", "plant", None)],
+)
+def test_who_owns_a_site_is_decided_anew(by: str, site: str, sites: dict[str, Any] | None) -> None:
+    right = agreements(sites=sites or {"plant": "cmo"})
+    wrong = agreements(sites={site: "carrier"})
+    held, own = log([counted("pills", 5, site=site, by=by, cmo=BETA), *STORY]), nothing_said()
+    for agreed, refused in ((wrong, 1), (right, 0), (wrong, 1), (right, 0)):
+        settle(shard := worker(agreed, own, held), own, NOW)
+        assert list(letters(own).values()) == ["not_entitled"] * refused
+        is_clean(shard, own, agreed, held)
 
 
 def test_handing_over_and_back_says_one_word_a_message_each_time() -> None:

@@ -7,7 +7,8 @@ from pathlib import Path
 
 from deploy.lab.simulate.simulator import simulate
 from deploy.lab.simulate.truth import Truth
-from events.adapters.table import RowError, read_table
+from events.adapters.base import RowError
+from events.adapters.table import read_table
 from events.event import Event
 
 MAPPING = Path(__file__).with_name("scms.yaml")

@@ -9,7 +9,8 @@ from zoneinfo import ZoneInfo
 import pytest
 import yaml
 
-from events.adapters.table import Counts, RowError, Table
+from events.adapters.base import RowError
+from events.adapters.table import Counts, Table
 from events.event import Event
 
 ROOT = Path(__file__).resolve().parents[3]

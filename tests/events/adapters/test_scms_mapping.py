@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from events.adapters.table import RowError, read_table
+from events.adapters.base import RowError
+from events.adapters.table import read_table
 from events.data import OrderDelivered, OrderPlaced, Speaker
 from events.event import Event
 

@@ -10,8 +10,9 @@ import pytest
 import yaml
 
 from events.adapters import rows
+from events.adapters.base import RowError
 from events.adapters.mapping import read_mapping
-from events.adapters.table import RowError, read_table
+from events.adapters.table import read_table
 from events.data import Speaker
 from events.errors import InvalidMapping, UnreadableTable
 from events.event import Event

@@ -177,3 +177,16 @@ def test_a_workbook_beyond_the_bound_or_broken_is_unreadable(
     monkeypatch.setattr(workbook, "LARGEST_WORKBOOK", 1_000)
     with pytest.raises(UnreadableTable, match="a workbook of more than"):
         read(row())
+
+
+def test_a_workbook_is_loaded_once(read: Read, monkeypatch: pytest.MonkeyPatch) -> None:
+    loaded: list[Path] = []
+    load = workbook._content
+
+    def content(path: Path) -> bytes:
+        loaded.append(path)
+        return load(path)
+
+    monkeypatch.setattr(workbook, "_content", content)
+    assert len(read(row("L1"), row("L2")).events) == 2
+    assert len(loaded) == 1

@@ -26,6 +26,7 @@ limits: {days_of_supply: {warning: 20, critical: 10}}
 WHOLE = (
     LEAST
     + """\
+zone: UTC
 roles:
   planner: {side: sponsor, contacts: [{email: planner@x.example}, {pagerduty: pager}]}
   head:
@@ -74,7 +75,9 @@ def test_who_is_told_is_told_with_ways_ages_and_hours(tmp_path: Path) -> None:
 
 
 def test_what_is_left_open_is_told_with_its_cmo_and_ends_with_1(tmp_path: Path) -> None:
-    result = check(written(tmp_path, acme=LEAST, b=WHOLE.replace("acme", "borealis")), *ON)
+    result = check(
+        written(tmp_path, acme=LEAST + "zone: UTC\n", b=WHOLE.replace("acme", "borealis")), *ON
+    )
     acme, borealis = result.stdout.split("\n\n")[1:3]
     assert acme.startswith("acme: ")
     assert "  ! ladder names nobody" in acme
@@ -146,7 +149,7 @@ def test_versions_still_to_come_are_told_and_those_that_ended_are_not(tmp_path: 
         tmp_path,
         old=WHOLE.replace('"1"', '"0"').replace("2024", "2023"),
         now=WHOLE,
-        next=LEAST.replace('"1"', '"2"').replace("2024", "2030"),
+        next=LEAST.replace('"1"', '"2"').replace("2024", "2030") + "zone: UTC\n",
         left=LEAST.replace("acme", "gone") + "end: 2025-12-31\n",
     )
     result = check(folder, *ON)
