@@ -44,6 +44,8 @@ FIELDS = [
     "low",
     "high",
     "state",
+    "doubtful",
+    "why",
     "as_of",
 ]
 
@@ -93,6 +95,7 @@ def test_a_reading_prints_every_field_with_null_where_not_applicable() -> None:
     assert [list(each) for each in printed] == [FIELDS] * len(printed)
     found = next(e for e in printed if e["kpi"] == "delivery_on_time")
     assert (found["value"], found["n"], found["state"]) == (1, 1, "insufficient")
+    assert (found["doubtful"], found["why"]) == (0, None)
     assert (found["site"], found["lot_state"], found["topic"], found["quantile"]) == (None,) * 4
     assert found["as_of"] == "2024-01-31T12:00:00Z"
 
