@@ -136,8 +136,8 @@ class Changes:
     __slots__ = (
         *("_before", "_known_before", "_record_before", "records", "homes", "taken"),
         *("identities", "loose", "retractions", "corrected", "acceptances", "latest"),
-        *("heard", "delays", "pending", "refused", "names", "products", "retractions_there"),
-        *("doubts", "settled"),
+        *("heard", "delays", "pending", "refused", "names", "spellings", "products"),
+        *("retractions_there", "doubts", "settled"),
     )
 
     def __init__(self, before: Tables) -> None:
@@ -160,6 +160,7 @@ class Changes:
         self.doubts: list[tuple[Thing, Refusal]] = []
         self.settled: list[tuple[Where, bytes, int]] = []
         self.names: dict[str, str] = {}
+        self.spellings: dict[str, set[str]] = {}
         self.products: set[tuple[str, str]] = set()
         self.retractions_there = before.has_retractions
 

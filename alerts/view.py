@@ -17,10 +17,12 @@ from alerts.kind import Key, Kind, Record
 from alerts.kind import Place as RecordPlace
 from alerts.kpi import Kpi, Measured, hundredths
 from alerts.ranking import Oldest
+from alerts.spellings import doubt
 from alerts.tables import Tables
 from alerts.windows import Values, Window
 from events.data import InboundTopic
 from events.dimensions import WHOLE, Scope
+from events.spelling import alike
 from events.values import MILLION
 
 
@@ -36,6 +38,7 @@ class CmoView:
         self.latest: dict[str, int] = {}
         self.refused: list[tuple[int, str]] = []
         self.names: dict[str, str] = {}
+        self._spellings: dict[str, tuple[str, ...]] = {}
         self.unexpected_moves: dict[str, int] = {}
         self._agreements = agreements
         self._terms: dict[int, Agreement | None] = {}
@@ -75,6 +78,20 @@ class CmoView:
     def versions(self) -> Iterable[Agreement]:
         """Every version of what was agreed."""
         return self._agreements.versions(self.id)
+
+    def spellings(self, product: str) -> tuple[str, ...]:
+        """Some of the names given for the id of a product that differ."""
+        return self._spellings.get(product, ())
+
+    def doubtful_name(self, product: str | None, now: int) -> str:
+        """Why it is not known which product an id is; empty where it is."""
+        names = self._spellings.get(product or "", ())
+        if product is None or len(names) < 2:
+            return ""
+        declared = self._agreements.products.of(civil_day("UTC", now))
+        known = declared.products.get(product) if declared else None
+        given = () if known is None else (product, known.name or product, *known.aliases)
+        return doubt(product, names, {alike(each) for each in given})
 
     # --- records
 
