@@ -14,17 +14,22 @@ from events.values import exact_text, slug_text
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """What a field takes: plain types; `exact` a number that counts as written, `named` a name."""
+    """What a field takes: plain types; `exact` a number that counts as written, `named` a name.
+
+    `unsaid` is what it says when it is left out, None where that is nothing.
+    """
 
     kinds: frozenset[Any]
     exact: bool
     named: bool
+    unsaid: object
 
 
 def target_of(info: FieldInfo) -> Target:
     """What the contract takes in a field."""
     rules = {*_rules(info.annotation), *_functions(info.metadata)}
-    return Target(kinds_of(info.annotation), exact_text in rules, slug_text in rules)
+    unsaid = None if info.is_required() else info.get_default(call_default_factory=False)
+    return Target(kinds_of(info.annotation), exact_text in rules, slug_text in rules, unsaid)
 
 
 def _rules(annotation: Any) -> Iterator[Any]:

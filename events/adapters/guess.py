@@ -14,10 +14,12 @@ from events.adapters.base import DayCell, NumberCell
 from events.adapters.cleaning import cleaned, says_nothing
 from events.adapters.days import formats_of, names_days
 from events.adapters.fields import field_of, fields_below, target_of
-from events.adapters.header_words import KINDS, column_for
+from events.adapters.header_words import KINDS, Kind, column_for
+from events.adapters.mapping import UNSAID
 from events.adapters.recognise import ZIP, marked_encoding
 from events.adapters.rows import HEAD, SEPARATOR_HINT, Dialect, content_of
 from events.adapters.source import rows_of
+from events.adapters.usual_words import state_meant
 from events.adapters.workbook import sheet_names
 from events.errors import UnreadableTable
 
@@ -54,7 +56,7 @@ def guess(path: Path) -> str:
         f"#   {_EDIT}the zone of the place, in which a day begins; or give --agreements",
         "events:",
         f"  - type: {kind.type}",
-        *_choice(seen),
+        *_choice(kind, seen),
         "    fields:",
         *(f"      {line}" for line in _fields(kind.type, kind.words, seen)),
     ]
@@ -172,8 +174,10 @@ def _signs(seen: _Seen) -> Iterator[str]:
 # --- what the columns are
 
 
-def _choice(seen: _Seen) -> Iterator[str]:
+def _choice(kind: Kind, seen: _Seen) -> Iterator[str]:
     """The words of a column of states, of which only some may make the event."""
+    if "data.status" in fields_below(kind.type, required=False):
+        return
     for column, texts in seen.values.items():
         if "status" in column.casefold() and 1 < len(set(texts)) <= 10:
             yield f"    # where: {{{_quoted(column)}: {_quoted(sorted(set(texts)))}}}"
@@ -202,6 +206,8 @@ def _fields(type_: str, words: dict[str, frozenset[str]], seen: _Seen) -> Iterat
 
 
 def _field(type_: str, name: str, column: str, texts: list[str]) -> str:
+    if name == "data.status":
+        return _state(name, column, texts)
     target = target_of(field_of(type_, name))
     parts, remarks = [f"column: {_quoted(column)}"], [f"as in {texts[0]!r}"] if texts else ["empty"]
     if any(isinstance(text, NumberCell) for text in texts) and (target.exact or target.named):
@@ -211,6 +217,16 @@ def _field(type_: str, name: str, column: str, texts: list[str]) -> str:
         parts += dates
         remarks += said
     return f"{name}: {{{', '.join(parts)}}}  # {'; '.join(remarks)}"
+
+
+def _state(name: str, column: str, texts: list[str]) -> str:
+    """The status of stock, its words translated as far as it is known what they mean."""
+    meant = {word: state_meant(word) or UNSAID for word in dict.fromkeys(texts)}
+    said = f"column: {_quoted(column)}"
+    if all(word == state for word, state in meant.items()):
+        return f"{name}: {{{said}}}"
+    remark = f"{_EDIT}is this what each of the words means?"
+    return f"{name}: {{{said}, words: {_quoted(meant)}}}  # {remark}"
 
 
 def _dates(texts: list[str]) -> tuple[list[str], list[str]]:

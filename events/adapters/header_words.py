@@ -28,6 +28,10 @@ _COMMON: dict[str, frozenset[str]] = {
     "data.quantity.unit": frozenset(
         {"unit", "uom", "me", "einheit", "meins", "unité", "unidad", "bun", "baseunit"}
     ),
+    "data.status": frozenset(
+        {"status", "stockstatus", "qualitystatus", "lotstatus", "batchstatus", "state", "stocktype"}
+        | {"bestandsart", "zustand", "estado", "statut"}
+    ),
     "data.order": frozenset(
         {"order", "po", "ponumber", "purchaseorder", "ebeln", "bestellung", "auftrag", "orderno"}
         | {"ordernumber", "bestellnummer", "commande", "pedido", "pono"}

@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 
 import yaml
 from pydantic import Field, TypeAdapter, ValidationError, model_validator
+from pydantic.fields import FieldInfo
 
 from events.adapters.base import BadCell, PartOfMapping
 from events.adapters.cells import Manner, Value, read_cell
@@ -25,6 +26,9 @@ LARGEST_MAPPING = 2**20
 """The most bytes a mapping file may have."""
 
 _ENVELOPE = ("id", "source", "time", "partitionkey")
+
+UNSAID = "?"
+"""What a first mapping says where a person has to."""
 
 Words = dict[str, str | list[str]]
 """Columns, each with the word or the words it may hold."""
@@ -211,16 +215,24 @@ def _check_field(event_type: str, name: str, value: Value) -> None:
         raise ValueError(f"fields.{name}: slug is for ids only")
     if value.counts and name != "id":
         raise ValueError(f"fields.{name}: {{n}} counts rows of one id, and is for the id only")
-    if value.constant is None:
-        return
+    for word in (value.words or {}).values():
+        _check_taken(info, Value(constant=word), f"fields.{name}.words")
+    if value.constant is not None:
+        _check_taken(info, value, f"fields.{name}")
+
+
+def _check_taken(info: FieldInfo, value: Value, where: str) -> None:
+    """Refuses a value known beforehand that the contract would not take."""
+    if value.constant == UNSAID:
+        raise ValueError(f"{where}: still says {UNSAID!r}: say what is meant")
     try:
-        given = read_cell(value, {}, target, _ANYWHERE)
+        given = read_cell(value, {}, target_of(info), _ANYWHERE)
         TypeAdapter(info.rebuild_annotation()).validate_json(json.dumps(given))
     except BadCell as bad:
-        raise ValueError(f"fields.{name}: {value.constant!r}: {bad}") from bad
+        raise ValueError(f"{where}: {value.constant!r}: {bad}") from bad
     except ValidationError as error:
         why = error.errors()[-1]["msg"]
-        raise ValueError(f"fields.{name}: {value.constant!r}: {why}") from error
+        raise ValueError(f"{where}: {value.constant!r}: {why}") from error
 
 
 def _check_id(name: str, id_: str) -> None:

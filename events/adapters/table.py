@@ -13,6 +13,7 @@ from events.adapters.cells import Manner
 from events.adapters.cleaning import cleaned
 from events.adapters.making import SHOWN, Gathered, event_of, fields_of
 from events.adapters.mapping import EventMapping, TableMapping, read_mapping
+from events.adapters.notes import notes
 from events.adapters.rows import Row
 from events.adapters.source import Source
 from events.adapters.survey import Ordinals, Survey, named
@@ -41,6 +42,9 @@ class Counts:
     """Of those refused, the ones that are good, of a table in which others conflict."""
     found: Counter[str] = field(default_factory=Counter)
     """What the rows matched by no event hold where an event asks for something."""
+
+    notes: list[str] = field(default_factory=list)
+    """What the mapping leaves out, and what is worth a look."""
 
     @property
     def add_up(self) -> bool:
@@ -76,6 +80,7 @@ class Table:
         self._shift, self._zone_of, self._share = shift, zone_of, share
         self._source = Source(path, self._mapping.dialect)
         self._header = _header(path, self._mapping, self._source)
+        self.counts.notes.extend(notes(self._mapping, self._header))
 
     def __iter__(self) -> Iterator[Event | RowError]:
         """The events of each row in turn, and an error for each cell none could be made of.

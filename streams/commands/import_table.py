@@ -126,6 +126,8 @@ def _closed(counts: Counts, tally: Tally) -> int:
     )
     for held, count in counts.found.most_common(_LISTED):
         click.echo(f"matched by no event: {printable(held)}: {count:,}", err=True)
+    for note in counts.notes:
+        click.echo(f"note: {printable(note)}", err=True)
     if counts.withheld:
         click.echo(
             f"nothing is made of a table whose rows conflict; {counts.withheld:,} of the refused "

@@ -93,7 +93,9 @@ def test_words_of_states_are_offered_as_a_filter(tmp_path: Path) -> None:
     text = guess(
         written(
             tmp_path,
-            f"{STOCK},Status\n" + "N,P,V,L1,1,2026-03-31,ok\n" * 2 + "N,P,V,L2,1,2026-03-31,bad",
+            "Maker,PO,Line,Qty,Delivered,Status\n"
+            + "N,PO1,1,5,2026-03-31,ok\n" * 2
+            + "N,PO1,2,5,2026-03-31,bad",
         )
     )
     assert '    # where: {"Status": ["bad", "ok"]}' in text

@@ -1,0 +1,28 @@
+"""What a mapping leaves out of a table without a word: no fault, and worth a look."""
+
+from collections.abc import Iterator, Sequence
+
+from events.adapters.fields import fields_below
+from events.adapters.mapping import EventMapping, TableMapping
+from events.adapters.usual_words import names_a_state
+
+_STATUS = "data.status"
+
+
+def notes(mapping: TableMapping, header: Sequence[str]) -> Iterator[str]:
+    """What is to be told of a table by the names of its columns, once."""
+    unused = [name for name in header if name and name not in mapping.columns]
+    for each in mapping.events:
+        yield from _state_not_told(each, unused)
+
+
+def _state_not_told(mapping: EventMapping, unused: list[str]) -> Iterator[str]:
+    """The status of stock that every row is given while a column looks like one."""
+    if _STATUS in mapping.fields or _STATUS not in fields_below(mapping.type, required=False):
+        return
+    for column in filter(names_a_state, unused):
+        yield (
+            f"{mapping.type}: every row counts as unrestricted stock, and column {column!r} looks "
+            f"like a status: say `{_STATUS}: {{column: {column}, words: {{…}}}}`, or "
+            f"`{_STATUS}: {{constant: unrestricted}}` if that is meant"
+        )
