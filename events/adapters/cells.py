@@ -29,9 +29,10 @@ class Value(PartOfMapping):
     """Where a field's value comes from, and what is done to it: words, slug, date, then offset.
 
     `words` says what each word of a column means, and any other is refused; `template` is text with
-    columns in braces; `date` one or more formats of strptime, or `serial`; `end_of_month` takes a
-    month, or its day 00, as its last day; `offset` is a number of days; `numeric` takes a number of
-    a workbook as a reference or a name.
+    columns in braces; `date` one or more formats of strptime, or `serial`; `year_day_month` allows
+    one with the day between year and month; `end_of_month` takes a month, or its day 00, as its
+    last day; `offset` is a number of days; `numeric` takes a number of a workbook as a reference or
+    a name.
     """
 
     column: str | None = None
@@ -40,6 +41,7 @@ class Value(PartOfMapping):
     words: Annotated[dict[str, str], Field(min_length=1, max_length=1_000)] | None = None
     slug: bool = False
     form: Annotated[str | list[str] | None, Field(alias="date")] = None
+    year_day_month: bool = False
     end_of_month: bool = False
     offset: Annotated[int, Field(ge=-36_525, le=36_525)] = 0
     numeric: bool = False
@@ -53,7 +55,7 @@ class Value(PartOfMapping):
         if self.template is not None and self.words is not None:
             raise ValueError("words: for a column or a constant; a template has none")
         for form in self.formats:
-            check_format(form, end_of_month=self.end_of_month)
+            check_format(form, end_of_month=self.end_of_month, year_day_month=self.year_day_month)
         if self.end_of_month and not self.formats:
             raise ValueError("end_of_month: needs a `date` format that says how months are written")
         return self

@@ -20,6 +20,7 @@ _ISO_MOMENT = re.compile(
 _COUNT = re.compile(r"[1-9][0-9]{4}").fullmatch
 _DAY_NONE = date(1899, 12, 30)  # spreadsheets have a 29 February 1900, which was none
 _UNDIVIDED = re.compile(r"%[A-Za-z]%[A-Za-y]")
+_YEAR_DAY_MONTH = re.compile(r"%[Yy][^%]?%d[^%]?%[mbB]").match
 _USUAL = (
     *("%Y-%m-%d", "%d.%m.%Y", "%d.%m.%y", "%m/%d/%Y", "%d/%m/%Y", "%m/%d/%y", "%d/%m/%y"),
     *("%Y%m%d", "%y%m%d", "%Y/%m/%d", "%d-%b-%Y", "%d-%m-%Y", "%G-W%V-%u", "%m/%Y", SERIAL),
@@ -35,10 +36,15 @@ def zone_named(name: str) -> ZoneInfo:
         raise ValueError(f"{name!r} is no IANA time zone, such as Europe/Berlin") from error
 
 
-def check_format(form: str, *, end_of_month: bool) -> None:
-    """Raises `ValueError` for a format that leaves open which day is meant."""
+def check_format(form: str, *, end_of_month: bool, year_day_month: bool = False) -> None:
+    """Raises `ValueError` for a format that leaves open which day is meant, or that nobody uses."""
     if form == SERIAL:
         return
+    if not year_day_month and _YEAR_DAY_MONTH(form):
+        raise ValueError(
+            f"date: {form!r} would read 2026-03-05 as the 3rd of May; nobody writes days so, but "
+            "for who says `year_day_month: true` beside it"
+        )
     if "%Z" in form:
         raise ValueError(f"date: {form!r}: names of zones are not read; `zone` says it, or %z")
     day = datetime(2026, 3, 30, tzinfo=UTC)

@@ -238,8 +238,10 @@ def _dates(texts: list[str]) -> tuple[list[str], list[str]]:
     if not forms:
         return [], [_EDIT + "no usual format reads all of it; say `date`"]
     end = [] if names_days(forms[0]) else ["end_of_month: true"]
-    others = [_EDIT + "or " + ", ".join(map(repr, forms[1:])) + "?"] if forms[1:] else []
-    return [f"date: {_quoted(forms[0])}", *end], others
+    if forms[1:]:
+        either = " or ".join(f"`date: {_quoted(form)}`" for form in forms)
+        return [], [f"{_EDIT}say {either}: nothing shows which"]
+    return [f"date: {_quoted(forms[0])}", *end], []
 
 
 def _quoted(value: object) -> str:

@@ -16,10 +16,12 @@ from events.adapters.mapping import EventMapping, TableMapping, read_mapping
 from events.adapters.notes import notes
 from events.adapters.rows import Row
 from events.adapters.source import Source
+from events.adapters.spans import Spans
 from events.adapters.survey import Ordinals, Survey, named
 from events.errors import InvalidIdentifier, UnreadableTable
 from events.event import Event
 
+_UTC = ZoneInfo("UTC")
 _LOOKED_INTO = 50  # rows in which a header that comes later is looked for
 _TOTALS = frozenset(
     {"total", "totals", "grand total", "subtotal", "sum", "summe", "gesamt", "gesamtsumme"}
@@ -75,7 +77,7 @@ class Table:
         zone_of: ZoneOf = _nowhere,
         share: Callable[[float], None] = _unheard,
     ) -> None:
-        self.counts = Counts()
+        self.counts, self._spans = Counts(), Spans()
         self._mapping, self._path = read_mapping(mapping), path
         self._shift, self._zone_of, self._share = shift, zone_of, share
         self._source = Source(path, self._mapping.dialect)
@@ -134,8 +136,20 @@ class Table:
         else:
             self.counts.used += 1
         if not withheld:
-            yield from (each for each in made if isinstance(each, Event))
+            for each in made:
+                if isinstance(each, Event):
+                    self._spans.hear(each.type, each.time, self.place(each))
+                    yield each
         yield from errors
+
+    @property
+    def days(self) -> list[str]:
+        """From which day to which the events are that were made, a line for each type."""
+        return list(self._spans.lines(self._mapping))
+
+    def place(self, event: Event) -> ZoneInfo:
+        """The zone in which the days of an event are shown: the one they are read in, or UTC."""
+        return self._mapping.place or self._zone_of(event.partitionkey or "") or _UTC
 
     def _read(self, going: int) -> Iterator[Row]:
         """The rows below the header that hold anything, their cells cleaned; gone through twice."""

@@ -102,3 +102,12 @@ def test_a_civil_date_has_no_time() -> None:
     for text in ("2026-03-31T00:00:00Z", "2026-03-31 08:00"):
         with pytest.raises(BadCell, match="without a time"):
             as_day(day(text))
+
+
+def test_a_day_between_year_and_month_is_refused_until_told() -> None:
+    for form in ("%Y-%d-%m", "%Y/%d/%m", "%Y%d%m", "%y.%d.%b"):
+        with pytest.raises(ValueError, match="nobody writes days so"):
+            check_format(form, end_of_month=False)
+        check_format(form, end_of_month=False, year_day_month=True)
+    for form in ("%Y-%m-%d", "%d-%m-%Y", "%d/%m/%Y"):
+        check_format(form, end_of_month=False)

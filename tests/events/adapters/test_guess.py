@@ -68,10 +68,12 @@ def test_a_sign_that_nothing_shows_is_asked_for(tmp_path: Path) -> None:
 
 def test_a_date_that_may_be_read_in_two_ways_is_asked_for(tmp_path: Path) -> None:
     text = guess(written(tmp_path, f"{STOCK}\nN,P,V,L1,1,03/04/2026\n"))
-    assert "EDIT: or '%d/%m/%Y'?" in text
+    assert 'EDIT: say `date: "%m/%d/%Y"` or `date: "%d/%m/%Y"`: nothing shows which' in text
+    (event,) = yaml.safe_load(text)["events"]
+    assert event["fields"]["time"] == {"column": "Day"}
     text = guess(written(tmp_path, f"{STOCK}\nN,P,V,L1,1,03/04/2026\nN,P,V,L2,1,03/31/2026\n"))
     assert 'date: "%m/%d/%Y"}' in text
-    assert "EDIT: or" not in text
+    assert "nothing shows which" not in text
     assert "EDIT: no usual format" in guess(written(tmp_path, f"{STOCK}\nN,P,V,L1,1,soon\n"))
 
 

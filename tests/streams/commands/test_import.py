@@ -87,7 +87,7 @@ def test_a_check_shows_the_first_events_of_each_kind_and_writes_nothing(
 ) -> None:
     result = run(table(*(row(f"L{n}") for n in range(5)), row("L9", "many")), "--check")
     shown = json.loads("[" + result.stdout.replace("}\n{", "},{") + "]")
-    assert [each["data"]["lot"] for each in shown] == ["L0", "L1"]
+    assert [each["data"]["lot"] for each in shown] == ["L0", "L1", "L4"]
     assert "row 7: Qty = 'many'" in result.stderr
     assert "would write 5 cmo.stock.counted.v1" in result.stderr
     assert result.exit_code == 1
@@ -158,3 +158,17 @@ def test_how_much_of_the_file_is_done_is_heard_from_the_beginning_to_the_end(
     list(Table(Path("map.yaml"), Path("table.csv"), share=heard.append))
     assert heard == sorted(heard)
     assert 0 < heard[0] < 0.5 < heard[-1] <= 1
+
+
+def test_an_import_tells_from_which_day_to_which_its_events_are_at_their_place(
+    run: Callable[..., Result],
+) -> None:
+    days = table(row("L1", day="2026-05-03"), row("L2", day="2026-03-05"), row("L3", day="soon"))
+    told = "cmo.stock.counted.v1: time: Day from 2026-03-05 to 2026-05-03 (Asia/Tokyo)\n"
+    assert told in run(days, zone="Asia/Tokyo").stderr
+    agreed("America/Los_Angeles")
+    there = ("--agreements", "agreements", "--check")
+    checked = run(days, *there, zone=None)
+    assert told.replace("Asia/Tokyo", "America/Los_Angeles") in checked.stderr
+    assert '"time": "2026-05-03T00:00:00-07:00"' in checked.stdout
+    assert "from" not in run(table()).stderr
