@@ -15,6 +15,7 @@ from events.adapters.cleaning import check_name, check_reference, refuse_errors,
 from events.adapters.days import as_day, as_moment, check_format, read_day
 from events.adapters.fields import Target
 from events.adapters.numbers import NumberSigns
+from events.adapters.usual_words import why_no_unit
 from events.errors import InvalidIdentifier
 from events.values import identifier
 
@@ -126,6 +127,8 @@ def read_cell(
         _refuse_default(target)
         return None
     refuse_errors(text)
+    if target.unit and value.words is None and (why := why_no_unit(text)):
+        raise BadCell(why)
     if value.slug:
         return _slug(text)
     if target.named:

@@ -12,13 +12,13 @@ from events.adapters.base import BadCell, RowError
 from events.adapters.cells import Manner
 from events.adapters.cleaning import cleaned
 from events.adapters.making import SHOWN, Gathered, event_of, fields_of
-from events.adapters.mapping import EventMapping, TableMapping, read_mapping
+from events.adapters.mapping import UNSAID, EventMapping, TableMapping, read_mapping, unsaid_fields
 from events.adapters.notes import notes
 from events.adapters.rows import Row
 from events.adapters.source import Source
 from events.adapters.spans import Spans
 from events.adapters.survey import Ordinals, Survey, named
-from events.errors import InvalidIdentifier, UnreadableTable
+from events.errors import InvalidIdentifier, InvalidMapping, UnreadableTable
 from events.event import Event
 
 _UTC = ZoneInfo("UTC")
@@ -106,14 +106,17 @@ class Table:
                 self._count_unmatched(cells)
                 continue
             made = list(self._made(wanting, cells, row.number, ordinals, gathered))
+            told = conflicts.get(row.number, [])
+            columns = {each.column for each in told}
             errors = [each for each in made if isinstance(each, RowError)]
-            errors += conflicts.get(row.number, [])
+            errors = [each for each in errors if each.column not in columns] + told
             if conflicts or all(each.gather is None for each in wanting):
                 yield from self._counted(made, errors, withheld=bool(conflicts))
             else:
                 waiting[row.number] = bool(errors)
                 yield from made
         yield from self._of_several_rows(gathered, waiting)
+        self.counts.notes.extend(ordinals.notes())
 
     def _of_several_rows(
         self, gathered: Gathered, waiting: dict[int, bool]
@@ -183,7 +186,7 @@ class Table:
                 continue
             cells = self._cells(row)
             for each in self._wanting(cells):
-                ordinal = ordinals.next(each, cells)
+                ordinal = ordinals.next(each, cells, row.number)
                 for conflict in survey.hear(each, cells, row.number, ordinal):
                     found.setdefault(row.number, []).append(RowError(*conflict))
         return found
@@ -197,7 +200,7 @@ class Table:
         gathered: Gathered,
     ) -> Iterator[Event | RowError]:
         for each in wanting:
-            ordinal = ordinals.next(each, cells)
+            ordinal = ordinals.next(each, cells, number)
             manner = Manner(self._mapping.signs, self._zone(each, cells), self._shift)
             given, faults = fields_of(each, cells, number, manner, ordinal, self._mapping.ids)
             yield from faults
@@ -271,14 +274,21 @@ def _check_header(
     header: list[str], mapping: TableMapping, path: Path, below: Iterator[Row]
 ) -> None:
     there = ", ".join(map(repr, header))[:2_000]
+    if UNSAID not in header and (left := unsaid_fields(mapping)):
+        raise InvalidMapping(f"{', '.join(left)} still says {UNSAID!r}: columns are {there}")
     if missing := [name for name in mapping.columns if name not in header]:
         named = ", ".join(map(repr, missing))
-        where = _header_below(mapping, below)
+        where = _other_delimiter(header) or _header_below(mapping, below)
         raise UnreadableTable(f"{path}: no column {named}; the columns there are: {there}{where}")
     if twice := [name for name in mapping.columns if header.count(name) > 1]:
         raise UnreadableTable(f"{path}: column {twice[0]!r} is there twice: {there}")
     if "n" in header and any(each.fields["id"].counts for each in mapping.events):
         raise UnreadableTable(f"{path}: {{n}} of an id is an ordinal, and a column 'n' is there")
+
+
+def _other_delimiter(header: list[str]) -> str:
+    found = [sign for sign in ";\t|" if len(header) == 1 and sign in header[0]]
+    return f"; say `delimiter: {json.dumps(found[0])}` in the mapping" if found else ""
 
 
 def _header_below(mapping: TableMapping, below: Iterator[Row]) -> str:

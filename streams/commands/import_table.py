@@ -83,7 +83,7 @@ def import_table(
         code = send(table, settings_or_exit(brokers=brokers), state, tally)
     else:
         code = _shown(table, tally) if out is None else _written(table, out, tally)
-    sys.exit(_closed(table, tally) or code)
+    sys.exit(_closed(table, out, tally) or code)
 
 
 def _zones(folder: Path | None) -> Callable[[str], ZoneInfo | None]:
@@ -103,7 +103,7 @@ def _written(items: Iterable[Event | Refused], out: IO[bytes], tally: Tally) -> 
     with errors_end_the_command():
         for event in tally.taken_from(items):
             out.write(event.json_line() + b"\n")
-    click.echo(f"wrote {tally.taken:,}, refused {tally.refused:,}", err=True)
+    click.echo(f"events written {tally.taken:,}, faults found {tally.refused:,}", err=True)
     return tally.exit_code
 
 
@@ -131,7 +131,14 @@ def _as_shown(event: Event, table: Table) -> str:
     return json.dumps(shown, indent=2, ensure_ascii=False)
 
 
-def _closed(table: Table, tally: Tally) -> int:
+def _of_before(out: IO[bytes] | None) -> str:
+    """Where a file of an earlier import still stands, that it is none of this one."""
+    if out is None or out.name == "-" or not Path(out.name).exists():
+        return ""
+    return f": {out.name} is the one of before"
+
+
+def _closed(table: Table, out: IO[bytes] | None, tally: Tally) -> int:
     """Tells what became of the rows; returns the exit code that this alone asks for."""
     counts = table.counts
     for line in table.days:
@@ -155,6 +162,6 @@ def _closed(table: Table, tally: Tally) -> int:
         click.echo("the rows do not add up: some were lost on the way", err=True)
         return NOT_ALL
     if not tally.taken:
-        click.echo("nothing was written", err=True)
+        click.echo(f"nothing was written{_of_before(out)}", err=True)
         return NOT_ALL
     return 0

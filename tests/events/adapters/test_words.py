@@ -1,5 +1,6 @@
 """Words that people write, translated as a mapping says, and never taken for something else."""
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -71,6 +72,35 @@ def test_a_guess_maps_the_status_of_stock_with_the_words_it_found(tmp_path: Path
 
 
 def test_a_column_that_looks_like_a_status_and_is_not_mapped_is_told(tmp_path: Path) -> None:
-    (note,) = made(tmp_path, "Quarantine").counts.notes
+    unused, note = made(tmp_path, "Quarantine").counts.notes
+    assert unused == "columns that no field uses: Stock Status"
     assert "every row counts as unrestricted stock, and column 'Stock Status'" in note
     assert made(tmp_path, "Quarantine", **status(words=STATES)).counts.notes == []
+
+
+@pytest.mark.parametrize(
+    ("unit", "why"),
+    [
+        ("ST", "the code of a sheet in .*say `words: {ST: EA}` beside it, or `ST: ST` if"),
+        ("KG", "the code of a keg in .*say `words: {KG: KGM}` beside it, or `KG: KG` if"),
+        ("kg", "no code in .*say `words: {kg: KGM}` beside it$"),
+        ("PCS", "no code in .*say `words: {PCS: EA}` beside it$"),
+        ("Eimer", "no code in .*say with `words` which it is"),
+    ],
+)
+def test_a_unit_that_is_surely_not_the_one_meant_is_refused(
+    unit: str, why: str, tmp_path: Path
+) -> None:
+    by_column = {"data.quantity.unit": {"column": "Stock Status"}}
+    assert re.search(why, made(tmp_path, unit, **by_column).reasons[2].strip())
+    with pytest.raises(InvalidMapping, match=why.removesuffix("$")):
+        made(tmp_path, "", **{"data.quantity.unit": {"constant": unit}})
+
+
+@pytest.mark.parametrize("unit", ["ST", "KG", "KGM", "H87", "BX"])
+def test_any_code_of_a_unit_is_taken_where_the_mapping_says_it(unit: str, tmp_path: Path) -> None:
+    told = {"data.quantity.unit": {"column": "Stock Status", "words": {unit: unit}}}
+    (data,) = made(tmp_path, unit, **told).data
+    assert data.quantity.unit == unit
+    told = {"data.quantity.unit": {"constant": unit, "words": {unit: unit}}}
+    assert made(tmp_path, "x", **told).data == [data]

@@ -67,6 +67,7 @@ def test_a_table_that_conflicts_leaves_the_file_of_before_as_it_was(
     assert result.exit_code == 1
     assert "row 2 gives the same id" in result.stderr
     assert Path("events.ndjson").read_text() == "before"
+    assert "nothing was written: events.ndjson is the one of before\n" in result.stderr
 
 
 def test_rows_that_do_not_add_up_are_an_error(
@@ -172,3 +173,17 @@ def test_an_import_tells_from_which_day_to_which_its_events_are_at_their_place(
     assert told.replace("Asia/Tokyo", "America/Los_Angeles") in checked.stderr
     assert '"time": "2026-05-03T00:00:00-07:00"' in checked.stdout
     assert "from" not in run(table()).stderr
+
+
+def test_columns_that_no_field_uses_are_told_and_are_no_fault(run: Callable[..., Result]) -> None:
+    more = table(row() + ",PO-1,x").replace("Day\n", "Day,Item,Due\n")
+    for where in (("--check",), ("--out", "events.ndjson")):
+        result = run(more, *where)
+        assert result.stderr.count("note: columns that no field uses: Item, Due\n") == 1
+        assert result.exit_code == 0
+
+
+def test_rows_that_only_their_ordinal_tells_apart_are_told(run: Callable[..., Result]) -> None:
+    result = run(table(row(), row(), row("L2"), row()))
+    assert "note: 2 rows differ in id from another only by {n}: rows 3, 5;" in result.stderr
+    assert "by {n}" not in run(table(row(), row("L2"))).stderr
