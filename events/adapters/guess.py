@@ -13,7 +13,7 @@ from pathlib import Path
 
 from events.adapters.base import DayCell, NumberCell
 from events.adapters.cleaning import cleaned, says_nothing
-from events.adapters.days import formats_of, names_days
+from events.adapters.days import ISO, formats_of, has_day_none, names_days
 from events.adapters.fields import data_of, field_of, fields_below, target_of
 from events.adapters.header_words import KINDS, Kind, column_for
 from events.adapters.mapping import UNSAID
@@ -255,11 +255,12 @@ def _dates(texts: list[str]) -> tuple[list[str], list[str]]:
     """The format that reads all of a column, and what is to be seen to."""
     written = [text for text in texts if not isinstance(text, DayCell)]
     forms = formats_of(written)
-    if not written or "%Y-%m-%d" in forms:
+    if not written or ISO in forms:
         return [], []
     if not forms:
         return [], [_EDIT + "no usual format reads all of it; say `date`"]
-    end = [] if names_days(forms[0]) else ["end_of_month: true"]
+    months = any(map(has_day_none, written)) or not names_days(forms[0])
+    end = ["end_of_month: true"] if months else []
     if forms[1:]:
         either = " or ".join(f"`date: {_quoted(form)}`" for form in forms)
         return [], [f"{_EDIT}say {either}: nothing shows which"]

@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 from events.adapters.base import BadCell, RowError
 from events.adapters.cells import Manner
 from events.adapters.cleaning import cleaned
+from events.adapters.days import ZONE_NEEDED
 from events.adapters.making import SHOWN, Gathered, event_of, fields_of
 from events.adapters.mapping import UNSAID, EventMapping, TableMapping, read_mapping, unsaid_fields
 from events.adapters.notes import notes
@@ -88,8 +89,21 @@ class Table:
         """The events of each row in turn, and an error for each cell none could be made of.
 
         Where rows conflict with each other no event is made of any. Raises `UnreadableTable` where
-        the file turns out to be damaged or in another encoding.
+        the file turns out to be damaged or in another encoding. That days need a zone is said once.
         """
+        zoneless: list[int] = []
+        for each in self._gone_through():
+            if isinstance(each, Event):
+                self._spans.hear(each.type, each.time, self.place(each))
+            elif each.reason.endswith(ZONE_NEEDED):
+                zoneless.append(each.row)
+                if len(zoneless) > 1:
+                    continue
+            yield each
+        if more := len({*zoneless[1:]} - {*zoneless[:1]}):
+            self.counts.notes.append(f"rows that need the zone too, which is said once: {more:,}")
+
+    def _gone_through(self) -> Iterator[Event | RowError]:
         conflicts = self._conflicts()
         ordinals, gathered = Ordinals(self._mapping.ids), Gathered()
         waiting: dict[int, bool] = {}
@@ -139,10 +153,7 @@ class Table:
         else:
             self.counts.used += 1
         if not withheld:
-            for each in made:
-                if isinstance(each, Event):
-                    self._spans.hear(each.type, each.time, self.place(each))
-                    yield each
+            yield from (each for each in made if isinstance(each, Event))
         yield from errors
 
     @property

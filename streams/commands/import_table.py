@@ -59,6 +59,9 @@ def import_table(
     Edit it, and see what it makes:     cmowatch import --mapping map.yaml t.csv --check
     Write the events, or send them:     cmowatch import --mapping map.yaml t.csv --out e.ndjson
 
+    Types of events and their fields: docs/events.md and docs/contract/schemas, which cmowatch
+    contract writes. docs/import.md has every setting of a mapping, with examples.
+
     A day is one at its place: in the zone of the mapping, else in that of the CMO's agreement.
 
     Exit code: 0 every row was used or matched by no event, 1 something was refused or did not

@@ -165,5 +165,5 @@ def test_a_number_that_fits_the_other_decimal_sign_only_stops_the_whole_table(ru
 def test_a_number_that_lacks_only_its_group_or_is_none_stops_its_own_row(run: Run) -> None:
     rows = 'Acme,P1,Vial,L1,"1,250",2026-03-31', "Acme,P1,Vial,L2,many,2026-03-31", row(lot="L3")
     got = run(*rows, decimal=".")
-    assert [each.data.lot for each in got.events] == ["L3"]
+    assert [each.lot for each in got.data] == ["L3"]
     assert got.counts.withheld == 0

@@ -162,3 +162,11 @@ def test_units_are_guessed_with_the_codes_they_mean(tmp_path: Path) -> None:
     (event,) = yaml.safe_load(guess(written(tmp_path, f"{STOCK},UoM\n{rows}")))["events"]
     words = {"ST": "EA", "KGM": "KGM", "Eimer": "?"}
     assert event["fields"]["data.quantity.unit"] == {"column": "UoM", "words": words}
+
+
+def test_a_month_written_as_day_00_is_guessed_as_its_last_day(tmp_path: Path) -> None:
+    (event,) = yaml.safe_load(guess(case("months/gs1.csv")))["events"]
+    form = {"column": "Exp", "date": "%y%m%d", "end_of_month": True}
+    assert event["fields"]["data.expiry"] == form
+    made = made_with(tmp_path, case("months/gs1.csv"))
+    assert [str(each.data.expiry) for each in made] == ["2028-02-29", "2028-02-29"]

@@ -187,3 +187,15 @@ def test_rows_that_only_their_ordinal_tells_apart_are_told(run: Callable[..., Re
     result = run(table(row(), row(), row("L2"), row()))
     assert "note: 2 rows differ in id from another only by {n}: rows 3, 5;" in result.stderr
     assert "by {n}" not in run(table(row(), row("L2"))).stderr
+
+
+def test_that_days_need_a_zone_is_said_once_and_the_other_rows_are_counted(
+    run: Callable[..., Result],
+) -> None:
+    late = row("L3", day="2026-03-31 08:00:00")
+    result = run(table(row(), row("L2"), late, row("L4", "many")), zone=None)
+    assert result.stderr.count("needs its zone") == 1
+    assert "note: rows that need the zone too, which is said once: 3\n" in result.stderr
+    assert "Qty = 'many'" in result.stderr
+    assert "refused 4\n" in result.stderr
+    assert "too" not in run(table(row()), zone=None).stderr
