@@ -37,7 +37,7 @@ _DAY_NONE = date(1899, 12, 30)  # spreadsheets have a 29 February 1900, which wa
 _UNDIVIDED = re.compile(r"%[A-Za-z]%[A-Za-y]")
 _YEAR_DAY_MONTH = re.compile(r"%[Yy][^%]?%d[^%]?%[mbB]").match
 _USUAL = (
-    *(ISO, "%d.%m.%Y", "%d.%m.%y", "%m/%d/%Y", "%d/%m/%Y", "%m/%d/%y", "%d/%m/%y"),
+    *(ISO, "%Y-%m-%d", "%d.%m.%Y", "%d.%m.%y", "%m/%d/%Y", "%d/%m/%Y", "%m/%d/%y", "%d/%m/%y"),
     *("%Y%m%d", "%y%m%d", "%Y/%m/%d", "%d-%b-%Y", "%d-%m-%Y", "%G-W%V-%u", "%m/%Y", SERIAL),
     *("%d.%m.%Y %H:%M", "%d.%m.%Y %H:%M:%S", "%m/%d/%Y %H:%M", "%d/%m/%Y %H:%M"),
 )

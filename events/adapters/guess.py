@@ -201,7 +201,8 @@ def _fields(type_: str, words: dict[str, frozenset[str]], seen: _Seen) -> Iterat
     speaker = Speaker.CMO if Speaker.CMO in data_of(type_).SPEAKERS else Speaker.SPONSOR
     yield f"onbehalfof: {{constant: {speaker.value}}}  # whose word it is: cmo, sponsor, …"
     needed = {"partitionkey", "time", *fields_below(type_, required=True)}
-    for name in ["partitionkey", "time", *fields_below(type_, required=False)]:
+    names = ["partitionkey", "time", *fields_below(type_, required=False)]
+    for name in names:
         column = columns.get(name)
         if column is not None:
             yield _field(type_, name, column, seen.values[column])
@@ -209,6 +210,9 @@ def _fields(type_: str, words: dict[str, frozenset[str]], seen: _Seen) -> Iterat
             yield f"{name}: {{constant: EA}}  # {_EDIT}the unit, by UN/ECE Recommendation 20"
         elif name in needed:
             yield f'{name}: {{column: "?"}}  # {_EDIT}no column looks like it'
+    used = {columns.get(name) for name in names}
+    if unused := [_quoted(name) for name in seen.values if name not in used]:
+        yield f"# columns that no field uses: {', '.join(unused)}"
 
 
 def _field(type_: str, name: str, column: str, texts: list[str]) -> str:

@@ -270,11 +270,15 @@ def _first_fault(error: ValidationError) -> str:
     return f"{key}: {fault['msg'].removeprefix('Value error, ')}"
 
 
+_BY_DEPTH: dict[int, type[PartOfMapping]] = {1: TableMapping, 3: EventMapping, 5: Value}
+"""The part of a mapping that has a key, by how deep it is: as in events.0.fields.id.column."""
+
+
 def _unknown_key(place: tuple[int | str, ...]) -> str:
     """What is told of a key that a mapping has not, with the nearest that it has."""
-    kind: type[PartOfMapping] = TableMapping
-    if place[0] == "events":
-        kind = Value if len(place) > 3 else EventMapping
+    kind = _BY_DEPTH.get(len(place))
+    if kind is None:
+        return "no such setting"
     known = [info.alias or name for name, info in kind.model_fields.items()]
     near = get_close_matches(str(place[-1]), known, n=1)
     meant = f"did you mean {near[0]}? " if near else ""

@@ -146,7 +146,7 @@ def test_iso_is_one_of_several_formats_like_any_other() -> None:
 
 @pytest.mark.parametrize("text", ["-", "TBD", "n/a"])
 def test_a_word_for_no_date_is_told_to_be_one(text: str) -> None:
-    with pytest.raises(BadCell, match="`empty: .*, or give `ignore` a list of such words"):
+    with pytest.raises(BadCell, match=r"`empty: .*, or give `ignore` a list of such words"):
         day(text)
 
 
@@ -155,3 +155,5 @@ def test_the_hint_keeps_the_formats_that_are_told() -> None:
         day("2026-03-31", "%d.%m.%Y")
     with pytest.raises(BadCell, match=r"`date: '%d.%m.%Y'` would read it as 2026-03-31"):
         day("31.03.2026")
+    with pytest.raises(BadCell, match=r"`date: '%Y-%m-%d'` would read it as 2026-03-31"):
+        day("2026-3-31")

@@ -143,6 +143,7 @@ def test_an_id_is_guessed_of_the_columns_that_tell_rows_apart_and_never_counts(
 def test_rows_that_repeat_are_asked_about_before_they_are_counted(tmp_path: Path) -> None:
     parts = case("partials/parts.csv")
     assert "EDIT: rows give the same id" in guess(parts)
+    assert guess(parts).endswith('      # columns that no field uses: "Item", "Due"\n')
     made = made_with(tmp_path, parts)
     assert [each.row for each in made] == [5]
     assert "row 4 gives the same id" in made[0].reason
