@@ -1,5 +1,6 @@
 """Deliveries, stock and lots out of any table, as a mapping file says which column is what."""
 
+import json
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
