@@ -15,28 +15,34 @@ from events.adapters.cleaning import check_name, check_reference, refuse_errors,
 from events.adapters.days import as_day, as_moment, check_format, read_day
 from events.adapters.fields import Target
 from events.adapters.numbers import NumberSigns
+from events.adapters.usual_words import why_no_unit
 from events.errors import InvalidIdentifier
 from events.values import identifier
 
 ORDINAL = "n"
 """What stands in braces in an id's template for the ordinal among rows that give the same id."""
 
+_SHOWN = 200
 _NAMED = re.compile(r"\{([^{}]+)\}")
 
 
 class Value(PartOfMapping):
-    """Where a field's value comes from, and what is done to it: slug, date, then offset.
+    """Where a field's value comes from, and what is done to it: words, slug, date, then offset.
 
-    `template` is text with columns in braces; `date` one or more formats of strptime, or `serial`;
-    `end_of_month` takes a month, or its day 00, as its last day; `offset` is a number of days;
-    `numeric` takes a number of a workbook as a reference or a name.
+    `words` says what each word of a column means, and any other is refused; `template` is text with
+    columns in braces; `date` one or more formats of strptime, or `serial`; `year_day_month` allows
+    one with the day between year and month; `end_of_month` takes a month, or its day 00, as its
+    last day; `offset` is a number of days; `numeric` takes a number of a workbook as a reference or
+    a name.
     """
 
     column: str | None = None
     constant: str | int | float | bool | date | datetime | None = None
     template: str | None = None
+    words: Annotated[dict[str, str], Field(min_length=1, max_length=1_000)] | None = None
     slug: bool = False
     form: Annotated[str | list[str] | None, Field(alias="date")] = None
+    year_day_month: bool = False
     end_of_month: bool = False
     offset: Annotated[int, Field(ge=-36_525, le=36_525)] = 0
     numeric: bool = False
@@ -47,8 +53,10 @@ class Value(PartOfMapping):
             raise ValueError("needs exactly one of column, constant and template")
         if self.template is not None and not self.columns:
             raise ValueError("a template names a column in braces; use constant for plain text")
+        if self.template is not None and self.words is not None:
+            raise ValueError("words: for a column or a constant; a template has none")
         for form in self.formats:
-            check_format(form, end_of_month=self.end_of_month)
+            check_format(form, end_of_month=self.end_of_month, year_day_month=self.year_day_month)
         if self.end_of_month and not self.formats:
             raise ValueError("end_of_month: needs a `date` format that says how months are written")
         return self
@@ -71,11 +79,10 @@ class Value(PartOfMapping):
         return ORDINAL in _NAMED.findall(self.template or "")
 
     def text(self, row: Mapping[str, str], ordinal: str = "") -> str:
-        """The words of this value in `row`, empty when there are none."""
-        if self.column is not None:
-            return row[self.column]
+        """What this value says in `row`, translated, empty when it says nothing."""
         if self.template is None:
-            return self._constant
+            said = self._constant if self.column is None else row[self.column]
+            return said if self.words is None else _translated(said, self.words)
         given = {name: self._part(name, row) for name in self.columns} | {ORDINAL: ordinal}
         return _NAMED.sub(lambda named: given[named[1]], self.template)
 
@@ -93,6 +100,15 @@ class Value(PartOfMapping):
         return given.isoformat() if isinstance(given, date) else str(given)
 
 
+def _translated(text: str, words: Mapping[str, str]) -> str:
+    if not text and "" not in words:
+        return text
+    if text not in words:
+        known = ", ".join(map(repr, words))[:_SHOWN]
+        raise BadCell(f"none of its `words`, which are {known}; add what it means")
+    return words[text]
+
+
 @dataclass(frozen=True, slots=True)
 class Manner:
     """How the cells of a row are read: how numbers are written, whose zone, and days moved by."""
@@ -108,8 +124,11 @@ def read_cell(
     """What the field is given, in JSON's types; None for an empty cell. Raises `BadCell`."""
     text = value.text(row, ordinal)
     if not text:
+        _refuse_default(target)
         return None
     refuse_errors(text)
+    if target.unit and value.words is None and (why := why_no_unit(text)):
+        raise BadCell(why)
     if value.slug:
         return _slug(text)
     if target.named:
@@ -129,6 +148,15 @@ def read_cell(
     elif bool in kinds:
         return _truth(text)
     return [str(text)] if tuple in kinds else str(text)
+
+
+def _refuse_default(target: Target) -> None:
+    """Raises `BadCell` where an empty cell would say something by default."""
+    if target.unsaid:
+        raise BadCell(
+            f"empty, which would count as {target.unsaid}; if so, say `words: {{'': "
+            f"{target.unsaid}}}` beside the other words"
+        )
 
 
 def _slug(text: str) -> str:

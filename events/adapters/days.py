@@ -8,20 +8,36 @@ from typing import Final
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from events.adapters.base import BadCell, DayCell
+from events.adapters.cleaning import says_nothing
 
 SERIAL: Final = "serial"
 """The format of a spreadsheet's count of days, 1 the first of January 1900."""
+
+ISO: Final = "iso"
+"""The format of a day as YYYY-MM-DD or a moment by ISO 8601, which no format of strptime is."""
+
+ZONE_NEEDED: Final = (
+    "needs its zone: say `zone: Europe/Berlin` in the mapping, give the agreements with "
+    "--agreements, or write it as in 2026-01-31T08:00:00+01:00"
+)
+"""What is told of a day without a zone, which one setting gives to every row."""
 
 _ISO_DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}").fullmatch
 _ISO_MOMENT = re.compile(
     r"[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:[0-9]{2}(:[0-9]{2}(\.[0-9]{1,6})?)?"
     r"(Z|[+-][0-9]{2}:?[0-9]{2})?"
 ).fullmatch
+_NO_DAY = re.compile(
+    r"(?:1900[-/.]01[-/.]00|00[-/.]01[-/.]1900|0?1[-/.]0?0[-/.]1900|[0/.-]{2,10})(?:[T ][0:.]+Z?)?"
+).fullmatch
+_NO_YEARS = frozenset({1899, 1900, 9999})
+_DAY_00 = re.compile(r"[0-9]{4}00|[0-9]{6}00").fullmatch
 _COUNT = re.compile(r"[1-9][0-9]{4}").fullmatch
 _DAY_NONE = date(1899, 12, 30)  # spreadsheets have a 29 February 1900, which was none
 _UNDIVIDED = re.compile(r"%[A-Za-z]%[A-Za-y]")
+_YEAR_DAY_MONTH = re.compile(r"%[Yy][^%]?%d[^%]?%[mbB]").match
 _USUAL = (
-    *("%Y-%m-%d", "%d.%m.%Y", "%d.%m.%y", "%m/%d/%Y", "%d/%m/%Y", "%m/%d/%y", "%d/%m/%y"),
+    *(ISO, "%Y-%m-%d", "%d.%m.%Y", "%d.%m.%y", "%m/%d/%Y", "%d/%m/%Y", "%m/%d/%y", "%d/%m/%y"),
     *("%Y%m%d", "%y%m%d", "%Y/%m/%d", "%d-%b-%Y", "%d-%m-%Y", "%G-W%V-%u", "%m/%Y", SERIAL),
     *("%d.%m.%Y %H:%M", "%d.%m.%Y %H:%M:%S", "%m/%d/%Y %H:%M", "%d/%m/%Y %H:%M"),
 )
@@ -35,10 +51,15 @@ def zone_named(name: str) -> ZoneInfo:
         raise ValueError(f"{name!r} is no IANA time zone, such as Europe/Berlin") from error
 
 
-def check_format(form: str, *, end_of_month: bool) -> None:
-    """Raises `ValueError` for a format that leaves open which day is meant."""
-    if form == SERIAL:
+def check_format(form: str, *, end_of_month: bool, year_day_month: bool = False) -> None:
+    """Raises `ValueError` for a format that leaves open which day is meant, or that nobody uses."""
+    if form in (SERIAL, ISO):
         return
+    if not year_day_month and _YEAR_DAY_MONTH(form):
+        raise ValueError(
+            f"date: {form!r} would read 2026-03-05 as the 3rd of May; nobody writes days so, but "
+            "for who says `year_day_month: true` beside it"
+        )
     if "%Z" in form:
         raise ValueError(f"date: {form!r}: names of zones are not read; `zone` says it, or %z")
     day = datetime(2026, 3, 30, tzinfo=UTC)
@@ -58,6 +79,15 @@ def read_day(text: str, formats: tuple[str, ...], *, end_of_month: bool) -> date
 
     A month alone, or its day 00, is its last day with `end_of_month`. Raises `BadCell`.
     """
+    if _NO_DAY(text):
+        raise BadCell(_stands_for_none(text))
+    read = _only_reading(text, formats, end_of_month=end_of_month)
+    if read.year in _NO_YEARS:
+        raise BadCell(_stands_for_none(text))
+    return read
+
+
+def _only_reading(text: str, formats: tuple[str, ...], *, end_of_month: bool) -> date | datetime:
     if isinstance(text, DayCell) or not formats:
         read = _iso(text)
         if read is None:
@@ -71,6 +101,18 @@ def read_day(text: str, formats: tuple[str, ...], *, end_of_month: bool) -> date
     return next(iter(found.values()))
 
 
+def _stands_for_none(text: str) -> str:
+    return (
+        "what programs write where there is no date; if so, say in the mapping "
+        f"`empty: [{text!r}]`, or `ignore` for rows that are no record"
+    )
+
+
+def has_day_none(text: str) -> bool:
+    """Whether a text is year, month and day without a sign between them, and the day 00."""
+    return bool(_DAY_00(text))
+
+
 def formats_of(texts: Iterable[str]) -> list[str]:
     """The usual formats that read every one of these texts, a month alone as its last day."""
     found = [set(dict(_readings(text, _USUAL, end_of_month=True))) for text in texts]
@@ -81,7 +123,12 @@ def _readings(
     text: str, formats: tuple[str, ...], *, end_of_month: bool
 ) -> Iterator[tuple[str, date | datetime]]:
     for form in formats:
-        read = _counted(text) if form == SERIAL else _read(text, form, end_of_month=end_of_month)
+        if form == SERIAL:
+            read: date | datetime | None = _counted(text)
+        elif form == ISO:
+            read = _iso(text)
+        else:
+            read = _read(text, form, end_of_month=end_of_month)
         if read is not None:
             yield form, read
 
@@ -135,7 +182,12 @@ def _iso(text: str) -> date | datetime | None:
 
 
 def _hint(text: str, formats: tuple[str, ...]) -> str:
-    """Which usual formats would read a text, where any does."""
+    """Which usual formats would read a text, where any does, or what to say of a word for none."""
+    if says_nothing(text):
+        return (
+            f"; if it says that there is none, say `empty: [{text!r}]`, or give `ignore` a list of "
+            "such words for rows that are no record"
+        )
     if any(_parsed(text, form.replace("%d", "00")) for form in formats if "%d" in form):
         return "; it names a month, of which `end_of_month: true` takes the last day"
     usual = tuple(form for form in _USUAL if form not in formats)
@@ -145,7 +197,8 @@ def _hint(text: str, formats: tuple[str, ...]) -> str:
     if len(set(found.values())) > 1:
         return f"; it may be {_either(found)}: say which with `date`"
     form, read = next(iter(found.items()))
-    return f"; `date: {form!r}` would read it as {read}"
+    told = repr([*formats, form] if formats else form)
+    return f"; `date: {told}` would read it as {read}"
 
 
 def _either(found: dict[str, date | datetime]) -> str:
@@ -167,10 +220,7 @@ def as_moment(read: date | datetime, zone: ZoneInfo | None) -> datetime:
         return read
     if zone is None:
         what = "a time" if isinstance(read, datetime) else "a day"
-        raise BadCell(
-            f"{what} needs its zone: say `zone: Europe/Berlin` in the mapping, give the agreements "
-            "with --agreements, or write it as in 2026-01-31T08:00:00+01:00"
-        )
+        raise BadCell(f"{what} {ZONE_NEEDED}")
     if not isinstance(read, datetime):
         return datetime.combine(read, time(), zone)
     return _only_one(read, zone)

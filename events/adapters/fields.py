@@ -3,28 +3,44 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from types import NoneType, UnionType
-from typing import Annotated, Any, Literal, Union, get_args, get_origin
+from typing import Annotated, Any, Literal, Union, cast, get_args, get_origin
 
 from pydantic import AfterValidator, BaseModel
 from pydantic.fields import FieldInfo
 
+from events.data import Data
 from events.event import EVENTS
-from events.values import exact_text, slug_text
+from events.values import UnitCode, exact_text, slug_text
 
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """What a field takes: plain types; `exact` a number that counts as written, `named` a name."""
+    """What a field takes: plain types; `exact` a number that counts as written, `named` a name.
+
+    `unit` is a unit's code; `unsaid` what it says when it is left out, None where that is nothing.
+    """
 
     kinds: frozenset[Any]
     exact: bool
     named: bool
+    unit: bool
+    unsaid: object
+
+
+_UNIT = FieldInfo.from_annotation(UnitCode)
 
 
 def target_of(info: FieldInfo) -> Target:
     """What the contract takes in a field."""
     rules = {*_rules(info.annotation), *_functions(info.metadata)}
-    return Target(kinds_of(info.annotation), exact_text in rules, slug_text in rules)
+    unsaid = None if info.is_required() else info.get_default(call_default_factory=False)
+    return Target(
+        kinds_of(info.annotation),
+        exact=exact_text in rules,
+        named=slug_text in rules,
+        unit=info.metadata == _UNIT.metadata,
+        unsaid=unsaid,
+    )
 
 
 def _rules(annotation: Any) -> Iterator[Any]:
@@ -56,6 +72,11 @@ def field_of(event_type: str, name: str) -> FieldInfo:
         inner = next(iter(models_of(info)[0].model_fields))
         raise ValueError(f"fields.{name}: has parts of its own, as in {name}.{inner}")
     return info
+
+
+def data_of(event_type: str) -> type[Data]:
+    """The declaration of what an event of a type says."""
+    return cast("type[Data]", models_of(EVENTS[event_type].model_fields["data"])[0])
 
 
 def lists_of(event_type: str, name: str) -> Iterator[str]:

@@ -7,18 +7,22 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import date, datetime
 from itertools import islice
 from pathlib import Path
 
 from events.adapters.base import DayCell, NumberCell
 from events.adapters.cleaning import cleaned, says_nothing
-from events.adapters.days import formats_of, names_days
-from events.adapters.fields import field_of, fields_below, target_of
-from events.adapters.header_words import KINDS, column_for
+from events.adapters.days import ISO, formats_of, has_day_none, names_days
+from events.adapters.fields import data_of, field_of, fields_below, target_of
+from events.adapters.header_words import KINDS, Kind, column_for
+from events.adapters.mapping import UNSAID
 from events.adapters.recognise import ZIP, marked_encoding
 from events.adapters.rows import HEAD, SEPARATOR_HINT, Dialect, content_of
 from events.adapters.source import rows_of
+from events.adapters.usual_words import state_meant, unit_meant, why_no_unit
 from events.adapters.workbook import sheet_names
+from events.data import Speaker
 from events.errors import UnreadableTable
 
 _LOOKED_AT = 1_000  # rows
@@ -29,6 +33,13 @@ _SHOWS = {
     ",": re.compile(r"[0-9]{1,3}(\.[0-9]{3})+,[0-9]+|[0-9]+,(?![0-9]{3}$)[0-9]+").fullmatch,
     ".": re.compile(r"[0-9]{1,3}(,[0-9]{3})+\.[0-9]+|[0-9]+\.(?![0-9]{3}$)[0-9]+").fullmatch,
 }
+_TELLING = (
+    *("partitionkey", "data.order", "data.line", "data.site", "data.product", "data.lot"),
+    *("data.status", "data.note", "time"),
+)
+"""The fields that may tell one row from another."""
+
+_SAME = "rows give the same id: add a column that tells them apart, as a delivery note; else {n}"
 _OTHER = {",": ".", ".": ","}
 
 
@@ -39,6 +50,7 @@ class _Seen:
     dialect: Dialect
     remarks: dict[str, str]
     values: dict[str, list[str]]
+    rows: list[dict[str, str]]
 
 
 def guess(path: Path) -> str:
@@ -54,7 +66,7 @@ def guess(path: Path) -> str:
         f"#   {_EDIT}the zone of the place, in which a day begins; or give --agreements",
         "events:",
         f"  - type: {kind.type}",
-        *_choice(seen),
+        *_choice(kind, seen),
         "    fields:",
         *(f"      {line}" for line in _fields(kind.type, kind.words, seen)),
     ]
@@ -76,7 +88,7 @@ def _looked_at(path: Path) -> _Seen:
     header, rows = found[0], found[1:]
     whole = [row for row in rows if len(row) >= len(header) and any(row)]
     values = {name: [row[at] for row in whole if row[at]] for at, name in enumerate(header) if name}
-    return _Seen(dialect, remarks, values)
+    return _Seen(dialect, remarks, values, [dict(zip(header, row, strict=False)) for row in whole])
 
 
 def _dialect(path: Path) -> tuple[Dialect, dict[str, str]]:
@@ -172,8 +184,10 @@ def _signs(seen: _Seen) -> Iterator[str]:
 # --- what the columns are
 
 
-def _choice(seen: _Seen) -> Iterator[str]:
+def _choice(kind: Kind, seen: _Seen) -> Iterator[str]:
     """The words of a column of states, of which only some may make the event."""
+    if "data.status" in fields_below(kind.type, required=False):
+        return
     for column, texts in seen.values.items():
         if "status" in column.casefold() and 1 < len(set(texts)) <= 10:
             yield f"    # where: {{{_quoted(column)}: {_quoted(sorted(set(texts)))}}}"
@@ -182,16 +196,13 @@ def _choice(seen: _Seen) -> Iterator[str]:
 
 def _fields(type_: str, words: dict[str, frozenset[str]], seen: _Seen) -> Iterator[str]:
     columns = {name: column_for(given, list(seen.values)) for name, given in words.items()}
-    lot = "data.lot" if columns["data.lot"] else "data.product"
-    here = {*fields_below(type_, required=False), "time"}
-    keys = [name for name in ("data.order", "data.line", lot, "time") if name in here]
-    parts = [f"{{{column}}}" for name in keys if (column := columns[name])] or ["{?}"]
-    template = "-".join([*parts, "{n}", type_.split(".")[2]])
-    yield f"id: {{template: {_quoted(template)}}}  # {{n}} counts rows that give the same id"
+    yield from _id(type_, columns, seen)
     yield f"source: {{constant: /import}}  # {_EDIT}a source that the agreement knows"
-    yield "onbehalfof: {constant: cmo}  # who says what the table says"
+    speaker = Speaker.CMO if Speaker.CMO in data_of(type_).SPEAKERS else Speaker.SPONSOR
+    yield f"onbehalfof: {{constant: {speaker.value}}}  # whose word it is: cmo, sponsor, …"
     needed = {"partitionkey", "time", *fields_below(type_, required=True)}
-    for name in ["partitionkey", "time", *fields_below(type_, required=False)]:
+    names = ["partitionkey", "time", *fields_below(type_, required=False)]
+    for name in names:
         column = columns.get(name)
         if column is not None:
             yield _field(type_, name, column, seen.values[column])
@@ -199,31 +210,65 @@ def _fields(type_: str, words: dict[str, frozenset[str]], seen: _Seen) -> Iterat
             yield f"{name}: {{constant: EA}}  # {_EDIT}the unit, by UN/ECE Recommendation 20"
         elif name in needed:
             yield f'{name}: {{column: "?"}}  # {_EDIT}no column looks like it'
+    used = {columns.get(name) for name in names}
+    if unused := [_quoted(name) for name in seen.values if name not in used]:
+        yield f"# columns that no field uses: {', '.join(unused)}"
 
 
 def _field(type_: str, name: str, column: str, texts: list[str]) -> str:
+    if name == "data.status":
+        return _translated(name, column, {word: state_meant(word) for word in dict.fromkeys(texts)})
     target = target_of(field_of(type_, name))
     parts, remarks = [f"column: {_quoted(column)}"], [f"as in {texts[0]!r}"] if texts else ["empty"]
     if any(isinstance(text, NumberCell) for text in texts) and (target.exact or target.named):
         remarks.append(_EDIT + "`numeric: true` if no zeros are lost before these numbers")
-    if name == "time" or name.endswith("expiry"):
+    if target.kinds & {date, datetime}:
         dates, said = _dates([text for text in texts if not says_nothing(text)])
         parts += dates
         remarks += said
+    if target.unit and any(map(why_no_unit, texts)):
+        words = dict.fromkeys(texts)
+        meant = {word: unit_meant(word) if why_no_unit(word) else word for word in words}
+        return _translated(name, column, meant)
     return f"{name}: {{{', '.join(parts)}}}  # {'; '.join(remarks)}"
+
+
+def _id(type_: str, columns: dict[str, str | None], seen: _Seen) -> Iterator[str]:
+    """A template of the columns that tell rows apart, and whether the rows seen are told apart."""
+    here = {"partitionkey", "time", *fields_below(type_, required=False)}
+    named = [column for name in _TELLING if name in here and (column := columns.get(name))]
+    whole = [column for column in named if len(seen.values[column]) == len(seen.rows)]
+    parts = [f"{{{column}}}" for column in whole] or [f"{{{UNSAID}}}"]
+    template = "-".join([*parts, type_.split(".")[2]])
+    said = [tuple(row[column] for column in whole) for row in seen.rows]
+    remark = f"  # {_EDIT}{_SAME}" if len(set(said)) < len(said) else ""
+    yield f"id: {{template: {_quoted(template)}}}{remark}"
+
+
+def _translated(name: str, column: str, meant: dict[str, str | None]) -> str:
+    """A field of codes, its words translated as far as it is known what they mean."""
+    said = f"column: {_quoted(column)}"
+    if all(word == code for word, code in meant.items()):
+        return f"{name}: {{{said}}}"
+    words = {word: code or UNSAID for word, code in meant.items()}
+    remark = f"{_EDIT}is this what each of the words means?"
+    return f"{name}: {{{said}, words: {_quoted(words)}}}  # {remark}"
 
 
 def _dates(texts: list[str]) -> tuple[list[str], list[str]]:
     """The format that reads all of a column, and what is to be seen to."""
     written = [text for text in texts if not isinstance(text, DayCell)]
     forms = formats_of(written)
-    if not written or "%Y-%m-%d" in forms:
+    if not written or ISO in forms:
         return [], []
     if not forms:
         return [], [_EDIT + "no usual format reads all of it; say `date`"]
-    end = [] if names_days(forms[0]) else ["end_of_month: true"]
-    others = [_EDIT + "or " + ", ".join(map(repr, forms[1:])) + "?"] if forms[1:] else []
-    return [f"date: {_quoted(forms[0])}", *end], others
+    months = any(map(has_day_none, written)) or not names_days(forms[0])
+    end = ["end_of_month: true"] if months else []
+    if forms[1:]:
+        either = " or ".join(f"`date: {_quoted(form)}`" for form in forms)
+        return [], [f"{_EDIT}say {either}: nothing shows which"]
+    return [f"date: {_quoted(forms[0])}", *end], []
 
 
 def _quoted(value: object) -> str:

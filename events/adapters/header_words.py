@@ -15,7 +15,9 @@ _COMMON: dict[str, frozenset[str]] = {
     ),
     "data.product": frozenset(
         {"product", "material", "item", "article", "artikel", "produkt", "matnr", "producto"}
-        | {"produit", "productname", "materialdescription", "sku"}
+        | {"produit", "productname", "materialdescription", "sku", "itemno", "itemnumber"}
+        | {"itemname", "itemdescription", "materialno", "materialnumber", "partno", "partnumber"}
+        | {"articleno", "artikelnummer", "artikelnr", "materialnummer", "productno", "productcode"}
     ),
     "data.lot": frozenset(
         {"lot", "batch", "charge", "lotnumber", "batchnumber", "lotno", "batchno", "charg", "lote"}
@@ -28,6 +30,10 @@ _COMMON: dict[str, frozenset[str]] = {
     "data.quantity.unit": frozenset(
         {"unit", "uom", "me", "einheit", "meins", "unité", "unidad", "bun", "baseunit"}
     ),
+    "data.status": frozenset(
+        {"status", "stockstatus", "qualitystatus", "lotstatus", "batchstatus", "state", "stocktype"}
+        | {"bestandsart", "zustand", "estado", "statut"}
+    ),
     "data.order": frozenset(
         {"order", "po", "ponumber", "purchaseorder", "ebeln", "bestellung", "auftrag", "orderno"}
         | {"ordernumber", "bestellnummer", "commande", "pedido", "pono"}
@@ -35,11 +41,24 @@ _COMMON: dict[str, frozenset[str]] = {
     "data.line": frozenset(
         {"line", "pos", "position", "lineitem", "ebelp", "orderline", "poline", "lineno", "poitem"}
     ),
+    "data.note": frozenset(
+        {"note", "deliverynote", "deliverynoteno", "deliverynotenumber", "asn", "dn", "packingslip"}
+        | {"lieferschein", "lieferscheinnummer", "vbeln", "albaran", "bonlivraison", "waybill"}
+    ),
     "data.expiry": frozenset(
         {"expiry", "exp", "expirydate", "expires", "expdate", "mhd", "verfall", "sled", "vfdat"}
         | {"verfalldatum", "bestbefore", "expirationdate"}
     ),
 }
+
+
+_COMMON["data.schedule.quantity.value"] = _COMMON["data.quantity.value"]
+_COMMON["data.schedule.quantity.unit"] = _COMMON["data.quantity.unit"]
+_COMMON["data.schedule.date"] = frozenset(
+    {"due", "duedate", "requested", "requesteddate", "requesteddeliverydate", "promised"}
+    | {"promiseddate", "wunschtermin", "liefertermin", "termin", "eindt", "needby", "needbydate"}
+    | {"scheduleddeliverydate", "duedeliverydate"}
+)
 
 
 class Kind(NamedTuple):
@@ -66,6 +85,10 @@ KINDS = tuple(
             "cmo.order.delivered.v1",
             {"delivered", "deliverydate", "deliveredon", "arrived", "lieferdatum", "grdate"}
             | {"actualdelivery", "wareneingang", "goodsreceipt", "shipdate"},
+        ),
+        (
+            "cmo.order.placed.v1",
+            {"placed", "ordered", "orderdate", "podate", "bestelldatum", "bedat", "ordereddate"},
         ),
         (
             "cmo.lot.completed.v1",

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Mapping
 from datetime import date, datetime
+from difflib import get_close_matches
 from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Literal, Self
@@ -10,6 +11,7 @@ from zoneinfo import ZoneInfo
 
 import yaml
 from pydantic import Field, TypeAdapter, ValidationError, model_validator
+from pydantic.fields import FieldInfo
 
 from events.adapters.base import BadCell, PartOfMapping
 from events.adapters.cells import Manner, Value, read_cell
@@ -25,6 +27,9 @@ LARGEST_MAPPING = 2**20
 """The most bytes a mapping file may have."""
 
 _ENVELOPE = ("id", "source", "time", "partitionkey")
+
+UNSAID = "?"
+"""What a first mapping says where a person has to."""
 
 Words = dict[str, str | list[str]]
 """Columns, each with the word or the words it may hold."""
@@ -51,7 +56,7 @@ class EventMapping(PartOfMapping):
     @model_validator(mode="after")
     def _says_what_the_type_needs(self) -> Self:
         if self.type not in EVENTS:
-            raise ValueError(f"type: no such event type: {self.type!r}")
+            raise ValueError(_no_such_type(self.type))
         for name, value in self.fields.items():
             _check_field(self.type, name, value)
         needed = [*_ENVELOPE, *fields_below(self.type, required=True)]
@@ -182,6 +187,16 @@ def _holds(words: Words, row: Mapping[str, str]) -> bool:
     )
 
 
+def unsaid_fields(mapping: TableMapping) -> list[str]:
+    """The fields for which a first mapping asks, and nobody has said a column yet."""
+    return [
+        name
+        for each in mapping.events
+        for name, value in each.fields.items()
+        if UNSAID in value.columns
+    ]
+
+
 def read_mapping(path: Path) -> TableMapping:
     """The mapping of a YAML file; raises `InvalidMapping` with file, key and reason."""
     try:
@@ -198,6 +213,12 @@ def read_mapping(path: Path) -> TableMapping:
         raise InvalidMapping(f"{path}: cannot be read as YAML: {error}") from error
 
 
+def _no_such_type(name: str) -> str:
+    near = get_close_matches(name, EVENTS, n=3, cutoff=0.6)
+    nearest = f"; near it {'are' if near[1:] else 'is'} {', '.join(near)}" if near else ""
+    return f"type: no such event type: {name!r}{nearest}; docs/contract/schemas has all of them"
+
+
 _ANYWHERE = Manner(NumberSigns(), ZoneInfo("UTC"))
 
 
@@ -211,16 +232,24 @@ def _check_field(event_type: str, name: str, value: Value) -> None:
         raise ValueError(f"fields.{name}: slug is for ids only")
     if value.counts and name != "id":
         raise ValueError(f"fields.{name}: {{n}} counts rows of one id, and is for the id only")
-    if value.constant is None:
-        return
+    for word in (value.words or {}).values():
+        _check_taken(info, Value(constant=word, words={word: word}), f"fields.{name}.words")
+    if value.constant is not None:
+        _check_taken(info, value, f"fields.{name}")
+
+
+def _check_taken(info: FieldInfo, value: Value, where: str) -> None:
+    """Refuses a value known beforehand that the contract would not take."""
+    if value.constant == UNSAID:
+        raise ValueError(f"{where}: still says {UNSAID!r}: say what is meant")
     try:
-        given = read_cell(value, {}, target, _ANYWHERE)
+        given = read_cell(value, {}, target_of(info), _ANYWHERE)
         TypeAdapter(info.rebuild_annotation()).validate_json(json.dumps(given))
     except BadCell as bad:
-        raise ValueError(f"fields.{name}: {value.constant!r}: {bad}") from bad
+        raise ValueError(f"{where}: {value.constant!r}: {bad}") from bad
     except ValidationError as error:
         why = error.errors()[-1]["msg"]
-        raise ValueError(f"fields.{name}: {value.constant!r}: {why}") from error
+        raise ValueError(f"{where}: {value.constant!r}: {why}") from error
 
 
 def _check_id(name: str, id_: str) -> None:
@@ -234,6 +263,23 @@ def _check_id(name: str, id_: str) -> None:
 
 def _first_fault(error: ValidationError) -> str:
     """The first thing wrong with a mapping: its key, and why."""
-    fault = error.errors()[0]
+    fault = min(error.errors(), key=lambda each: each["type"] != "extra_forbidden")
     key = ".".join(map(str, fault["loc"])) or "the file"
+    if fault["type"] == "extra_forbidden":
+        return f"{key}: {_unknown_key(fault['loc'])}"
     return f"{key}: {fault['msg'].removeprefix('Value error, ')}"
+
+
+_BY_DEPTH: dict[int, type[PartOfMapping]] = {1: TableMapping, 3: EventMapping, 5: Value}
+"""The part of a mapping that has a key, by how deep it is: as in events.0.fields.id.column."""
+
+
+def _unknown_key(place: tuple[int | str, ...]) -> str:
+    """What is told of a key that a mapping has not, with the nearest that it has."""
+    kind = _BY_DEPTH.get(len(place))
+    if kind is None:
+        return "no such setting"
+    known = [info.alias or name for name, info in kind.model_fields.items()]
+    near = get_close_matches(str(place[-1]), known, n=1)
+    meant = f"did you mean {near[0]}? " if near else ""
+    return f"no such setting; {meant}there are {', '.join(known)}"

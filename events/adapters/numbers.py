@@ -1,6 +1,7 @@
 """Numbers as tables have them: which sign is which is said, and never guessed."""
 
 import re
+from contextlib import suppress
 from dataclasses import dataclass
 from decimal import Decimal
 from functools import cached_property
@@ -50,6 +51,35 @@ class NumberSigns:
         if self.group is not None:
             whole = whole.replace(self.group, "")
         return _exactly(below + whole + (f".{part}" if part else ""))
+
+    def read_otherwise(self, text: str) -> int | float | None:
+        """What a number that does not fit the told signs is by the other decimal sign, if any."""
+        if self.decimal is None or isinstance(text, NumberCell):
+            return None
+        for signs in (self, NumberSigns(self.decimal, self._other.decimal, self.accounting)):
+            with suppress(BadCell):
+                signs.read(text)
+                return None
+        with suppress(BadCell):
+            return self._other.read(text)
+        return None
+
+    @cached_property
+    def signs_told(self) -> str:
+        """The signs, as they are told."""
+        return f"decimal {self.decimal!r}" + (f" and group {self.group!r}" if self.group else "")
+
+    @cached_property
+    def _other(self) -> "NumberSigns":
+        decimal, group = (".", ",") if self.decimal == "," else (",", ".")
+        return NumberSigns(decimal, group, self.accounting)
+
+    def why_otherwise(self, number: float) -> str:
+        """What is told of a number that fits the other signs only."""
+        return (
+            f"does not fit {self.signs_told}; {self._other.signs_told} would read {number}: a file "
+            "is written one way, and its other numbers may be read wrongly"
+        )
 
     def could_be_one(self, text: str) -> bool:
         """Whether a text looks like a number, so that it is read as one or refused."""

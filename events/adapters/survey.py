@@ -6,11 +6,14 @@ from typing import NamedTuple
 
 from events.adapters.base import BadCell
 from events.adapters.cells import Value
+from events.adapters.cleaning import without_mark
 from events.adapters.mapping import EventMapping, TableMapping
 from events.errors import InvalidIdentifier
 from events.event import EVENTS
 from events.spelling import alike
 from events.values import Identifier, identifier
+
+_LISTED = 10
 
 
 class Conflict(NamedTuple):
@@ -35,8 +38,9 @@ class Ordinals:
 
     _told: Mapping[str, str]
     _met: dict[tuple[object, ...], int] = field(default_factory=dict)
+    _again: list[int] = field(default_factory=list)
 
-    def next(self, mapping: EventMapping, row: Mapping[str, str]) -> str:
+    def next(self, mapping: EventMapping, row: Mapping[str, str], number: int) -> str:
         """The ordinal of this row among those of its id; empty where the id has none."""
         value = mapping.fields["id"]
         if not value.counts:
@@ -47,21 +51,35 @@ class Ordinals:
         except (BadCell, InvalidIdentifier):
             return ""
         self._met[key] = self._met.get(key, 0) + 1
+        if self._met[key] > 1:
+            self._again.append(number)
         return str(self._met[key])
+
+    def notes(self) -> Iterator[str]:
+        """Which rows have an id of their own only by their ordinal."""
+        if self._again:
+            rows = ", ".join(map(str, self._again[:_LISTED])) + ", …" * bool(self._again[_LISTED:])
+            more = len(self._again) > 1
+            many, which = ("rows differ", "rows") if more else ("row differs", "row")
+            yield (
+                f"{len(self._again):,} {many} in id from another only by {{n}}: {which} {rows}; "
+                "what only says the same once more would count twice"
+            )
 
 
 class Survey:
     """Hears of every row, and finds what conflicts with an earlier one."""
 
     def __init__(self, mapping: TableMapping) -> None:
-        self._told = mapping.ids
+        self._told, self._signs = mapping.ids, mapping.signs
         self._ids: dict[tuple[str, ...], tuple[int, object]] = {}
         self._names: dict[tuple[str, ...], _Place] = {}
 
     def hear(
         self, mapping: EventMapping, row: Mapping[str, str], number: int, ordinal: str
     ) -> Iterator[Conflict]:
-        """What this row has in common with an earlier one that it should not have."""
+        """What this row has in common with an earlier one that it should not have, or not has."""
+        yield from self._written_otherwise(mapping, row, number)
         try:
             cmo = named(mapping.fields["partitionkey"].text(row), self._told)
         except (BadCell, InvalidIdentifier):
@@ -70,6 +88,18 @@ class Survey:
         for name, value in mapping.fields.items():
             if value.slug or mapping.targets[name].named:
                 yield from self._made_one(name, value, row, number, cmo)
+
+    def _written_otherwise(
+        self, mapping: EventMapping, row: Mapping[str, str], number: int
+    ) -> Iterator[Conflict]:
+        """Numbers by which the decimal sign is not the one told, so that no number is sure."""
+        for name, value in mapping.fields.items():
+            if value.column is None or not mapping.targets[name].kinds & {int, float}:
+                continue
+            text = without_mark(row[value.column])
+            if (read := self._signs.read_otherwise(text)) is not None:
+                why = f"{name}: {self._signs.why_otherwise(read)}"
+                yield Conflict(number, value.column, row[value.column], why)
 
     def _given_twice(
         self, mapping: EventMapping, row: Mapping[str, str], number: int, ordinal: str, cmo: str

@@ -1,5 +1,6 @@
 """Deliveries, stock and lots out of any table, as a mapping file says which column is what."""
 
+import json
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -11,14 +12,18 @@ from zoneinfo import ZoneInfo
 from events.adapters.base import BadCell, RowError
 from events.adapters.cells import Manner
 from events.adapters.cleaning import cleaned
+from events.adapters.days import ZONE_NEEDED
 from events.adapters.making import SHOWN, Gathered, event_of, fields_of
-from events.adapters.mapping import EventMapping, TableMapping, read_mapping
+from events.adapters.mapping import UNSAID, EventMapping, TableMapping, read_mapping, unsaid_fields
+from events.adapters.notes import notes
 from events.adapters.rows import Row
 from events.adapters.source import Source
+from events.adapters.spans import Spans
 from events.adapters.survey import Ordinals, Survey, named
-from events.errors import InvalidIdentifier, UnreadableTable
+from events.errors import InvalidIdentifier, InvalidMapping, UnreadableTable
 from events.event import Event
 
+_UTC = ZoneInfo("UTC")
 _LOOKED_INTO = 50  # rows in which a header that comes later is looked for
 _TOTALS = frozenset(
     {"total", "totals", "grand total", "subtotal", "sum", "summe", "gesamt", "gesamtsumme"}
@@ -41,6 +46,9 @@ class Counts:
     """Of those refused, the ones that are good, of a table in which others conflict."""
     found: Counter[str] = field(default_factory=Counter)
     """What the rows matched by no event hold where an event asks for something."""
+
+    notes: list[str] = field(default_factory=list)
+    """What the mapping leaves out, and what is worth a look."""
 
     @property
     def add_up(self) -> bool:
@@ -71,18 +79,32 @@ class Table:
         zone_of: ZoneOf = _nowhere,
         share: Callable[[float], None] = _unheard,
     ) -> None:
-        self.counts = Counts()
+        self.counts, self._spans = Counts(), Spans()
         self._mapping, self._path = read_mapping(mapping), path
         self._shift, self._zone_of, self._share = shift, zone_of, share
         self._source = Source(path, self._mapping.dialect)
         self._header = _header(path, self._mapping, self._source)
+        self.counts.notes.extend(notes(self._mapping, self._header))
 
     def __iter__(self) -> Iterator[Event | RowError]:
         """The events of each row in turn, and an error for each cell none could be made of.
 
         Where rows conflict with each other no event is made of any. Raises `UnreadableTable` where
-        the file turns out to be damaged or in another encoding.
+        the file turns out to be damaged or in another encoding. That days need a zone is said once.
         """
+        zoneless: list[int] = []
+        for each in self._gone_through():
+            if isinstance(each, Event):
+                self._spans.hear(each.type, each.time, self.place(each))
+            elif each.reason.endswith(ZONE_NEEDED):
+                zoneless.append(each.row)
+                if len(zoneless) > 1:
+                    continue
+            yield each
+        if more := len({*zoneless[1:]} - {*zoneless[:1]}):
+            self.counts.notes.append(f"rows that need the zone too, which is said once: {more:,}")
+
+    def _gone_through(self) -> Iterator[Event | RowError]:
         conflicts = self._conflicts()
         ordinals, gathered = Ordinals(self._mapping.ids), Gathered()
         waiting: dict[int, bool] = {}
@@ -99,14 +121,17 @@ class Table:
                 self._count_unmatched(cells)
                 continue
             made = list(self._made(wanting, cells, row.number, ordinals, gathered))
+            told = conflicts.get(row.number, [])
+            columns = {each.column for each in told}
             errors = [each for each in made if isinstance(each, RowError)]
-            errors += conflicts.get(row.number, [])
+            errors = [each for each in errors if each.column not in columns] + told
             if conflicts or all(each.gather is None for each in wanting):
                 yield from self._counted(made, errors, withheld=bool(conflicts))
             else:
                 waiting[row.number] = bool(errors)
                 yield from made
         yield from self._of_several_rows(gathered, waiting)
+        self.counts.notes.extend(ordinals.notes())
 
     def _of_several_rows(
         self, gathered: Gathered, waiting: dict[int, bool]
@@ -131,6 +156,15 @@ class Table:
         if not withheld:
             yield from (each for each in made if isinstance(each, Event))
         yield from errors
+
+    @property
+    def days(self) -> list[str]:
+        """From which day to which the events are that were made, a line for each type."""
+        return list(self._spans.lines(self._mapping))
+
+    def place(self, event: Event) -> ZoneInfo:
+        """The zone in which the days of an event are shown: the one they are read in, or UTC."""
+        return self._mapping.place or self._zone_of(event.partitionkey or "") or _UTC
 
     def _read(self, going: int) -> Iterator[Row]:
         """The rows below the header that hold anything, their cells cleaned; gone through twice."""
@@ -164,7 +198,7 @@ class Table:
                 continue
             cells = self._cells(row)
             for each in self._wanting(cells):
-                ordinal = ordinals.next(each, cells)
+                ordinal = ordinals.next(each, cells, row.number)
                 for conflict in survey.hear(each, cells, row.number, ordinal):
                     found.setdefault(row.number, []).append(RowError(*conflict))
         return found
@@ -178,7 +212,7 @@ class Table:
         gathered: Gathered,
     ) -> Iterator[Event | RowError]:
         for each in wanting:
-            ordinal = ordinals.next(each, cells)
+            ordinal = ordinals.next(each, cells, number)
             manner = Manner(self._mapping.signs, self._zone(each, cells), self._shift)
             given, faults = fields_of(each, cells, number, manner, ordinal, self._mapping.ids)
             yield from faults
@@ -252,14 +286,21 @@ def _check_header(
     header: list[str], mapping: TableMapping, path: Path, below: Iterator[Row]
 ) -> None:
     there = ", ".join(map(repr, header))[:2_000]
+    if UNSAID not in header and (left := unsaid_fields(mapping)):
+        raise InvalidMapping(f"{', '.join(left)} still says {UNSAID!r}: columns are {there}")
     if missing := [name for name in mapping.columns if name not in header]:
         named = ", ".join(map(repr, missing))
-        where = _header_below(mapping, below)
+        where = _other_delimiter(header) or _header_below(mapping, below)
         raise UnreadableTable(f"{path}: no column {named}; the columns there are: {there}{where}")
     if twice := [name for name in mapping.columns if header.count(name) > 1]:
         raise UnreadableTable(f"{path}: column {twice[0]!r} is there twice: {there}")
     if "n" in header and any(each.fields["id"].counts for each in mapping.events):
         raise UnreadableTable(f"{path}: {{n}} of an id is an ordinal, and a column 'n' is there")
+
+
+def _other_delimiter(header: list[str]) -> str:
+    found = [sign for sign in ";\t|" if len(header) == 1 and sign in header[0]]
+    return f"; say `delimiter: {json.dumps(found[0])}` in the mapping" if found else ""
 
 
 def _header_below(mapping: TableMapping, below: Iterator[Row]) -> str:

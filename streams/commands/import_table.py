@@ -1,5 +1,6 @@
 """The command `cmowatch import`: events made of the rows of a table."""
 
+import json
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterable
@@ -11,7 +12,7 @@ import click
 from rich.console import Console
 
 from events.adapters.guess import guess
-from events.adapters.table import Counts, Table
+from events.adapters.table import Table
 from events.event import Event
 from streams.commands.configuration import agreements_or_exit, settings_or_exit
 from streams.commands.failures import errors_end_the_command
@@ -20,7 +21,7 @@ from streams.commands.publish import send
 from streams.commands.refused import Refused, printable
 from streams.commands.tally import NOT_ALL, Tally
 
-_SHOWN: Final = 2  # events of each kind that --check shows
+_SHOWN: Final = 2  # events of each kind that --check shows, besides the last
 _LISTED: Final = 5  # of what rows hold that no event wants
 
 
@@ -29,7 +30,9 @@ _LISTED: Final = 5  # of what rows hold that no event wants
 @click.option("--mapping", type=FILE, help="Which column is what: a YAML file.")
 @click.option("--out", type=click.File("wb", lazy=True), help="Write events here; - is stdout.")
 @click.option("--publish", "sends", is_flag=True, help="Send the events to Kafka.")
-@click.option("--check", is_flag=True, help="Show the first events of each kind; write nothing.")
+@click.option(
+    "--check", is_flag=True, help="Show the first and last events of each kind; write nothing."
+)
 @click.option("--guess", "guesses", is_flag=True, help="Write a first mapping of FILE to stdout.")
 @AGREEMENTS
 @BROKERS
@@ -56,6 +59,9 @@ def import_table(
     Edit it, and see what it makes:     cmowatch import --mapping map.yaml t.csv --check
     Write the events, or send them:     cmowatch import --mapping map.yaml t.csv --out e.ndjson
 
+    Types of events and their fields: docs/events.md and docs/contract/schemas, which cmowatch
+    contract writes. docs/import.md has every setting of a mapping, with examples.
+
     A day is one at its place: in the zone of the mapping, else in that of the CMO's agreement.
 
     Exit code: 0 every row was used or matched by no event, 1 something was refused or did not
@@ -80,7 +86,7 @@ def import_table(
         code = send(table, settings_or_exit(brokers=brokers), state, tally)
     else:
         code = _shown(table, tally) if out is None else _written(table, out, tally)
-    sys.exit(_closed(table.counts, tally) or code)
+    sys.exit(_closed(table, out, tally) or code)
 
 
 def _zones(folder: Path | None) -> Callable[[str], ZoneInfo | None]:
@@ -100,25 +106,46 @@ def _written(items: Iterable[Event | Refused], out: IO[bytes], tally: Tally) -> 
     with errors_end_the_command():
         for event in tally.taken_from(items):
             out.write(event.json_line() + b"\n")
-    click.echo(f"wrote {tally.taken:,}, refused {tally.refused:,}", err=True)
+    click.echo(f"events written {tally.taken:,}, faults found {tally.refused:,}", err=True)
     return tally.exit_code
 
 
-def _shown(items: Iterable[Event | Refused], tally: Tally) -> int:
-    """Shows the first events of each kind, and how many there would be."""
-    made: Counter[str] = Counter()
+def _shown(table: Table, tally: Tally) -> int:
+    """Shows the first events of each kind and the last, and how many there would be."""
+    made, last = Counter[str](), dict[str, Event]()
     with errors_end_the_command():
-        for event in tally.taken_from(items):
+        for event in tally.taken_from(table):
             made[event.type] += 1
             if made[event.type] <= _SHOWN:
-                click.echo(event.model_dump_json(indent=2, exclude_none=True, by_alias=True))
+                click.echo(_as_shown(event, table))
+            else:
+                last[event.type] = event
+    for event in last.values():
+        click.echo(_as_shown(event, table))
     for type_, count in made.items():
         click.echo(f"would write {count:,} {type_}", err=True)
     return tally.exit_code
 
 
-def _closed(counts: Counts, tally: Tally) -> int:
+def _as_shown(event: Event, table: Table) -> str:
+    """An event as JSON, its time that of the clocks at its place."""
+    shown = event.model_dump(mode="json", exclude_none=True, by_alias=True)
+    shown["time"] = event.time.astimezone(table.place(event)).isoformat()
+    return json.dumps(shown, indent=2, ensure_ascii=False)
+
+
+def _of_before(out: IO[bytes] | None) -> str:
+    """Where a file of an earlier import still stands, that it is none of this one."""
+    if out is None or out.name == "-" or not Path(out.name).exists():
+        return ""
+    return f": {out.name} is the one of before"
+
+
+def _closed(table: Table, out: IO[bytes] | None, tally: Tally) -> int:
     """Tells what became of the rows; returns the exit code that this alone asks for."""
+    counts = table.counts
+    for line in table.days:
+        click.echo(printable(line), err=True)
     click.echo(
         f"rows read {counts.read:,} = used {counts.used:,} + matched by no event "
         f"{counts.unmatched:,} + refused {counts.refused:,}",
@@ -126,6 +153,8 @@ def _closed(counts: Counts, tally: Tally) -> int:
     )
     for held, count in counts.found.most_common(_LISTED):
         click.echo(f"matched by no event: {printable(held)}: {count:,}", err=True)
+    for note in counts.notes:
+        click.echo(f"note: {printable(note)}", err=True)
     if counts.withheld:
         click.echo(
             f"nothing is made of a table whose rows conflict; {counts.withheld:,} of the refused "
@@ -136,6 +165,6 @@ def _closed(counts: Counts, tally: Tally) -> int:
         click.echo("the rows do not add up: some were lost on the way", err=True)
         return NOT_ALL
     if not tally.taken:
-        click.echo("nothing was written", err=True)
+        click.echo(f"nothing was written{_of_before(out)}", err=True)
         return NOT_ALL
     return 0

@@ -162,7 +162,7 @@ def test_a_table_becomes_events_and_a_bad_cell_is_told(tmp_path: Path) -> None:
     result, out = imported(tmp_path, "--out", str(tmp_path / "events.ndjson"))
     assert result.exit_code == 1
     assert "row 3: Done = 'soon'" in result.stderr
-    assert "wrote 2, refused 1" in result.stderr
+    assert "events written 2, faults found 1" in result.stderr
     assert [json.loads(text)["id"] for text in out.splitlines()] == ["L1-done", "L3-done"]
 
 

@@ -145,3 +145,25 @@ def test_a_row_gives_a_list_of_parts_its_one_item(run: Run) -> None:
     assert [(each.maker, each.lot) for each in event.inputs] == [("acme", "API-7")]
     (why,) = run(row(site=""), events=[started]).reasons.values()
     assert "data.inputs.lot: an input needs the lot, or the material, that it is" in why
+
+
+def test_a_number_that_fits_the_other_decimal_sign_only_stops_the_whole_table(run: Run) -> None:
+    rows = "Acme,P1,Vial,L1,1.250,2026-03-31", 'Acme,P1,Vial,L2,"1.250,5",2026-03-31'
+    got = run(*rows, decimal=".", group=",")
+    assert got.events == []
+    assert [(each.row, each.value) for each in got.errors] == [(3, "1.250,5")]
+    assert (
+        "does not fit decimal '.' and group ','; decimal ',' and group '.' would read 1250.5"
+    ) in got.reasons[3]
+    assert got.counts.withheld == 1
+    assert [each.quantity.value for each in run(*rows, decimal=",", group=".").data] == [
+        1250,
+        1250.5,
+    ]
+
+
+def test_a_number_that_lacks_only_its_group_or_is_none_stops_its_own_row(run: Run) -> None:
+    rows = 'Acme,P1,Vial,L1,"1,250",2026-03-31', "Acme,P1,Vial,L2,many,2026-03-31", row(lot="L3")
+    got = run(*rows, decimal=".")
+    assert [each.lot for each in got.data] == ["L3"]
+    assert got.counts.withheld == 0

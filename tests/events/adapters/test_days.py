@@ -102,3 +102,58 @@ def test_a_civil_date_has_no_time() -> None:
     for text in ("2026-03-31T00:00:00Z", "2026-03-31 08:00"):
         with pytest.raises(BadCell, match="without a time"):
             as_day(day(text))
+
+
+def test_a_day_between_year_and_month_is_refused_until_told() -> None:
+    for form in ("%Y-%d-%m", "%Y/%d/%m", "%Y%d%m", "%y.%d.%b"):
+        with pytest.raises(ValueError, match="nobody writes days so"):
+            check_format(form, end_of_month=False)
+        check_format(form, end_of_month=False, year_day_month=True)
+    for form in ("%Y-%m-%d", "%d-%m-%Y", "%d/%m/%Y"):
+        check_format(form, end_of_month=False)
+
+
+@pytest.mark.parametrize(
+    ("text", "form"),
+    [
+        ("1900-01-00", "iso"),
+        ("1900-01-00 00:00:00", "iso"),
+        ("00.01.1900", "%d.%m.%Y"),
+        ("1/0/1900", "%m/%d/%Y"),
+        ("0000-00-00", "iso"),
+        ("00000000", "%Y%m%d"),
+        ("9999-12-31", "iso"),
+        ("31.12.9999", "%d.%m.%Y"),
+        ("1899-12-30", "iso"),
+    ],
+)
+def test_what_programs_write_for_no_date_is_told_to_be_that(text: str, form: str) -> None:
+    for formats in ((form,), (), (form, "%d-%b-%Y")):
+        if formats or form == "iso":
+            with pytest.raises(BadCell) as caught:
+                day(text, *formats, end_of_month=bool(formats))
+            assert f"`empty: [{text!r}]`, or `ignore`" in str(caught.value)
+
+
+def test_iso_is_one_of_several_formats_like_any_other() -> None:
+    several = ("%d.%m.%Y", "iso", "serial")
+    for text in ("31.03.2026", "2026-03-31", "46112"):
+        assert day(text, *several) == date(2026, 3, 31)
+    assert day("2026-03-31T08:00:00Z", *several) == datetime(2026, 3, 31, 8, tzinfo=UTC)
+    with pytest.raises(BadCell, match=r"not a date as %d.%m.%Y or iso or serial"):
+        day("2026-3-31", *several)
+
+
+@pytest.mark.parametrize("text", ["-", "TBD", "n/a"])
+def test_a_word_for_no_date_is_told_to_be_one(text: str) -> None:
+    with pytest.raises(BadCell, match=r"`empty: .*, or give `ignore` a list of such words"):
+        day(text)
+
+
+def test_the_hint_keeps_the_formats_that_are_told() -> None:
+    with pytest.raises(BadCell, match=r"`date: \['%d.%m.%Y', 'iso'\]` would read it as 2026-03-31"):
+        day("2026-03-31", "%d.%m.%Y")
+    with pytest.raises(BadCell, match=r"`date: '%d.%m.%Y'` would read it as 2026-03-31"):
+        day("31.03.2026")
+    with pytest.raises(BadCell, match=r"`date: '%Y-%m-%d'` would read it as 2026-03-31"):
+        day("2026-3-31")

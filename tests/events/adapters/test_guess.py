@@ -8,7 +8,7 @@ import yaml
 
 from events.adapters.guess import guess
 from events.adapters.table import Table
-from events.errors import UnreadableTable
+from events.errors import InvalidMapping, UnreadableTable
 from events.event import Event
 from tests.events.adapters.tables import case
 from tests.events.adapters.workbooks import Cell, Day, xlsx
@@ -27,7 +27,6 @@ def made_with(folder: Path, table: Path, **more: Any) -> list[Any]:
     [
         ("decimal/bestand.csv", 4),
         ("names/stock.csv", 8),
-        ("partials/parts.csv", 4),
         ("months/my.csv", 2),
         ("notcsv/preamble.csv", 1),
         ("notcsv/sep.csv", 1),
@@ -68,10 +67,12 @@ def test_a_sign_that_nothing_shows_is_asked_for(tmp_path: Path) -> None:
 
 def test_a_date_that_may_be_read_in_two_ways_is_asked_for(tmp_path: Path) -> None:
     text = guess(written(tmp_path, f"{STOCK}\nN,P,V,L1,1,03/04/2026\n"))
-    assert "EDIT: or '%d/%m/%Y'?" in text
+    assert 'EDIT: say `date: "%m/%d/%Y"` or `date: "%d/%m/%Y"`: nothing shows which' in text
+    (event,) = yaml.safe_load(text)["events"]
+    assert event["fields"]["time"] == {"column": "Day"}
     text = guess(written(tmp_path, f"{STOCK}\nN,P,V,L1,1,03/04/2026\nN,P,V,L2,1,03/31/2026\n"))
     assert 'date: "%m/%d/%Y"}' in text
-    assert "EDIT: or" not in text
+    assert "nothing shows which" not in text
     assert "EDIT: no usual format" in guess(written(tmp_path, f"{STOCK}\nN,P,V,L1,1,soon\n"))
 
 
@@ -79,7 +80,8 @@ def test_what_no_column_looks_like_is_left_to_the_person(tmp_path: Path) -> None
     text = guess(written(tmp_path, "Who,Lot,Qty,Day\nN,L1,1,2026-03-31\n"))
     assert 'partitionkey: {column: "?"}  # EDIT: no column looks like it' in text
     (tmp_path / "map.yaml").write_text(text)
-    with pytest.raises(UnreadableTable, match="no column '\\?'"):
+    left = r"partitionkey, data\.site, data\.product still says '\?'"
+    with pytest.raises(InvalidMapping, match=left):
         Table(tmp_path / "map.yaml", tmp_path / "t.csv")
 
 
@@ -93,7 +95,9 @@ def test_words_of_states_are_offered_as_a_filter(tmp_path: Path) -> None:
     text = guess(
         written(
             tmp_path,
-            f"{STOCK},Status\n" + "N,P,V,L1,1,2026-03-31,ok\n" * 2 + "N,P,V,L2,1,2026-03-31,bad",
+            "Maker,PO,Line,Qty,Delivered,Status\n"
+            + "N,PO1,1,5,2026-03-31,ok\n" * 2
+            + "N,PO1,2,5,2026-03-31,bad",
         )
     )
     assert '    # where: {"Status": ["bad", "ok"]}' in text
@@ -116,3 +120,54 @@ def test_what_is_no_table_is_not_guessed(tmp_path: Path) -> None:
         guess(case("notcsv/html.csv"))
     with pytest.raises(UnreadableTable, match="empty"):
         guess(written(tmp_path, ""))
+
+
+def id_of(text: str) -> str:
+    """The template of the id in a guessed mapping."""
+    (event,) = yaml.safe_load(text)["events"]
+    return str(event["fields"]["id"]["template"])
+
+
+def test_an_id_is_guessed_of_the_columns_that_tell_rows_apart_and_never_counts(
+    tmp_path: Path,
+) -> None:
+    rows = "N,P,V,L1,1,2026-03-31\nN,P,V,,1,2026-03-31\n"
+    text = guess(written(tmp_path, f"{STOCK}\n{rows}"))
+    assert id_of(text) == "{Maker}-{Site}-{Product}-{Day}-counted"
+    assert "EDIT: rows give the same id" in text
+    text = guess(written(tmp_path, f"{STOCK}\n{rows.replace(',,', ',L2,')}"))
+    assert id_of(text) == "{Maker}-{Site}-{Product}-{Lot}-{Day}-counted"
+    assert "rows give the same id" not in text
+
+
+def test_rows_that_repeat_are_asked_about_before_they_are_counted(tmp_path: Path) -> None:
+    parts = case("partials/parts.csv")
+    assert "EDIT: rows give the same id" in guess(parts)
+    assert guess(parts).endswith('      # columns that no field uses: "Item", "Due"\n')
+    made = made_with(tmp_path, parts)
+    assert [each.row for each in made] == [5]
+    assert "row 4 gives the same id" in made[0].reason
+
+
+def test_orders_without_deliveries_are_guessed_as_placed_by_the_sponsor(tmp_path: Path) -> None:
+    rows = "Maker,PO,Line,Item No,Qty,Due\nN,1,1,Vial,5,31.03.2026\n"
+    (event,) = yaml.safe_load(guess(written(tmp_path, rows)))["events"]
+    assert event["type"] == "cmo.order.placed.v1"
+    assert event["fields"]["onbehalfof"] == {"constant": "sponsor"}
+    assert event["fields"]["data.product"] == {"column": "Item No"}
+    assert event["fields"]["data.schedule.date"] == {"column": "Due", "date": "%d.%m.%Y"}
+
+
+def test_units_are_guessed_with_the_codes_they_mean(tmp_path: Path) -> None:
+    rows = "N,P,V,L1,1,2026-03-31,ST\nN,P,V,L2,1,2026-03-31,KGM\nN,P,V,L3,1,2026-03-31,Eimer\n"
+    (event,) = yaml.safe_load(guess(written(tmp_path, f"{STOCK},UoM\n{rows}")))["events"]
+    words = {"ST": "EA", "KGM": "KGM", "Eimer": "?"}
+    assert event["fields"]["data.quantity.unit"] == {"column": "UoM", "words": words}
+
+
+def test_a_month_written_as_day_00_is_guessed_as_its_last_day(tmp_path: Path) -> None:
+    (event,) = yaml.safe_load(guess(case("months/gs1.csv")))["events"]
+    form = {"column": "Exp", "date": "%y%m%d", "end_of_month": True}
+    assert event["fields"]["data.expiry"] == form
+    made = made_with(tmp_path, case("months/gs1.csv"))
+    assert [str(each.data.expiry) for each in made] == ["2028-02-29", "2028-02-29"]

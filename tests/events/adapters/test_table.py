@@ -12,7 +12,7 @@ import yaml
 from events.adapters import rows
 from events.adapters.base import RowError
 from events.adapters.mapping import read_mapping
-from events.adapters.table import read_table
+from events.adapters.table import Table, read_table
 from events.data import Speaker
 from events.errors import InvalidMapping, UnreadableTable
 from events.event import Event
@@ -318,14 +318,14 @@ def test_a_field_beyond_the_bound_costs_its_row_and_a_row_without_end_the_file(
         ({"data.schedule.date": {"constant": "tomorrow"}}, "not a date as YYYY-MM-DD"),
         (
             {"data.schedule.quantity.unit": {"constant": "pieces"}},
-            r"unit: 'pieces': String should match",
+            r"unit: 'pieces': no code in UN/ECE",
         ),
         ({"timely": {"constant": "perhaps"}}, "neither true nor false"),
         ({"subject": {"column": "Qty", "offset": 1}}, "days and moments only"),
         ({"timely": {"column": "Qty", "slug": True}}, "slug is for ids only"),
         ({"id": {"column": "Line", "constant": "x"}}, "exactly one of column, constant and templ"),
         ({"id": {"template": "same"}}, "names a column in braces"),
-        ({"id": {"column": "Line", "upper": True}}, r"fields\.id\.upper: Extra inputs"),
+        ({"id": {"column": "Line", "upper": True}}, r"fields\.id\.upper: no such setting"),
         (
             {"data.schedule.date": {"column": "Due", "offset": "7"}},
             r"date\.offset: Input should be a v",
@@ -445,3 +445,42 @@ def test_bytes_of_utf_16_without_its_mark_are_told(read: Read) -> None:
     with pytest.raises(UnreadableTable, match="say `encoding: utf-16-le`"):
         read(lines(GOOD).encode("utf-16-le"))
     assert len(events_of(read(lines(GOOD).encode("utf-16-le"), encoding="utf-16-le"))) == 1
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("zonne: UTC\nevents: []\n", "zonne: no such setting; did you mean zone. there are enc"),
+        (
+            "events: [{type: x, feilds: {}}]",
+            "events.0.feilds: no such setting; did you mean fields.",
+        ),
+        (
+            "events: [{type: cmo.order.deliverd.v1, fields: {}}]",
+            "near it are? .*order.delivered.v1",
+        ),
+        ("events: [{type: delivery, fields: {}}]", "'delivery'; docs/contract/schemas has all"),
+    ],
+)
+def test_what_is_misspelt_in_a_mapping_is_told_with_what_is_near(
+    text: str, why: str, tmp_path: Path
+) -> None:
+    path = tmp_path / "map.yaml"
+    path.write_text(text)
+    with pytest.raises(InvalidMapping, match=why):
+        read_mapping(path)
+
+
+def test_a_file_divided_by_another_sign_is_told_which(read: Read) -> None:
+    with pytest.raises(UnreadableTable, match='say `delimiter: ";"` in the mapping'):
+        read(lines(GOOD).replace(",", ";"))
+
+
+def test_the_time_of_what_happened_is_not_silently_one_of_what_should(
+    tmp_path: Path, mapping: Callable[..., Path]
+) -> None:
+    (tmp_path / "t.csv").write_text(lines(GOOD))
+    due = {**DELIVERED, "fields": {**DELIVERED["fields"], "time": {"column": "Due"}}}
+    told = [Table(mapping(each), tmp_path / "t.csv").counts.notes for each in (due, DELIVERED)]
+    assert "column 'Due' looks like one of when it should" in told[0][-1]
+    assert not any("'Due'" in note for note in told[1])

@@ -67,6 +67,7 @@ def test_a_table_that_conflicts_leaves_the_file_of_before_as_it_was(
     assert result.exit_code == 1
     assert "row 2 gives the same id" in result.stderr
     assert Path("events.ndjson").read_text() == "before"
+    assert "nothing was written: events.ndjson is the one of before\n" in result.stderr
 
 
 def test_rows_that_do_not_add_up_are_an_error(
@@ -87,7 +88,7 @@ def test_a_check_shows_the_first_events_of_each_kind_and_writes_nothing(
 ) -> None:
     result = run(table(*(row(f"L{n}") for n in range(5)), row("L9", "many")), "--check")
     shown = json.loads("[" + result.stdout.replace("}\n{", "},{") + "]")
-    assert [each["data"]["lot"] for each in shown] == ["L0", "L1"]
+    assert [each["data"]["lot"] for each in shown] == ["L0", "L1", "L4"]
     assert "row 7: Qty = 'many'" in result.stderr
     assert "would write 5 cmo.stock.counted.v1" in result.stderr
     assert result.exit_code == 1
@@ -158,3 +159,43 @@ def test_how_much_of_the_file_is_done_is_heard_from_the_beginning_to_the_end(
     list(Table(Path("map.yaml"), Path("table.csv"), share=heard.append))
     assert heard == sorted(heard)
     assert 0 < heard[0] < 0.5 < heard[-1] <= 1
+
+
+def test_an_import_tells_from_which_day_to_which_its_events_are_at_their_place(
+    run: Callable[..., Result],
+) -> None:
+    days = table(row("L1", day="2026-05-03"), row("L2", day="2026-03-05"), row("L3", day="soon"))
+    told = "cmo.stock.counted.v1: time: Day from 2026-03-05 to 2026-05-03 (Asia/Tokyo)\n"
+    assert told in run(days, zone="Asia/Tokyo").stderr
+    agreed("America/Los_Angeles")
+    there = ("--agreements", "agreements", "--check")
+    checked = run(days, *there, zone=None)
+    assert told.replace("Asia/Tokyo", "America/Los_Angeles") in checked.stderr
+    assert '"time": "2026-05-03T00:00:00-07:00"' in checked.stdout
+    assert "from" not in run(table()).stderr
+
+
+def test_columns_that_no_field_uses_are_told_and_are_no_fault(run: Callable[..., Result]) -> None:
+    more = table(row() + ",PO-1,x").replace("Day\n", "Day,Item,Due\n")
+    for where in (("--check",), ("--out", "events.ndjson")):
+        result = run(more, *where)
+        assert result.stderr.count("note: columns that no field uses: Item, Due\n") == 1
+        assert result.exit_code == 0
+
+
+def test_rows_that_only_their_ordinal_tells_apart_are_told(run: Callable[..., Result]) -> None:
+    result = run(table(row(), row(), row("L2"), row()))
+    assert "note: 2 rows differ in id from another only by {n}: rows 3, 5;" in result.stderr
+    assert "by {n}" not in run(table(row(), row("L2"))).stderr
+
+
+def test_that_days_need_a_zone_is_said_once_and_the_other_rows_are_counted(
+    run: Callable[..., Result],
+) -> None:
+    late = row("L3", day="2026-03-31 08:00:00")
+    result = run(table(row(), row("L2"), late, row("L4", "many")), zone=None)
+    assert result.stderr.count("needs its zone") == 1
+    assert "note: rows that need the zone too, which is said once: 3\n" in result.stderr
+    assert "Qty = 'many'" in result.stderr
+    assert "refused 4\n" in result.stderr
+    assert "too" not in run(table(row()), zone=None).stderr
