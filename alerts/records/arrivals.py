@@ -50,6 +50,6 @@ def _what(arrival: Arrival) -> tuple[Any, ...]:
     fact, _, number = arrival
     data = fact.data
     if data.note is None:
-        return fact.topic, fact.offset
+        return fact.topic, fact.source, fact.id
     lots: Any = (data,) if type(data) is _RECEIVED else data.lots
     return data.note, number, frozenset((each.maker, each.lot) for each in lots)

@@ -184,6 +184,8 @@ _STOCKED = st.one_of(
         end=_DAY.map(due),
     ),
 )
+OF_A_SITE = (said.StockCounted, said.StockConsumed, said.StockAdjusted)
+"""What the owner of the site alone may say."""
 _ANYTHING = st.one_of(_MADE, _DEVIATED, _ORDERED, _STOCKED)
 
 
@@ -210,7 +212,8 @@ def life_stories(draw: st.DrawFn) -> list[Told]:
     random = Random(draw(st.integers(0, 2**32)))
     facts = draw(st.lists(st.tuples(_ANYTHING, _DAY, _SIDE), min_size=5, max_size=30))
     usual = [each for life in LIVES.values() for each in life if random.random() < 0.8]
-    found = {e.id: e for e in (*usual, *(told(data, on(day), by) for data, day, by in facts))}
+    said_by = ((data, day, "cmo" if type(data) in OF_A_SITE else by) for data, day, by in facts)
+    found = {e.id: e for e in (*usual, *(told(data, on(day), by) for data, day, by in said_by))}
     events = sorted(found.values(), key=lambda each: each.event.time)
     for each in random.sample(events, len(events) // 6):
         events.append(retracted(each, each.recorded + days(1), "sponsor"))
