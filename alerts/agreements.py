@@ -113,6 +113,10 @@ class Agreement(Declaration):
             description="Whose a site is, any other is the CMO's: of stock there it alone speaks."
         ),
     ] = Field(default={})
+    site_names: Annotated[
+        dict[Id, tuple[str, ...]],
+        Field(description="Names that come to the id of one site, and are one: by that id."),
+    ] = Field(default={})
     cadence: Annotated[
         dict[InboundTopic, Seconds],
         Field(description="Working seconds between two words of the CMO, by topic."),

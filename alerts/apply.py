@@ -289,8 +289,7 @@ def _name(changes: Changes, fields: Iterable[str], data: Any) -> None:
         value = getattr(data, field)
         if type(value) is not str and value is not None and value.name != value:
             changes.names[str(value)] = min(value.name, changes.names.get(str(value), value.name))
-            if field == "product":
-                changes.spellings.setdefault(str(value), set()).add(value.name)
+            changes.spellings.setdefault((field, str(value)), set()).add(value.name)
 
 
 def _product(data: Any) -> tuple[str, str]:

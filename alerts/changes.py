@@ -10,6 +10,7 @@ from alerts.facts import Fact
 from alerts.feeds import NO_WORD, Row, Word
 from alerts.identities import Known, identity
 from alerts.kind import Place, Record
+from alerts.spellings import Named
 from events.outcomes import AcceptedEvent
 
 
@@ -160,7 +161,7 @@ class Changes:
         self.doubts: list[tuple[Thing, Refusal]] = []
         self.settled: list[tuple[Where, bytes, int]] = []
         self.names: dict[str, str] = {}
-        self.spellings: dict[str, set[str]] = {}
+        self.spellings: dict[Named, set[str]] = {}
         self.products: set[tuple[str, str]] = set()
         self.retractions_there = before.has_retractions
 

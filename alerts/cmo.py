@@ -25,7 +25,6 @@ from alerts.kpis.feed import DATA_TIMELINESS, FEED_VALIDITY
 from alerts.lateness import LATE
 from alerts.records import places
 from alerts.records.lot import LOT
-from alerts.spellings import kept
 from alerts.view import CmoView, days_of
 from alerts.windows import Values, Window, first_hour
 from events.compact import COMPACT
@@ -128,8 +127,8 @@ class Cmo(CmoView):
             self.latest[kind] = max(self.latest.get(kind, 0), recorded)
         for id_, name in changes.names.items():
             self.names[id_] = min(name, self.names.get(id_, name))
-        for id_, names in changes.spellings.items():
-            self._spellings[id_] = kept((*self._spellings.get(id_, ()), *names))
+        for named, names in changes.spellings.items():
+            self.spellings.add(named, names)
         self._products |= changes.products
         self.revision += 1
 

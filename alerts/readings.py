@@ -77,7 +77,7 @@ def readings(cmo: CmoView, now: int, figures: "Figures | None" = None) -> Iterat
         for measured in (*found, *doubtful.unmeasured(kpi, found)):
             nothing = "" if _has_evidence(kpi, measured) else never_heard
             doubted = doubtful.why(kpi, measured)
-            misnamed = cmo.doubtful_name(measured.scope.product, now)
+            misnamed = cmo.doubtful_name(kpi, measured.scope, now)
             why = doubted or measured.why or misnamed or unheard_of or nothing
             reading = _judged(kpi, cmo.id, limit, why, measured, now, always=bool(doubted))
             yield _with_doubts(reading, doubtful.at(measured.scope).things)

@@ -17,12 +17,12 @@ from alerts.kind import Key, Kind, Record
 from alerts.kind import Place as RecordPlace
 from alerts.kpi import Kpi, Measured, hundredths
 from alerts.ranking import Oldest
-from alerts.spellings import doubt
+from alerts.records.stock import STOCK, site
+from alerts.spellings import Named, Spellings
 from alerts.tables import Tables
 from alerts.windows import Values, Window
 from events.data import InboundTopic
 from events.dimensions import WHOLE, Scope
-from events.spelling import alike
 from events.values import MILLION
 
 
@@ -38,7 +38,7 @@ class CmoView:
         self.latest: dict[str, int] = {}
         self.refused: list[tuple[int, str]] = []
         self.names: dict[str, str] = {}
-        self._spellings: dict[str, tuple[str, ...]] = {}
+        self.spellings = Spellings()
         self.unexpected_moves: dict[str, int] = {}
         self._agreements = agreements
         self._terms: dict[int, Agreement | None] = {}
@@ -79,19 +79,31 @@ class CmoView:
         """Every version of what was agreed."""
         return self._agreements.versions(self.id)
 
-    def spellings(self, product: str) -> tuple[str, ...]:
-        """Some of the names given for the id of a product that differ."""
-        return self._spellings.get(product, ())
-
-    def doubtful_name(self, product: str | None, now: int) -> str:
-        """Why it is not known which product an id is; empty where it is."""
-        names = self._spellings.get(product or "", ())
-        if product is None or len(names) < 2:
+    def doubtful_name(self, kpi: Kpi, scope: Scope, now: int) -> str:
+        """Why it is not known which product or site a figure rests on; empty where it is."""
+        if not self.spellings:
             return ""
+        rests_on: list[Named] = []
+        if scope.site is not None:
+            rests_on.append(("site", scope.site))
+        if scope.product is not None:
+            rests_on.append(("product", scope.product))
+            if STOCK in kpi.kinds:
+                lying = (site(key) for key, _ in self.group(STOCK, scope.product))
+                rests_on += [("site", each) for each in lying]
+        doubts = (self.spellings.doubt(each, self._declared(each, now)) for each in rests_on)
+        return next(filter(None, doubts), "")
+
+    def _declared(self, named: Named, now: int) -> tuple[str, ...]:
+        """The names that are said to be those of an id: the id itself is one of them."""
+        kind, id_ = named
+        if kind == "site":
+            agreement = self.agreement(now)
+            names = agreement.site_names.get(id_, ()) if agreement else ()
+            return (id_, *names) if names else ()
         declared = self._agreements.products.of(civil_day("UTC", now))
-        known = declared.products.get(product) if declared else None
-        given = () if known is None else (product, known.name or product, *known.aliases)
-        return doubt(product, names, {alike(each) for each in given})
+        known = declared.products.get(id_) if declared else None
+        return () if known is None else (id_, known.name or id_, *known.aliases)
 
     # --- records
 

@@ -71,5 +71,40 @@ def test_of_ever_more_names_few_are_kept_whatever_their_order() -> None:
     names = ["5 µg", "5 ug", "5 μg!", "5 ùg", "5 úg", "5 ûg"]
     told = [counted(name, 1, day=day) for day, name in enumerate(names)]
     one, other = folded(told), folded(told[::-1])
-    assert len(one.spellings("5-ug")) == 3
-    assert one.spellings("5-ug") == other.spellings("5-ug")
+    named = "product", "5-ug"
+    assert len(one.spellings.of(named)) == 3
+    assert one.spellings.of(named) == other.spellings.of(named)
+
+
+def at_sites(*names: str) -> list[Told]:
+    return [
+        *(counted("pills", 100, site=name, day=day) for day, name in enumerate(names)),
+        forecast("pills", 10),
+        counted("drops", 100, site="elsewhere"),
+        forecast("drops", 10),
+    ]
+
+
+HALL_MICRO, HALL_U = "Hall µ", "Hall u"
+
+
+@pytest.mark.parametrize("names", list(permutations([HALL_MICRO, HALL_U])))
+def test_two_names_of_one_site_make_the_stock_that_lies_there_unknown(
+    names: tuple[str, ...],
+) -> None:
+    state, why = cover(at_sites(*names), UNDECLARED, "pills")
+    assert state is Verdict.UNKNOWN
+    assert repr(HALL_MICRO) in why
+    assert repr(HALL_U) in why
+    assert cover(at_sites(*names), UNDECLARED, "drops")[1] == ""
+
+
+@pytest.mark.parametrize(
+    ("said", "one"), [((HALL_MICRO,), True), ((HALL_MICRO, HALL_U), True), ((), False)]
+)
+def test_the_agreement_says_that_two_names_of_a_site_are_one(
+    said: tuple[str, ...], one: bool
+) -> None:
+    agreed = AGREED.model_copy(update={"site_names": {"hall-u": said}})
+    found = cover(at_sites(HALL_MICRO, HALL_U), Agreements([agreed]), "pills")
+    assert (found[1] == "") is one
