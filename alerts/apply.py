@@ -158,11 +158,11 @@ def _fact(event: AcceptedEvent, rank: int = -1) -> Fact:
 
 def _hear(changes: Changes, key: bytes, event: AcceptedEvent) -> bool:
     """An event was read, and counts for its feed; whether it tells of delay."""
-    recorded, number, topic = event.recorded, event.sequence, event.message.topic
-    heard = changes.heard.get(topic) or changes.hear(topic)
+    recorded, number, message = event.recorded, event.sequence, event.message
+    heard = changes.heard.get(message.topic) or changes.hear(message.topic)
     heard.read(recorded, 1, 1)
     if event.time <= recorded:
-        heard.row.take(_turn(event))
+        heard.row.take((message.timestamp, message.offset))
     if number is not None:
         heard.see(event.source, number)
     if event.speaker is not _CMO:

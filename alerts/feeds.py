@@ -33,7 +33,8 @@ class Row:
 
     def take(self, turn: Turn) -> None:
         """A message was taken."""
-        self.taken = max(self.taken, turn)
+        if turn > self.taken:
+            self.taken = turn
 
     def refuse(self, turns: Iterable[Turn]) -> None:
         """Messages were refused; the last of them count."""
