@@ -31,6 +31,7 @@ from events.forms import (
 )
 from events.values import (
     MILLION,
+    PIECES,
     Fitting,
     Moment,
     Quantity,
@@ -212,6 +213,8 @@ def _quantity(metadata: tuple[Any, ...]) -> _Field:
         value = given.value
         if type(value) is float:
             given.value = value = amount(value)
+            if type(value) is float and given.unit in PIECES:
+                raise Doubtful
         if not least <= value <= most:
             raise Doubtful
         given.unit = unit(given.unit)

@@ -239,20 +239,35 @@ UnitCode = Annotated[str, Field(pattern=r"^[A-Z0-9]{2,3}$")]
 """A unit's UN/ECE Recommendation 20 code."""
 
 
+PIECES = frozenset(("EA", "H87"))
+"""The units that are counted: each, and piece. There is no part of one."""
+
+
 class Quantity(StrictModel):
-    """A number of a unit, by its UN/ECE Recommendation 20 code (EA, KGM, LTR …)."""
+    """A number of a unit, by its UN/ECE Recommendation 20 code; pieces (EA, H87) are whole."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "if": {"properties": {"unit": {"enum": [*sorted(PIECES)]}}},
+            "then": {"properties": {"value": {"type": "integer"}}},
+        }
+    )
 
     value: Amount
     unit: UnitCode
 
     @model_validator(mode="after")
-    def _holds_in_millionths(self) -> Self:
-        if isinstance(self.value, float):
-            try:
-                millionths(self.value)
-            except InvalidNumber as error:
-                why = {"why": str(error)}
-                raise PydanticCustomError("number_too_fine", "{why}", why) from error
+    def _holds(self) -> Self:
+        if not isinstance(self.value, float):
+            return self
+        if self.unit in PIECES:
+            why = f"{self.value} {self.unit}: pieces are whole; what is measured has another unit"
+            raise PydanticCustomError("part_of_a_piece", "{why}", {"why": why})
+        try:
+            millionths(self.value)
+        except InvalidNumber as error:
+            fine = {"why": str(error)}
+            raise PydanticCustomError("number_too_fine", "{why}", fine) from error
         return self
 
     @property

@@ -120,7 +120,7 @@ def every_field(schema: Schema, defs: Schema, which: int = 0) -> list[Pair]:
 
 def _plain_text(schema: Schema) -> str:
     if "pattern" in schema:
-        return "EA"
+        return "KGM"
     return {"date": "2024-05-02", "date-time": MOMENT}.get(schema.get("format", ""), "pills")
 
 

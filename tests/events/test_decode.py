@@ -30,7 +30,7 @@ from tests.events.decoding import (
 
 def counted(value: str) -> bytes:
     """A stock count whose quantity is spelled as given, which json.dumps might not allow."""
-    data = {"site": "s", "product": "p", "quantity": {"value": 1_234_321, "unit": "EA"}}
+    data = {"site": "s", "product": "p", "quantity": {"value": 1_234_321, "unit": "KGM"}}
     text = json.dumps(said(data, type="cmo.stock.counted.v1"))
     return text.replace("1234321", value).encode()
 
@@ -169,6 +169,23 @@ def test_a_plain_number_is_taken_as_a_quantity(value: str) -> None:
     data: Any = taken(counted(value), topic="cmo.inventory").data
     assert isinstance(data.quantity, Amount)
     assert data.quantity.millionths == round(float(value) * 1_000_000)
+
+
+@pytest.mark.parametrize("unit", ["EA", "H87"])
+@pytest.mark.parametrize("escaped", [False, True], ids=["quick", "by the models"])
+def test_a_part_of_a_piece_is_refused_and_a_whole_one_is_not(unit: str, escaped: bool) -> None:
+    def piece(value: str) -> bytes:
+        text = counted(value).replace(b"KGM", unit.encode())
+        return text.replace(b'"s"', rb'"\u0073"') if escaped else text
+
+    rejection = refused(piece("1.25"), topic="cmo.inventory")
+    assert rejection.reason is Reason.INVALID_VALUE
+    assert rejection.detail.endswith(
+        f"1.25 {unit}: pieces are whole; what is measured has another unit"
+    )
+    assert rejection.field == "data.quantity"
+    whole: Any = taken(piece("2.0"), topic="cmo.inventory").data
+    assert whole.quantity.millionths == 2_000_000
 
 
 @pytest.mark.parametrize("value", ["NaN", "Infinity", "1e400"])

@@ -158,7 +158,7 @@ def test_a_quantity_finer_than_a_millionth_is_refused(amount: float) -> None:
     with pytest.raises(InvalidNumber):
         millionths(amount)
     with pytest.raises(ValidationError, match="millionth"):
-        Quantity(value=amount, unit="EA")
+        Quantity(value=amount, unit="KGM")
 
 
 @pytest.mark.parametrize(

@@ -29,7 +29,7 @@ COUNTED: dict[str, Any] = {
         "data.product": {"column": "Product"},
         "data.lot": {"column": "Lot"},
         "data.quantity.value": {"column": "Qty"},
-        "data.quantity.unit": {"constant": "EA"},
+        "data.quantity.unit": {"constant": "KGM"},
     },
 }
 COLUMNS = ("Maker", "Site", "Product", "Lot", "Qty", "Day")
