@@ -29,7 +29,7 @@ pytestmark = [pytest.mark.chaos, pytest.mark.broker, pytest.mark.slow]
 
 Watch = Callable[..., Worker]
 FLOOD = 20_000
-AT_MOST = 5.0  # seconds until the events of others are applied
+AT_MOST = 15.0  # seconds until the events of others are applied, on a machine thrice as slow
 ACME = b"acme"
 BESIDE, ELSEWHERE = b"beta", b"other-works"  # on the partition of acme, and on another
 COMPRESSIONS = ("gzip", "snappy", "lz4", "zstd")
