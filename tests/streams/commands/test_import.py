@@ -236,3 +236,11 @@ def test_an_empty_mapping_is_told_to_come_of_a_guess_that_failed(
     assert "map.yaml: the file is empty: the guess that should have written it failed" in refused(
         ""
     )
+
+
+def test_a_row_whose_time_says_that_there_is_none_is_to_be_ignored(
+    run: Callable[..., Result],
+) -> None:
+    told = run(table(row(day="TBD"))).stderr
+    assert "time: not a date; if it says that there is none, an event needs one here: give" in told
+    assert "`empty" not in told
