@@ -139,7 +139,7 @@ def read_cell(
         text = without_mark(text)
         check_reference(text, numeric=value.numeric)
     elif kinds & {date, datetime}:
-        return _day(value, without_mark(text), kinds, manner)
+        return _day(value, without_mark(text), target, manner)
     elif kinds & {int, float}:
         given = value.constant
         if isinstance(given, (int, float)) and not isinstance(given, bool):
@@ -166,15 +166,15 @@ def _slug(text: str) -> str:
         raise BadCell(str(error)) from error
 
 
-def _day(value: Value, text: str, kinds: frozenset[object], manner: Manner) -> str:
+def _day(value: Value, text: str, target: Target, manner: Manner) -> str:
     """The day or moment the field takes, in ISO 8601."""
-    read = read_day(text, value.formats, end_of_month=value.end_of_month)
+    read = read_day(text, value.formats, end_of_month=value.end_of_month, needed=target.needed)
     days = manner.shift + timedelta(days=value.offset)
     try:
         moved = read + days
     except OverflowError as error:
         raise BadCell(f"moved by {days.days} days it is no date any more") from error
-    taken = as_moment(moved, manner.zone) if datetime in kinds else as_day(moved)
+    taken = as_moment(moved, manner.zone) if datetime in target.kinds else as_day(moved)
     return taken.isoformat()
 
 

@@ -74,16 +74,21 @@ def check_format(form: str, *, end_of_month: bool, year_day_month: bool = False)
         raise ValueError(f"date: {form!r} names no day; say `end_of_month: true` if that is meant")
 
 
-def read_day(text: str, formats: tuple[str, ...], *, end_of_month: bool) -> date | datetime:
+def read_day(
+    text: str, formats: tuple[str, ...], *, end_of_month: bool, needed: bool = False
+) -> date | datetime:
     """The day or moment of a cell, by the only reading that its formats allow.
 
-    A month alone, or its day 00, is its last day with `end_of_month`. Raises `BadCell`.
+    A month alone, or its day 00, is its last day with `end_of_month`; where one is `needed`, no
+    word for none would do. Raises `BadCell`.
     """
+    if says_nothing(text):
+        raise BadCell(f"not a date; if it says that there is none, {_say_none(text, needed)}")
     if _NO_DAY(text):
-        raise BadCell(_stands_for_none(text))
+        raise BadCell(_stands_for_none(text, needed))
     read = _only_reading(text, formats, end_of_month=end_of_month)
     if read.year in _NO_YEARS:
-        raise BadCell(_stands_for_none(text))
+        raise BadCell(_stands_for_none(text, needed))
     return read
 
 
@@ -101,10 +106,15 @@ def _only_reading(text: str, formats: tuple[str, ...], *, end_of_month: bool) ->
     return next(iter(found.values()))
 
 
-def _stands_for_none(text: str) -> str:
+def _stands_for_none(text: str, needed: bool) -> str:
+    return f"what programs write where there is no date; if so, {_say_none(text, needed)}"
+
+
+def _say_none(text: str, needed: bool) -> str:
+    """What to say in the mapping of a word for no date; an event that needs one is not made."""
+    passed = "give `ignore` a list of such words for rows that are no record"
     return (
-        "what programs write where there is no date; if so, say in the mapping "
-        f"`empty: [{text!r}]`, or `ignore` for rows that are no record"
+        f"an event needs one here: {passed}" if needed else f"say `empty: [{text!r}]`, or {passed}"
     )
 
 
@@ -183,11 +193,6 @@ def _iso(text: str) -> date | datetime | None:
 
 def _hint(text: str, formats: tuple[str, ...]) -> str:
     """Which usual formats would read a text, where any does, or what to say of a word for none."""
-    if says_nothing(text):
-        return (
-            f"; if it says that there is none, say `empty: [{text!r}]`, or give `ignore` a list of "
-            "such words for rows that are no record"
-        )
     if any(_parsed(text, form.replace("%d", "00")) for form in formats if "%d" in form):
         return "; it names a month, of which `end_of_month: true` takes the last day"
     usual = tuple(form for form in _USUAL if form not in formats)

@@ -17,13 +17,15 @@ from events.values import UnitCode, exact_text, slug_text
 class Target:
     """What a field takes: plain types; `exact` a number that counts as written, `named` a name.
 
-    `unit` is a unit's code; `unsaid` what it says when it is left out, None where that is nothing.
+    `unit` is a unit's code; `needed` what an event is not made without; `unsaid` what it says when
+    it is left out, None where that is nothing.
     """
 
     kinds: frozenset[Any]
     exact: bool
     named: bool
     unit: bool
+    needed: bool
     unsaid: object
 
 
@@ -39,6 +41,7 @@ def target_of(info: FieldInfo) -> Target:
         exact=exact_text in rules,
         named=slug_text in rules,
         unit=info.metadata == _UNIT.metadata,
+        needed=info.is_required(),
         unsaid=unsaid,
     )
 

@@ -33,6 +33,7 @@ _SHOWS = {
     ",": re.compile(r"[0-9]{1,3}(\.[0-9]{3})+,[0-9]+|[0-9]+,(?![0-9]{3}$)[0-9]+").fullmatch,
     ".": re.compile(r"[0-9]{1,3}(,[0-9]{3})+\.[0-9]+|[0-9]+\.(?![0-9]{3}$)[0-9]+").fullmatch,
 }
+_HAS_A_SIGN = re.compile(r"[0-9]{1,3}[.,][0-9]{3}").fullmatch
 _TELLING = (
     *("partitionkey", "data.order", "data.line", "data.site", "data.product", "data.lot"),
     *("data.status", "data.note", "time"),
@@ -61,7 +62,7 @@ def guess(path: Path) -> str:
         f"# A first mapping of {path.name}, guessed from its headers and values. Correct it,",
         "# above all where it says EDIT, and see what it makes: --check shows that.",
         *_settings(seen),
-        *_signs(seen),
+        *_signs(kind, seen),
         "# zone: Europe/Berlin",
         f"#   {_EDIT}the zone of the place, in which a day begins; or give --agreements",
         "events:",
@@ -163,22 +164,33 @@ def _settings(seen: _Seen) -> Iterator[str]:
         yield f"empty: {_quoted(words)}  # {_EDIT}do these mean that there is nothing?"
 
 
-def _signs(seen: _Seen) -> Iterator[str]:
+def _signs(kind: Kind, seen: _Seen) -> Iterator[str]:
     """Which sign is the decimal one, where a number shows it."""
-    texts = [
-        text
-        for values in seen.values.values()
-        for text in values
-        if not isinstance(text, (NumberCell, DayCell)) and not formats_of([text])
-    ]
+    texts = list(_numbers(kind, seen))
     shown = [sign for sign, shows in _SHOWS.items() if any(map(shows, texts))]
     if len(shown) == 1:
         example = next(filter(_SHOWS[shown[0]], texts))
         yield f"decimal: {_quoted(shown[0])}  # as {example} shows"
         yield f"group: {_quoted(_OTHER[shown[0]])}"
-    elif shown or any(re.fullmatch(r"[0-9]{1,3}[.,][0-9]{3}", text) for text in texts):
+    elif shown or any(map(_HAS_A_SIGN, texts or _undated(seen))):
         yield '# decimal: "."'
         yield f"#   {_EDIT}which sign is the decimal one, and which is `group`? nothing shows it"
+
+
+def _undated(seen: _Seen) -> Iterator[str]:
+    """What any column holds that may be a number, for a table whose numbers no name shows."""
+    for texts in seen.values.values():
+        yield from (text for text in texts if not isinstance(text, (NumberCell, DayCell)))
+
+
+def _numbers(kind: Kind, seen: _Seen) -> Iterator[str]:
+    """What the columns of numbers hold; a lot or a version only looks like one."""
+    for name in fields_below(kind.type, required=False):
+        column = column_for(kind.words.get(name, frozenset()), list(seen.values))
+        if column and target_of(field_of(kind.type, name)).kinds & {int, float}:
+            yield from (
+                text for text in seen.values[column] if not isinstance(text, (NumberCell, DayCell))
+            )
 
 
 # --- what the columns are
@@ -237,12 +249,40 @@ def _id(type_: str, columns: dict[str, str | None], seen: _Seen) -> Iterator[str
     """A template of the columns that tell rows apart, and whether the rows seen are told apart."""
     here = {"partitionkey", "time", *fields_below(type_, required=False)}
     named = [column for name in _TELLING if name in here and (column := columns.get(name))]
-    whole = [column for column in named if len(seen.values[column]) == len(seen.rows)]
-    parts = [f"{{{column}}}" for column in whole] or [f"{{{UNSAID}}}"]
+    gaps = [column for column in named if _empty_in(column, seen)]
+    taken = [column for column in named if column not in gaps]
+    for column in gaps:
+        more = [each for each in named if each in taken or each == column]
+        often = 2 * _empty_in(column, seen) < len(seen.rows)
+        if often and _told_apart(more, seen) > _told_apart(taken, seen):
+            taken = more
+    parts = [f"{{{column}}}" for column in taken] or [f"{{{UNSAID}}}"]
     template = "-".join([*parts, type_.split(".")[2]])
-    said = [tuple(row[column] for column in whole) for row in seen.rows]
-    remark = f"  # {_EDIT}{_SAME}" if len(set(said)) < len(said) else ""
-    yield f"id: {{template: {_quoted(template)}}}{remark}"
+    remarks = list(_remarks(taken, gaps, seen))
+    said = f"  # {_EDIT}{'; '.join(remarks)}" if remarks else ""
+    yield f"id: {{template: {_quoted(template)}}}{said}"
+
+
+def _empty_in(column: str, seen: _Seen) -> int:
+    """In how many of the rows seen a column says nothing."""
+    return sum(not row[column] or says_nothing(row[column]) for row in seen.rows)
+
+
+def _told_apart(columns: list[str], seen: _Seen) -> int:
+    return len({tuple(row[column] for column in columns) for row in seen.rows})
+
+
+def _remarks(taken: list[str], gaps: list[str], seen: _Seen) -> Iterator[str]:
+    """What is to be seen to in an id of some columns, of those that have empty cells above all."""
+    whole = [row for row in seen.rows if all(row[column] for column in taken)]
+    if len({tuple(row[column] for column in taken) for row in whole}) < len(whole):
+        yield _SAME
+    for column in gaps:
+        where = f"{column} is empty in {_empty_in(column, seen)} of {len(seen.rows)} rows"
+        if column in taken:
+            yield f"{where}, which get no id and are refused; else leave it out here"
+        else:
+            yield f"{where}, so that it is left out of the id"
 
 
 def _translated(name: str, column: str, meant: dict[str, str | None]) -> str:

@@ -11,6 +11,7 @@ from pydantic_core import ErrorDetails
 from events.adapters.base import BadCell, RowError
 from events.adapters.cells import Manner, Value, read_cell
 from events.adapters.mapping import EventMapping
+from events.adapters.pieces import fractions
 from events.adapters.survey import as_told
 from events.event import EVENTS, LARGEST_EVENT, Event
 
@@ -41,6 +42,8 @@ def fields_of(
             continue
         is_name = mapping.targets[name].named and isinstance(given, str)
         found[name] = as_told(str(given), ids) if is_name else given
+    for name, why in fractions(found):
+        faults.append(_row_error(number, name, mapping.fields[name], row, why))
     return found, faults
 
 

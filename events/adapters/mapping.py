@@ -197,6 +197,12 @@ def unsaid_fields(mapping: TableMapping) -> list[str]:
     ]
 
 
+_EMPTY = (
+    "the file is empty: the guess that should have written it failed; see what it told, and guess "
+    "again"
+)
+
+
 def read_mapping(path: Path) -> TableMapping:
     """The mapping of a YAML file; raises `InvalidMapping` with file, key and reason."""
     try:
@@ -204,6 +210,8 @@ def read_mapping(path: Path) -> TableMapping:
             text = file.read(LARGEST_MAPPING + 1)
         if len(text) > LARGEST_MAPPING:
             raise InvalidMapping(f"{path}: a mapping of more than {LARGEST_MAPPING} bytes")
+        if not text.strip():
+            raise InvalidMapping(f"{path}: {_EMPTY}")
         return TableMapping.model_validate(yaml.safe_load(text))
     except ValidationError as error:
         raise InvalidMapping(f"{path}: {_first_fault(error)}") from error
@@ -279,6 +287,8 @@ def _unknown_key(place: tuple[int | str, ...]) -> str:
     kind = _BY_DEPTH.get(len(place))
     if kind is None:
         return "no such setting"
+    if kind is TableMapping and place[-1] in EventMapping.model_fields:
+        return "belongs beside an event's type, under `events`"
     known = [info.alias or name for name, info in kind.model_fields.items()]
     near = get_close_matches(str(place[-1]), known, n=1)
     meant = f"did you mean {near[0]}? " if near else ""

@@ -25,12 +25,15 @@ def _state_not_told(mapping: EventMapping, unused: list[str]) -> Iterator[str]:
     """The status of stock that every row is given while a column looks like one."""
     if _STATUS in mapping.fields or _STATUS not in fields_below(mapping.type, required=False):
         return
-    for column in filter(names_a_state, unused):
-        yield (
-            f"{mapping.type}: every row counts as unrestricted stock, and column {column!r} looks "
-            f"like a status: say `{_STATUS}: {{column: {column}, words: {{…}}}}`, or "
-            f"`{_STATUS}: {{constant: unrestricted}}` if that is meant"
-        )
+    column = next(filter(names_a_state, unused), None)
+    looks = column and (
+        f", and column {column!r} looks like it: say `{_STATUS}: {{column: {column}, words: "
+        "{…}}`, or"
+    )
+    yield (
+        f"{mapping.type}: every row counts as unrestricted: no field sets {_STATUS}"
+        f"{looks or '; say'} `{_STATUS}: {{constant: unrestricted}}` if that is meant"
+    )
 
 
 def _time_to_be(mapping: EventMapping) -> Iterator[str]:

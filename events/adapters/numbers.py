@@ -64,6 +64,38 @@ class NumberSigns:
             return self._other.read(text)
         return None
 
+    @property
+    def point(self) -> str:
+        """The decimal sign, the usual one where none is told."""
+        return self.decimal or "."
+
+    def readings(self, text: str) -> tuple[int | float, int | float] | None:
+        """A number with the decimal sign in it, and as it is if that divides thousands, if it may.
+
+        Zeros before the sign, or more than three digits after it, are of none.
+        """
+        if self.point not in text or isinstance(text, NumberCell):
+            return None
+        with suppress(BadCell):
+            return self.read(text), self._other.read(text)
+        return None
+
+    def surely_read(self, text: str) -> bool:
+        """Whether a text is a number by the told signs only."""
+        if text.isdecimal() or isinstance(text, NumberCell):
+            return False
+        with suppress(BadCell):
+            self.read(text)
+            return self._other_fails(text)
+        return False
+
+    def _other_fails(self, text: str) -> bool:
+        try:
+            self._other.read(text)
+        except BadCell:
+            return True
+        return False
+
     @cached_property
     def signs_told(self) -> str:
         """The signs, as they are told."""
@@ -79,6 +111,13 @@ class NumberSigns:
         return (
             f"does not fit {self.signs_told}; {self._other.signs_told} would read {number}: a file "
             "is written one way, and its other numbers may be read wrongly"
+        )
+
+    def why_fraction(self, told: float, otherwise: float) -> str:
+        """What is told of a fraction of pieces that would be whole by the other signs."""
+        return (
+            f"{told} is a fraction of pieces, which are whole; {self._other.signs_told} would read "
+            f"{otherwise}: a file is written one way, and its other numbers may be read wrongly"
         )
 
     def could_be_one(self, text: str) -> bool:
@@ -101,9 +140,10 @@ class NumberSigns:
     def _why_not(self, digits: str) -> str:
         if self._could_be_either(digits):
             whole, _, part = digits.partition(".")
-            either = f"{whole}{part} or {whole}.{part.rstrip('0') or '0'}"
+            grouped, divided = f"{whole}{part}", f"{whole}.{part.rstrip('0') or '0'}"
             return (
-                f'{either}? say in the mapping `decimal: "."`, or `decimal: ","` and `group: "."`'
+                f"{grouped} or {divided}? only who wrote it knows: say in the mapping "
+                f'`decimal: ","` and `group: "."` for {grouped}, `decimal: "."` for {divided}'
             )
         if _GROUPED(digits) or _WITH_A_SIGN(digits):
             return "say in the mapping which sign is `decimal`, and which is `group`"

@@ -20,6 +20,7 @@ from events.adapters.rows import Row
 from events.adapters.source import Source
 from events.adapters.spans import Spans
 from events.adapters.survey import Ordinals, Survey, named
+from events.adapters.thousands import Thousands
 from events.errors import InvalidIdentifier, InvalidMapping, UnreadableTable
 from events.event import Event
 
@@ -192,6 +193,7 @@ class Table:
     def _conflicts(self) -> dict[int, list[RowError]]:
         """By row what conflicts with an earlier one."""
         survey, ordinals = Survey(self._mapping), Ordinals(self._mapping.ids)
+        thousands = Thousands(self._mapping.signs)
         found: dict[int, list[RowError]] = {}
         for row in self._read(going=0):
             if row.fault or self._no_record(row):
@@ -199,8 +201,12 @@ class Table:
             cells = self._cells(row)
             for each in self._wanting(cells):
                 ordinal = ordinals.next(each, cells, row.number)
+                thousands.hear(each, cells, row.number)
                 for conflict in survey.hear(each, cells, row.number, ordinal):
                     found.setdefault(row.number, []).append(RowError(*conflict))
+        for fraction in thousands.conflicts():
+            found.setdefault(fraction.row, []).append(fraction)
+        self.counts.notes.extend(thousands.notes())
         return found
 
     def _made(

@@ -22,6 +22,9 @@ from streams.commands.refused import Refused, printable
 from streams.commands.tally import NOT_ALL, Tally
 
 _SHOWN: Final = 2  # events of each kind that --check shows, besides the last
+_AS_CLOCKS_SHOW: Final = (
+    "those of the clocks at each place; --out and --publish write the same moments in UTC"
+)
 _LISTED: Final = 5  # of what rows hold that no event wants
 
 
@@ -124,6 +127,8 @@ def _shown(table: Table, tally: Tally) -> int:
         click.echo(_as_shown(event, table))
     for type_, count in made.items():
         click.echo(f"would write {count:,} {type_}", err=True)
+    if made:
+        click.echo(f"times above are {_AS_CLOCKS_SHOW}", err=True)
     return tally.exit_code
 
 

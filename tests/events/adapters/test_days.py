@@ -132,7 +132,7 @@ def test_what_programs_write_for_no_date_is_told_to_be_that(text: str, form: str
         if formats or form == "iso":
             with pytest.raises(BadCell) as caught:
                 day(text, *formats, end_of_month=bool(formats))
-            assert f"`empty: [{text!r}]`, or `ignore`" in str(caught.value)
+            assert f"`empty: [{text!r}]`, or give `ignore`" in str(caught.value)
 
 
 def test_iso_is_one_of_several_formats_like_any_other() -> None:
@@ -148,6 +148,13 @@ def test_iso_is_one_of_several_formats_like_any_other() -> None:
 def test_a_word_for_no_date_is_told_to_be_one(text: str) -> None:
     with pytest.raises(BadCell, match=r"`empty: .*, or give `ignore` a list of such words"):
         day(text)
+
+
+@pytest.mark.parametrize("text", ["TBD", "--", "9999-12-31"])
+def test_where_a_day_is_needed_no_word_for_none_is_offered(text: str) -> None:
+    with pytest.raises(BadCell, match=r"an event needs one here: give `ignore` a list") as caught:
+        read_day(text, (), end_of_month=False, needed=True)
+    assert "empty" not in str(caught.value)
 
 
 def test_the_hint_keeps_the_formats_that_are_told() -> None:

@@ -171,3 +171,30 @@ def test_a_month_written_as_day_00_is_guessed_as_its_last_day(tmp_path: Path) ->
     assert event["fields"]["data.expiry"] == form
     made = made_with(tmp_path, case("months/gs1.csv"))
     assert [str(each.data.expiry) for each in made] == ["2028-02-29", "2028-02-29"]
+
+
+@pytest.mark.parametrize(
+    "rest", ["417.0,2.5,02.2028", "02.5,V 2,08.30", "L1,1.250.000,5", "L1,0.5,12.5"]
+)
+def test_signs_are_taken_from_numbers_and_from_nothing_that_looks_like_one(
+    rest: str, tmp_path: Path
+) -> None:
+    header = "Maker,Site,Qty,Day,Lot,Product,Exp"
+    text = guess(written(tmp_path, f"{header}\nN,P,1.250,2026-03-31,{rest}\n"))
+    assert "decimal" not in yaml.safe_load(text)
+    assert "EDIT: which sign is the decimal one" in text
+    text = guess(written(tmp_path, f"{header}\nN,P,12.5,2026-03-31,{rest}\n"))
+    assert 'decimal: "."  # as 12.5 shows' in text
+
+
+def test_a_column_with_gaps_is_in_the_id_where_it_tells_rows_apart_else_that_is_said(
+    tmp_path: Path,
+) -> None:
+    day, rows = "1,2026-03-31", "N,P,V,L1,{0}\nN,P,V,L2,{0}\nN,P,V,,{0}\n"
+    text = guess(written(tmp_path, f"{STOCK}\n{rows.format(day)}"))
+    assert id_of(text) == "{Maker}-{Site}-{Product}-{Lot}-{Day}-counted"
+    assert "Lot is empty in 1 of 3 rows, which get no id and are refused" in text
+    assert "rows give the same id" not in text
+    text = guess(written(tmp_path, f"{STOCK}\nN,P,V,L1,{day}\nN,P,W,,{day}\n"))
+    assert id_of(text) == "{Maker}-{Site}-{Product}-{Day}-counted"
+    assert "EDIT: Lot is empty in 1 of 2 rows, so that it is left out of the id" in text

@@ -113,7 +113,8 @@ def in_text(written: Written, given: list[tuple[str, Decimal, date]]) -> str:
 def by_format(form: str) -> dict[str, Any]:
     named = {} if form == "%Y-%m-%d" else {"date": form}
     numbered = {"template": "{Lot}-{Day}-{n}"}
-    return counted(id=numbered, time={"column": "Day", **named})
+    kilograms = {"data.quantity.unit": {"constant": "KGM"}}  # pieces would have to be whole
+    return counted(id=numbered, time={"column": "Day", **named}, **kilograms)
 
 
 def plainly(lot: str) -> str:

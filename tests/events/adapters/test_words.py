@@ -74,7 +74,10 @@ def test_a_guess_maps_the_status_of_stock_with_the_words_it_found(tmp_path: Path
 def test_a_column_that_looks_like_a_status_and_is_not_mapped_is_told(tmp_path: Path) -> None:
     unused, note = made(tmp_path, "Quarantine").counts.notes
     assert unused == "columns that no field uses: Stock Status"
-    assert "every row counts as unrestricted stock, and column 'Stock Status'" in note
+    assert (
+        "every row counts as unrestricted: no field sets data.status, and column 'Stock Status'"
+        in note
+    )
     assert made(tmp_path, "Quarantine", **status(words=STATES)).counts.notes == []
 
 

@@ -199,3 +199,48 @@ def test_that_days_need_a_zone_is_said_once_and_the_other_rows_are_counted(
     assert "Qty = 'many'" in result.stderr
     assert "refused 4\n" in result.stderr
     assert "too" not in run(table(row()), zone=None).stderr
+
+
+def test_that_nothing_sets_a_status_is_told_once_an_event(run: Callable[..., Result]) -> None:
+    told = "note: cmo.stock.counted.v1: every row counts as unrestricted: no field sets data.status"
+    assert run(table(row())).stderr.count(told) == 1
+
+
+def test_a_check_tells_whose_clocks_its_times_are(run: Callable[..., Result]) -> None:
+    told = "those of the clocks at each place; --out and --publish write the same moments in UTC"
+    assert told in run(table(row()), "--check").stderr
+    assert told not in run(table(row())).stderr
+
+
+def refused(mapping: str) -> str:
+    """What is told of a mapping file that is none."""
+    Path("map.yaml").write_text(mapping)
+    return (
+        CliRunner().invoke(main, ["import", "table.csv", "--mapping", "map.yaml", "--check"]).stderr
+    )
+
+
+def test_what_belongs_to_an_event_is_told_to_where_it_stands_outside(
+    run: Callable[..., Result],
+) -> None:
+    run(table(row()))
+    whole = Path("map.yaml").read_text()
+    assert "fields: belongs beside an event's type" in refused(f"{whole}fields: {{}}\n")
+    assert "where: belongs beside an event's type" in refused(f"{whole}where: {{Site: P}}\n")
+
+
+def test_an_empty_mapping_is_told_to_come_of_a_guess_that_failed(
+    run: Callable[..., Result],
+) -> None:
+    run(table(row()))
+    assert "map.yaml: the file is empty: the guess that should have written it failed" in refused(
+        ""
+    )
+
+
+def test_a_row_whose_time_says_that_there_is_none_is_to_be_ignored(
+    run: Callable[..., Result],
+) -> None:
+    told = run(table(row(day="TBD"))).stderr
+    assert "time: not a date; if it says that there is none, an event needs one here: give" in told
+    assert "`empty" not in told
