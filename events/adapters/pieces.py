@@ -1,9 +1,9 @@
 """Pieces are whole: a fraction of them is a number that was read wrongly, or of another unit."""
 
 from collections.abc import Iterator, Mapping
-from typing import Any, Final
+from typing import Any
 
-_PIECES: Final = frozenset({"EA", "H87"})
+from events.values import PIECES
 
 
 def unit_of(name: str) -> str:
@@ -13,7 +13,7 @@ def unit_of(name: str) -> str:
 
 def no_fraction(number: object, unit: object) -> bool:
     """Whether so much of a unit can be: of all but pieces any number."""
-    return unit not in _PIECES or not isinstance(number, float) or number.is_integer()
+    return unit not in PIECES or not isinstance(number, float) or number.is_integer()
 
 
 def fractions(given: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
