@@ -134,7 +134,10 @@ def free_port() -> int:
 
 @pytest.fixture
 def start_worker(settings: Settings, tmp_path: Path) -> Iterator[Callable[..., Worker]]:
-    """Starts a worker on the test's settings; all that were started end with the test."""
+    """Starts a worker on the test's settings; all that were started end with the test.
+
+    What each said last is printed, which pytest shows of a test that failed.
+    """
     started: list[Worker] = []
 
     def start(script: Path = COUNTING, **changed: Any) -> Worker:
@@ -145,3 +148,4 @@ def start_worker(settings: Settings, tmp_path: Path) -> Iterator[Callable[..., W
     yield start
     for worker in started:
         worker.kill()
+        sys.stdout.write(worker.errors.read_text(errors="replace")[-3_000:])
