@@ -11,8 +11,7 @@ BIN := $(VENV)/bin
 SECRETS := deploy/secrets
 ARGS ?=
 # Processes that share the tests out, each with a Kafka of its own; ARGS=-n0 runs them in one.
-# Three keep two cores busy: those on real servers wait a fifth of their time.
-PROCESSES ?= 3
+PROCESSES ?= 2
 SHARED_OUT := --numprocesses $(PROCESSES)
 SOURCES := events alerts streams deploy tests
 # The first Python that is new enough and can make environments; PYTHON=… names another.
