@@ -7,11 +7,12 @@ from typing import Any, Final, NamedTuple
 from alerts.agreements import Agreement
 from alerts.calendar import DAY
 from alerts.entitlement import owner
+from alerts.facts import Fact
 from alerts.kind import Key, Kind, Record
 from alerts.records import BY_KIND, KINDS, TAKERS
 from events.claims import claim
 from events.compact import COMPACT, Said
-from events.data import RefusalSettled
+from events.data import RefusalSettled, Speaker
 from events.outcomes import Reason, Rejection, shown
 
 MOST_THINGS: Final = 1_000
@@ -53,7 +54,7 @@ class Refusal(NamedTuple):
     """A refused message about a thing, in the order of the log.
 
     `tells_all` says that it would have told all there is, or may have: then only another that does
-    makes up for it.
+    makes up for it. `moves` says that it may have moved the thing: then only what does makes up.
     """
 
     logged: int
@@ -62,6 +63,8 @@ class Refusal(NamedTuple):
     partition: int
     reason: Reason
     tells_all: bool
+    moves: bool
+    speaker: Speaker
 
     @property
     def place(self) -> Place:
@@ -95,7 +98,9 @@ def refusals(
     place = message.timestamp * 1_000, message.topic, message.offset
     for kind in KINDS if said is None else TAKERS[said]:
         tells_all = said is None or said in kind.telling_all
-        refusal = Refusal(*place, message.partition, rejection.reason, tells_all)
+        moves = said is None or said in kind.moves
+        lies = message.partition, rejection.reason
+        refusal = Refusal(*place, *lies, tells_all, moves, speaker)
         for key in _keys(kind, said, names):
             if kind.site is None or speaker == owner(kind.site(key), terms_on(place[0] // DAY)):
                 yield (kind.name, key), refusal
@@ -141,10 +146,10 @@ class _Refused:
             yield self.before
 
 
-LastWord = Callable[[Thing, bool], Place]
-"""Where the last word about a thing stands that was accepted and not taken back.
+LastWord = Callable[[Thing, Refusal], Place]
+"""Where the last word about a thing stands that was accepted, not taken back, and makes up for it.
 
-Or the last that tells all of it.
+That is one of the same speaker, or the sponsor's.
 """
 
 
@@ -219,14 +224,14 @@ class Doubts:
 
     def _open(self, thing: Thing, last_word: LastWord) -> Refusal | None:
         """The newest refusal about a thing that is neither made up for nor settled."""
-        last: dict[bool, Place] = {}
+        last: dict[tuple[Any, ...], Place] = {}
         for refusal in self._refused[thing]:
             if refusal.where in self._settled:
                 continue
-            all_ = refusal.tells_all
-            if all_ not in last:
-                last[all_] = last_word(thing, all_)
-            if refusal.place > last[all_]:
+            alike = refusal[5:]
+            if alike not in last:
+                last[alike] = last_word(thing, refusal)
+            if refusal.place > last[alike]:
                 return refusal
         return None
 
@@ -240,16 +245,25 @@ class Doubts:
             self._forgotten = newest if self._forgotten is None else max(self._forgotten, newest)
 
 
-def last_of(record: Record, kind: Kind, tells_all: bool) -> Place:
-    """Where the last word that stands of a record lies in the log, or the last that tells all."""
+def last_of(record: Record, kind: Kind, refusal: Refusal) -> Place:
+    """Where the last word that stands of a record, and makes up for a refusal, lies in the log."""
     if record.is_let_go:
         return record.last_logged, "", -1
+    said = kind.telling_all if refusal.tells_all and kind.telling_all else None
+    if said is None and refusal.moves:
+        said = kind.moves
     words = (
-        (fact.logged, fact.topic, fact.offset)
+        (_logged(fact), fact.topic, fact.offset)
         for fact in record.facts
-        if not tells_all or not kind.telling_all or type(fact.data) in kind.telling_all
+        if (said is None or type(fact.data) in said)
+        and (fact.speaker is refusal.speaker or fact.by_sponsor)
     )
     return max(words, default=NOWHERE)
+
+
+def _logged(fact: Fact) -> int:
+    """When the log got a fact, or before: one about a time to come counts as logged only then."""
+    return fact.recorded if fact.time > fact.recorded else fact.logged
 
 
 def kind_of(thing: Thing) -> Kind:

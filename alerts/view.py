@@ -9,7 +9,7 @@ from alerts.calendar import DAY, civil_day
 from alerts.changes import Acceptance, Pending
 from alerts.corrections import Retraction, Uncorrected
 from alerts.doubtful import Doubtful, DoubtfulFigures
-from alerts.doubts import NOWHERE, Doubts, Place, Thing, kind_of, last_of
+from alerts.doubts import NOWHERE, Doubts, Place, Refusal, Thing, kind_of, last_of
 from alerts.facts import Fact
 from alerts.feeds import Feed
 from alerts.index import Fails
@@ -219,15 +219,15 @@ class CmoView:
         """What is in doubt for a KPI, as of the same."""
         return self._doubtful.of(kpi)
 
-    def last_word(self, thing: Thing, tells_all: bool) -> Place:
-        """Where the last word about a thing lies in the log, or the last that tells all of it."""
+    def last_word(self, thing: Thing, refusal: Refusal) -> Place:
+        """Where the last word about a thing lies in the log that makes up for a refusal."""
         kind, key = kind_of(thing), thing[1]
         table = self._tables.of[kind.name]
         keys: tuple[Key, ...] = (key,)
         if key not in table.records and kind.group is not None:  # what all of them are
             keys = tuple(k for k in table.groups.get(kind.group(key), ()) if k[: len(key)] == key)
         records = (table.records[each] for each in keys if each in table.records)
-        return max((last_of(each, kind, tells_all) for each in records), default=NOWHERE)
+        return max((last_of(each, kind, refusal) for each in records), default=NOWHERE)
 
     def _about(self, thing: Thing) -> Scope | None:
         """What a thing is counted for; None where that cannot be told."""

@@ -9,7 +9,14 @@ from alerts.agreements import Agreements, Limit
 from alerts.doubts import MOST_REFUSALS, MOST_THINGS, Doubts, Refusal
 from alerts.judge import Verdict
 from alerts.readings import Reading
-from events.data import DEAD_LETTERS, INVENTORY, LOTS, RELEASES, Heartbeat
+from events.data import (
+    DEAD_LETTERS,
+    INVENTORY,
+    LOTS,
+    RELEASES,
+    Heartbeat,
+    Speaker,
+)
 from events.outcomes import Reason
 from streams.shard import Shard
 from tests.alerts import laws
@@ -429,10 +436,10 @@ def test_a_doubt_goes_with_its_refusal_when_agreements_are_put_right() -> None:
 
 
 def refusal(at: int, topic: str = LOTS) -> Refusal:
-    return Refusal(at, topic, at, 0, Reason.INVALID_VALUE, False)
+    return Refusal(at, topic, at, 0, Reason.INVALID_VALUE, False, True, Speaker.CMO)
 
 
-def nothing(_: Any, __: bool) -> tuple[int, str, int]:
+def nothing(_: Any, __: Any) -> tuple[int, str, int]:
     return (0, "", -1)
 
 
