@@ -106,7 +106,7 @@ def apply_due(changes: Changes, event: AcceptedEvent) -> None:
     assert known is not None, "what is pending is known"
     changes.loose[key] = None
     heard = changes.hear(event.topic)
-    word = (event.recorded, event.id) if event.heard and event.speaker is Speaker.CMO else None
+    word = (event.recorded, event.id) if event.heard and event.speaker is _CMO else None
     if word is not None:
         heard.ahead.append((-1, word))
     try:

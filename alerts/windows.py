@@ -141,55 +141,48 @@ class Window(_Held[Sums]):
 
     def count(self, says: Evidence, sign: int) -> None:
         """Count a piece of evidence in, or out again where the sign is -1."""
-        hour, visible, cluster, unlike = says.hour, says.visible, says.cluster, says.unlike
-        numerator, denominator, span = sign * says.numerator, sign * says.denominator, self._span
-        self._pieces += sign
-        place = (hour, visible) if hour >= self._merged else self._place(hour, visible)
-        if place is not None:
-            sums = self._held.get(place)
-            if sums is None:
-                sums = self._held[place] = Sums(numerator, denominator, sign)
-                if visible < span.until:
-                    span.shows(visible)
-            else:
-                sums.numerator += numerator
-                sums.denominator += denominator
-                sums.pieces += sign
-                if not sums.pieces:
-                    del self._held[place]
+        hour, visible, cluster = says.hour, says.visible, says.cluster
+        sums = self._more(hour, visible, sign * says.numerator, sign * says.denominator, sign)
+        if sums is not None and (cluster or says.unlike):
+            unlike, span = sign if says.unlike else 0, self._span
+            covered = hour >= span.first and visible <= span.now
+            sums.unlike += unlike
+            if covered:
+                self._summed.add(0, 0, 0, unlike)
             if cluster:
                 sums.count_cluster(cluster, sign)
-            if unlike:
-                sums.unlike += sign
-            if hour >= span.first and visible <= span.now:
-                self._summed.add(numerator, denominator, sign, sign if unlike else 0)
-                if cluster:
+                if covered:
                     self._summed.count_cluster(cluster, sign)
         if self._fork is not None:
             self._fork.count(says, sign)
 
     def tally(self, hours: Mapping[int, Sequence[int]]) -> None:
         """Count messages read in these hours: how many were taken, and how many there were."""
-        held, merged, span = self._held, self._merged, self._span
         for hour, (taken, n) in hours.items():
-            self._pieces += n
-            visible = hour * HOUR
-            place = (hour, visible) if hour >= merged else self._place(hour, visible)
-            if place is None:
-                continue
-            sums = held.get(place)
-            if sums is None:
-                held[place] = Sums(taken, n, n)
-                if visible < span.until:
-                    span.shows(visible)
-            else:
-                sums.numerator += taken
-                sums.denominator += n
-                sums.pieces += n
-                if not sums.pieces:
-                    del held[place]
-            if hour >= span.first and visible <= span.now:
-                self._summed.add(taken, n, n, 0)
+            self._more(hour, hour * HOUR, taken, n, n)
+
+    def _more(
+        self, hour: int, visible: int, numerator: int, denominator: int, pieces: int
+    ) -> Sums | None:
+        """Have so much more at a place, and give its sums; None for what is past every window."""
+        self._pieces += pieces
+        place = (hour, visible) if hour >= self._merged else self._place(hour, visible)
+        if place is None:
+            return None
+        sums, span = self._held.get(place), self._span
+        if sums is None:
+            sums = self._held[place] = Sums(numerator, denominator, pieces)
+            if visible < span.until:
+                span.shows(visible)
+        else:
+            sums.numerator += numerator
+            sums.denominator += denominator
+            sums.pieces += pieces
+            if not sums.pieces:
+                del self._held[place]
+        if hour >= span.first and visible <= span.now:
+            self._summed.add(numerator, denominator, pieces, 0)
+        return sums
 
     def total(self, days: int, now: int) -> Total:
         """The sums over the window of `days` ending at `now`, in microseconds from the epoch."""
